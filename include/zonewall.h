@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * zonewall.h - what the BPF programs and user space share: tables, flows, counters, events, the gate.
+ *
+ * Numbers and layouts here are an ABI: a pinned map outlives the program that made it. Reason numbers are never
+ * reused; a change to a struct that lives in a pinned map of state (not of a generation) raises ZW_ABI.
+ * Integers are host order unless the type says __be16 or __be32. Addresses are wire order, an IPv4 address in the
+ * first four of sixteen bytes, the rest zero.
+ */
+#ifndef ZONEWALL_H
+#define ZONEWALL_H
+
+#include <linux/types.h>
+
+#define ZW_ABI 1
+
+/*
+ * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
+ */
+enum zw_reason {
+	ZW_REASON_NONE = 0,
+	ZW_ALLOW_RULE = 1,
+	ZW_ALLOW_DEFAULT = 2,
+	ZW_ALLOW_INTRA_ZONE = 3,
+	ZW_ALLOW_FAILSAFE = 4,
+	ZW_ALLOW_ESSENTIAL = 5,
+	ZW_ALLOW_FLOW = 6,
+	ZW_ALLOW_RELATED = 7,
+	ZW_ALLOW_FRAGMENT = 8,
+	ZW_ALLOW_NON_IP = 9,
+	ZW_DROP_ETHERTYPE = 16,
+	ZW_DROP_MALFORMED = 17,
+	ZW_DROP_SPOOFED = 18,
+	ZW_DROP_TCP_STATE = 19,
+	ZW_DROP_FRAGMENT = 20,
+	ZW_DROP_BLOCKED = 21,
+	ZW_DROP_REVOKED = 22,
+	ZW_DROP_RULE = 23,
+	ZW_DROP_DEFAULT = 24,
+	ZW_DROP_LIMIT = 25,
+	ZW_DROP_PLAINTEXT = 26,
+	ZW_REASONS = 32,
+};
+#define ZW_REASON_IS_DROP(reason) (((reason) & 16) != 0)
+
+enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOKS = 3 };
+
+/*
+ * The tables of a generation: one array map with one value, read only after it is filled.
+ *
+ * The value is a sequence of 64-byte lines; every section begins on a line. A packet's way through it:
+ *
+ *   address --roots, search lines--> atom --atoms--> source class / destination class (one pair for each matrix)
+ *   protocol, port ----ports-------> port class
+ *   matrix: (source class, destination class) --pairs--> row --search lines, key: port class--> cell
+ *
+ * Search lines. A struct zw_line is a node of a static search tree over 16-bit keys with up to ten children: value[n]
+ * holds for the keys of which exactly n bounds are <= key. Unused bounds are 0xffff and the values behind them repeat
+ * the value of key 0xffff, so that no count is needed. A value with ZW_LINK set names another line, searched with the
+ * same key; any other value is the answer. So a search reads ceil(log10(runs)) lines: one for up to ten runs, at most
+ * ZW_SEARCH_DEPTH for 65,536.
+ *
+ * Addresses. The first 16 bits of an address index a root (65,536 words); what is found there, and after each further
+ * 16 bits in a search tree, is a "step": an atom (final), or ZW_LINK | line of a search tree for the next 16 bits, or
+ * (IPv6 only) ZW_TAIL | line of a struct zw_tail. Within one search tree ZW_LINK means the same key; the tree of the
+ * *next* 16 bits is marked with ZW_NEXT. So in a root: ZW_NEXT | line, or atom, or ZW_TAIL | line; in a search tree:
+ * ZW_LINK | line (same key), ZW_NEXT | line (next key), ZW_TAIL | line, or atom.
+ * Example: 10.2.0.0/24 in atom 3, all else atom 0: root[0x0a02] = ZW_NEXT | L; line L: bound = {0x0100, 0xffff...},
+ * value = {3, 0, 0...}; every other root word is 0.
+ *
+ * Tail (path compression, IPv6): if (address & mask) == prefix the step is `inside`, else it is `outside`. `inside` may
+ * be ZW_NEXT, whose key then is the `chunk`-th 16 bits of the address (0 = the first).
+ *
+ * Rows. A row is a line number: the root of a search tree whose key is the port class and whose answers are cells.
+ */
+#define ZW_LINK 0x80000000u
+#define ZW_NEXT 0x40000000u
+#define ZW_TAIL 0x20000000u
+#define ZW_STEP_INDEX 0x1fffffffu /* line number or atom */
+#define ZW_SEARCH_DEPTH 5
+#define ZW_LINE_BOUNDS 9
+#define ZW_TABLES_MAX (512u << 20) /* bytes; the verifier's bound for one value */
+
+struct zw_line {
+	__u32 value[ZW_LINE_BOUNDS + 1];
+	__u16 bound[ZW_LINE_BOUNDS]; /* ascending */
+	__u16 pad[3];
+};
+
+struct zw_tail {
+	__u64 prefix[2]; /* host order words, most significant first */
+	__u64 mask[2];
+	__u32 inside, outside; /* steps */
+	__u32 chunk; /* key of `inside` if that is ZW_NEXT: 1..7 */
+	__u32 pad[5];
+};
+
+/*
+ * A matrix is one complete decision over (source class, destination class, port class). Every generation has two over
+ * the same atoms and port classes: policy (rules, defaults) and failsafe (its entries; everything else "drop").
+ */
+enum zw_matrix_id { ZW_MATRIX_POLICY = 0, ZW_MATRIX_FAILSAFE = 1, ZW_MATRICES = 2 };
+
+/* Classes of an address set, by matrix. */
+struct zw_classes {
+	__u32 source, destination;
+};
+
+/* 32 bytes. `group` names the default rows of a sparse matrix, see struct zw_matrix. */
+struct zw_atom {
+	struct zw_classes classes[ZW_MATRICES];
+	__u16 group[2]; /* of the policy matrix: as a source, as a destination */
+	__u32 flags; /* ZW_ATOM_... */
+	__u64 pad;
+};
+#define ZW_ATOM_HOST 1u /* an address of this host (zone `host`) */
+
+/*
+ * dense: pairs[source * destinations + destination] is the row (u32).
+ * sparse (pair_buckets != 0; policy matrix only): pairs that differ from their default row stand in a table of 64-byte
+ * buckets of five (struct zw_pair_bucket): bucket zw_pair_hash(source, destination) & (pair_buckets - 1) first, then
+ * the following ones (wrapping) while a bucket is full, at most ZW_PAIR_PROBES in all. An absent pair has the row
+ * defaults[group of source * default_destinations + group of destination] (u32).
+ */
+struct zw_matrix {
+	__u32 pairs; /* first line of the pair rows or buckets */
+	__u32 destinations; /* destination classes: the stride of dense rows */
+	__u32 pair_count; /* dense: sources * destinations */
+	__u32 pair_buckets; /* sparse: a power of two, else 0 */
+	__u32 defaults; /* first line of the default rows */
+	__u32 default_destinations;
+	__u32 default_count;
+	__u32 pad;
+};
+#define ZW_PAIR_PROBES 4
+#define ZW_PAIRS_A_BUCKET 5
+
+struct zw_pair {
+	__u32 source, destination; /* an unused entry has source 0xffffffff */
+	__u32 row;
+};
+
+struct zw_pair_bucket {
+	struct zw_pair pair[ZW_PAIRS_A_BUCKET];
+	__u32 used; /* 0..5, entries are filled from the front */
+};
+
+static inline __u32 zw_pair_hash(__u32 source, __u32 destination)
+{
+	__u64 h = ((__u64)source << 32 | destination) * 0x9e3779b97f4a7c15ull;
+
+	return h >> 40;
+}
+
+/*
+ * Port class of (protocol, port): port is the destination port for tcp, udp and sctp, type << 8 | code for icmp and
+ * icmpv6, and 0 for all others. Where ports[i] is not 0 it is the first line of 65,536 classes (u16) for that
+ * protocol; else, and for all other protocols, the class is protocols[protocol] (u16, 256 entries).
+ */
+enum zw_port_table { ZW_PORT_TCP, ZW_PORT_UDP, ZW_PORT_SCTP, ZW_PORT_ICMP, ZW_PORT_ICMPV6, ZW_PORT_TABLES };
+
+/*
+ * A cell is the decision: bits 0-19 the number of the rule (1-based, in evaluation order of the generation's rule
+ * table; 0 none), and flags. Bit 31 (ZW_LINK) is never set in a cell.
+ */
+#define ZW_CELL_RULE 0x000fffffu
+#define ZW_CELL_LOG 0x00100000u /* a drop sends an event; the first packet of an allowed flow sends one */
+#define ZW_CELL_LOG_ALL 0x00200000u /* every packet of an allowed flow sends one */
+#define ZW_CELL_ALLOW 0x00400000u
+#define ZW_CELL_INTRA 0x00800000u /* decided by defaults.intra-zone (rule 0) */
+#define ZW_CELL_LIMIT 0x01000000u
+#define ZW_CELL_TLS 0x02000000u
+#define ZW_CELL_EXPIRES 0x04000000u
+#define ZW_RULES_MAX 1048575u
+
+/* Where the sections stand and what the policy's defaults are: a load-time constant of the programs. */
+struct zw_layout {
+	__u32 lines; /* all lines of the tables */
+	__u32 root4, root6; /* first lines of the roots, 65,536 words each */
+	__u32 atoms, atom_count; /* first line, number */
+	__u32 ports[ZW_PORT_TABLES]; /* first lines, or 0 */
+	__u32 protocols; /* first line */
+	struct zw_matrix matrix[ZW_MATRICES];
+	__u32 rule_count; /* rules and failsafe entries have one numbering: rules 1..n, then failsafe entries */
+	__u32 generation; /* 0 is no generation: flows seeded or not yet decided */
+	__u8 log_drops; /* drops without a rule send events (defaults.log is not none) */
+	__u8 log_allows; /* defaults.log is all */
+	__u8 allow_non_ip; /* defaults.non-ip is allow */
+	__u8 tcp_strict;
+	__u8 has_failsafe;
+	__u8 failsafe_any_host; /* the host's addresses are not known yet: `to: host` matches all on ingress */
+	__u8 simulate; /* time, attach point and direction come from the map zw_simulation; decisions are noted there */
+	__u8 pad;
+};
+
+/*
+ * Flows. One entry serves both directions: the key is in canonical order (the smaller endpoint first, compared as
+ * address bytes then port), struct zw_flow says which endpoint opened it. For ICMP echo both ports are the identifier;
+ * for protocols without ports both are 0.
+ */
+struct zw_flow_key4 {
+	__u32 address[2]; /* wire order words */
+	__be16 port[2];
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+struct zw_flow_key6 {
+	__u32 address[2][4];
+	__be16 port[2];
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+enum zw_flow_state {
+	ZW_FLOW_FREE = 0,
+	ZW_FLOW_TCP_SYN, /* SYN seen: 120 s */
+	ZW_FLOW_TCP_SYN_ACK, /* SYN+ACK seen: 60 s */
+	ZW_FLOW_TCP_ESTABLISHED, /* 432,000 s */
+	ZW_FLOW_TCP_FIN, /* one side has sent FIN: 120 s */
+	ZW_FLOW_TCP_CLOSING, /* both have: 30 s */
+	ZW_FLOW_TCP_RESET, /* RST seen: 10 s */
+	ZW_FLOW_TCP_PICKED_UP, /* begun mid-stream, not yet answered: 300 s */
+	ZW_FLOW_UDP, /* 30 s */
+	ZW_FLOW_UDP_REPLIED, /* answered, not yet confirmed: 30 s */
+	ZW_FLOW_UDP_CONFIRMED, /* 120 s */
+	ZW_FLOW_ICMP, /* 30 s */
+	ZW_FLOW_SCTP, /* 60 s */
+	ZW_FLOW_SCTP_REPLIED, /* 60 s */
+	ZW_FLOW_SCTP_CONFIRMED, /* 210 s */
+	ZW_FLOW_OTHER, /* 600 s */
+	ZW_FLOW_STATES,
+};
+
+#define ZW_FLOW_OPENER 1u /* flags: the second endpoint of the key opened the flow */
+#define ZW_FLOW_FIN_OPENER 2u
+#define ZW_FLOW_FIN_OTHER 4u
+
+/* A direction's packets and bytes are plain adds and may lose a few under contention; rule counters are exact. */
+struct zw_flow {
+	__u64 stamp; /* generation << 32 | cell: who decided it last, and what */
+	__u32 seen; /* jiffies64 >> ZW_TICK_SHIFT at the last packet */
+	__u8 state;
+	__u8 flags;
+	__u16 port; /* the first packet's port, as for the port class */
+	__u32 opened; /* tick */
+	__u32 pad;
+	__u64 packets[2]; /* from the opener, from the other side */
+	__u64 bytes[2];
+	__u64 reserved;
+};
+#define ZW_TICK_SHIFT 8
+
+/* Timeouts in ticks by enum zw_flow_state: a load-time constant, since HZ is measured. */
+struct zw_timeouts {
+	__u32 ticks[ZW_FLOW_STATES];
+};
+
+/* Counters. Both maps are arrays with one value that user space maps: a stride for each CPU, so no line is shared. */
+struct zw_count {
+	__u64 packets;
+	__u64 bytes; /* IP bytes, each GSO segment with its own headers; frame bytes for what is not IP */
+};
+
+/* state map zw_points: [cpu][slot] */
+struct zw_point_counters {
+	struct zw_count reason[ZW_REASONS];
+};
+#define ZW_POINT_SLOTS 256 /* attach points; slot 0 counts packets of attach points not (yet) known */
+
+/* generation map zw_rules: [cpu][rule number]; the stride is rule_count + 1 entries rounded up to a line */
+struct zw_rule_counters {
+	__u64 flows; /* new flows, or drops' packets that were first packets */
+	struct zw_count packets;
+	__u64 last; /* jiffies64 of the last hit; 0 never */
+};
+
+/*
+ * Attach points by interface index: an open hash of ZW_POINT_ENTRIES, first probed at ifindex & (entries - 1), then the
+ * following (wrapping), at most ZW_POINT_PROBES. User space writes; ifindex is stored last. One map for all hooks.
+ */
+struct zw_point {
+	__u32 ifindex; /* 0: empty */
+	__u16 slot[ZW_HOOKS]; /* into zw_point_counters */
+	__u16 flags; /* ZW_POINT_... */
+	__u8 mac[6];
+	__u8 pad[14];
+};
+#define ZW_POINT_ENTRIES 2048
+#define ZW_POINT_PROBES 8
+#define ZW_POINT_L3 1u /* frames have no Ethernet header (tun, wireguard) */
+
+/*
+ * Events. Repeats are folded: each CPU has a direct-mapped cache of entries that BPF alone writes and the reader maps.
+ * `total` counts the drops of `key` in this incarnation and only grows; the reader keeps what it has already told of
+ * each entry and reports differences, so it never writes what BPF writes, and nothing is lost while it is away.
+ * BPF sends a record to the ring when a key is new in an entry and when an entry is given to another key (then with
+ * its final total). Replacement of a young entry costs a token (ZW_EVENT_BUDGET a second a CPU); without a token, or
+ * with a full ring, the drop is counted in the entry of its (rule, reason), or if that is taken, of its reason alone:
+ * those have no addresses ("folded").
+ */
+struct zw_event_key {
+	__u32 source[4], destination[4];
+	__u32 generation;
+	__u32 rule; /* number, 0 none */
+	__be16 port; /* destination port, or icmp type << 8 | code in wire order */
+	__u8 protocol;
+	__u8 reason;
+	__u8 family; /* 4, 6, or 0: no address was read */
+	__u8 flags; /* ZW_EVENT_... */
+	__u16 slot; /* attach point */
+};
+#define ZW_EVENT_FOLDED 1u /* addresses, port and protocol are not one packet's */
+#define ZW_EVENT_EGRESS 2u
+
+struct zw_event_entry {
+	struct zw_event_key key; /* 48 bytes */
+	__u64 total;
+	__u32 incarnation; /* 0: never used */
+	__u32 since; /* low 32 bits of jiffies when this key came */
+};
+#define ZW_EVENT_ENTRIES 1024 /* by key */
+#define ZW_EVENT_RULE_ENTRIES 256 /* by (rule, reason) */
+#define ZW_EVENT_ALL_ENTRIES (ZW_EVENT_ENTRIES + ZW_EVENT_RULE_ENTRIES + ZW_REASONS)
+#define ZW_EVENT_BUDGET 10000 /* a second a CPU */
+
+/* 64 bytes at the head of each CPU's stride in state map zw_events, followed by ZW_EVENT_ALL_ENTRIES entries */
+struct zw_event_head {
+	__u64 logged; /* packets that should be told: the sum of all totals, over all incarnations */
+	__u64 sent; /* records */
+	__u64 full; /* times the ring had no room */
+	__u32 tokens, tokens_at;
+	__u64 pad[4];
+};
+
+/* A record in the ring buffer: 128 bytes. The entry's key and total, and what this one packet had besides. */
+struct zw_event {
+	struct zw_event_key key;
+	__u64 total;
+	__u32 incarnation;
+	__u32 entry; /* index in the CPU's stride */
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 cgroup; /* id of a local sender's, 0 unknown (egress only) */
+	__u32 length; /* of the IP packet, bytes */
+	__u16 cpu;
+	__be16 source_port;
+	__u16 vlan; /* outer tag's VID, 0 none */
+	__u8 tcp_flags;
+	__u8 final; /* 1: the entry's last total before it went to another key; the fields of a packet are zero */
+	__u8 pad[36];
+};
+
+/*
+ * The gate's line (global data of gate.bpf.c, pinned as map zw_gate): which of the two slots is current, and the dead
+ * man of `apply --confirm`. The slot that decides is `active`, or the other one once state is ZW_GATE_REVERTED.
+ */
+struct zw_gate {
+	__u32 active; /* 0 or 1 */
+	__u32 state; /* enum zw_gate_state */
+	__u64 deadline; /* jiffies64; 0: none */
+	__u64 missed; /* tail calls that failed: those packets were dropped */
+	__u32 generation[2]; /* of each slot, 0: passes everything */
+	__u64 pad[4];
+};
+enum zw_gate_state { ZW_GATE_PENDING = 0, ZW_GATE_CONFIRMED = 1, ZW_GATE_REVERTED = 2 };
+
+/* Simulation (layout.simulate): map zw_simulation, one value. */
+struct zw_simulation {
+	__u64 jiffies; /* in: now */
+	__u32 slot; /* in: attach point */
+	__u32 flags; /* in: ZW_POINT_... */
+	__u8 mac[6]; /* in */
+	__u8 pad[2];
+	__u32 reason; /* out */
+	__u32 rule; /* out: number, 0 none */
+	__u32 atom[2]; /* out: of source and destination, ZW_NO_ATOM if no address was read */
+};
+#define ZW_NO_ATOM 0xffffffffu
+
+#ifdef __cplusplus
+#define ZW_ASSERT(c, m) static_assert(c, m)
+#else
+#define ZW_ASSERT(c, m) _Static_assert(c, m)
+#endif
+ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
+ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
+ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
+ZW_ASSERT(sizeof(struct zw_pair_bucket) == 64, "a bucket is a cache line");
+ZW_ASSERT(sizeof(struct zw_flow) == 64, "a flow is a cache line");
+ZW_ASSERT(sizeof(struct zw_flow_key4) == 16 && sizeof(struct zw_flow_key6) == 40, "no hidden padding in keys");
+ZW_ASSERT(sizeof(struct zw_point) == 32, "two attach points a line");
+ZW_ASSERT(sizeof(struct zw_event_key) == 48 && sizeof(struct zw_event_entry) == 64, "an entry is a cache line");
+ZW_ASSERT(sizeof(struct zw_event_head) == 64, "a head is a cache line");
+ZW_ASSERT(sizeof(struct zw_event) == 128, "two cache lines, no hidden padding");
+ZW_ASSERT(sizeof(struct zw_gate) == 64, "the gate is a cache line");
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The shape of a subcommand. Each file here defines one `const struct command cmd_NAME`; main.c lists them in one
+ * table, which also feeds help and completion.
+ */
+#ifndef ZW_COMMAND_H
+#define ZW_COMMAND_H
+
+#include <stdbool.h>
+#include <getopt.h>
+
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1, /* failed, differs, or an expectation not met */
+	EXIT_USAGE = 2,
+	EXIT_POLICY = 3, /* the policy has errors */
+	EXIT_NOT_RUNNING = 4,
+	EXIT_PERMISSION = 5, /* the message names the group or capability */
+	EXIT_UNSUPPORTED = 6, /* the kernel or device lacks something; the message names it */
+};
+
+/* Options that every command takes, before or after its name. */
+struct globals {
+	bool json; /* -o json */
+	bool colour; /* stdout is a terminal, NO_COLOR is not set */
+	const char *instance; /* --instance NAME, or ZONEWALL_INSTANCE; default "default" */
+};
+
+struct option_help {
+	struct option option; /* getopt_long; val is the short letter, or a number >= 256 */
+	const char *argument; /* "ADDR", NULL if none */
+	const char *help;
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* "FILE..." */
+	const char *summary; /* one line */
+	const struct option_help *options; /* ends with option.name NULL; NULL: none */
+	/* argv[0] is the command's name; options are parsed by command_getopt. Returns an exit status. */
+	int (*run)(const struct globals *globals, int argc, char **argv);
+};
+
+/*
+ * getopt_long over the command's own table (global options were taken out by main). Returns the option's val, -1 at
+ * the end (optind is the first argument), or '?' after having printed what is wrong: then return EXIT_USAGE.
+ */
+int command_getopt(const struct command *command, int argc, char **argv);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The compiler's result: the bytes of a generation's tables (zonewall.h) and the names that make its numbers readable.
+ * Pure and deterministic: the same policy gives the same bytes.
+ */
+#ifndef ZW_TABLES_H
+#define ZW_TABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/diag.h"
+#include "zonewall.h"
+
+struct policy;
+
+/* A rule or failsafe entry as people know it. Index = rule number - 1. Strings belong to the names. */
+struct rule_name {
+	const char *id;
+	const char *place; /* "policies/web.yaml:14" */
+	const char *service; /* as written */
+	const char *owner; /* "" if none */
+	uint8_t is_failsafe, action /* enum action */, staged, pad[5];
+};
+
+/* What a reader of events, counters and verdicts needs of a policy. One relocatable block of bytes: see names_load. */
+struct names;
+
+size_t names_rule_count(const struct names *names);
+const struct rule_name *names_rule(const struct names *names, uint32_t number); /* 1-based; NULL if there is none */
+uint32_t names_find_rule(const struct names *names, const char *id); /* number, 0 if absent */
+
+/* Declared zones in order of definition, then "host" or "world": what section 11 lists. Returns the number of zones
+ * of the atom and points ret_zones at an array of zone names (owned by names). */
+size_t names_zones(const struct names *names, uint32_t atom, const char *const **ret_zones);
+
+size_t names_zone_count(const struct names *names);
+const char *names_zone(const struct names *names, size_t index);
+
+/* Interface patterns of the policy, so that a loader that adopts a generation can follow new interfaces. */
+struct interface_name {
+	const char *pattern;
+	uint8_t xdp; /* enum xdp_mode */
+	uint8_t has_xdp, pad[6];
+};
+size_t names_interfaces(const struct names *names, const struct interface_name **ret);
+
+/* The block as bytes (borrowed), to be kept beside the tables; and back: names_load copies and checks every offset. */
+const void *names_bytes(const struct names *names, size_t *ret_len);
+int names_load(const void *bytes, size_t len, struct names **ret_names); /* 0, -EINVAL, -ENOMEM */
+void names_free(struct names *names);
+
+struct tables_stats {
+	size_t atoms, source_classes, destination_classes, port_classes, rows, pairs;
+	size_t lines4, lines6; /* of the address tables, roots included */
+	unsigned reads4, reads6; /* worst case lines read for one address */
+	bool sparse;
+};
+
+struct tables {
+	void *bytes; /* layout.lines * 64, 64-byte aligned; what the kernel's map holds */
+	size_t len;
+	struct zw_layout layout; /* generation, failsafe_any_host and simulate are the publisher's to set */
+	struct names *names;
+	struct tables_stats stats;
+};
+
+struct compile_options {
+	uint64_t budget_bytes; /* of the tables; 0: a quarter of RAM, at most ZW_TABLES_MAX */
+	bool analyse; /* also warn of shadowed and redundant rules (design 4.7) */
+};
+
+/*
+ * Compiles a resolved policy. Limits that are exceeded (section 4.9) are errors in diag, naming what costs most.
+ * Returns 0, -EINVAL (see diag), -ENOMEM.
+ */
+int compile_policy(const struct policy *policy, const struct compile_options *options, struct diag *diag,
+		   struct tables **ret_tables);
+void tables_free(struct tables *tables);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A checked policy: what the files said, with every name resolved, every list flat, every place kept.
+ *
+ * policy_read() reads files into a policy and reports every mistake; a policy it returns is whole. The sets that depend
+ * on the host (`host`, and `world`, which is what is left) are filled in by policy_resolve(). The compiler, the oracle
+ * and the messages read this struct; nobody writes it after policy_resolve().
+ */
+#ifndef ZW_POLICY_H
+#define ZW_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/diag.h"
+
+enum zone_kind {
+	ZONE_DECLARED, /* in `zones:` */
+	ZONE_LITERAL, /* an address, range or CIDR written in a rule; its name is its text */
+	ZONE_ANY,
+	ZONE_HOST,
+	ZONE_WORLD,
+};
+
+/* A set of addresses. `listed`, `except` and `zones` are what was written; `set` is what they mean. */
+struct zone {
+	char *name;
+	enum zone_kind kind;
+	struct place place;
+	struct ranges listed; /* addresses, ranges, CIDRs, entries of a file, as written (unsorted, may overlap) */
+	struct ranges except;
+	unsigned *zones; /* members of a union, indices into policy->zones */
+	size_t zone_count;
+	bool is_union; /* has `zones:`: does not count for intra-zone */
+	char *file; /* of a `file:` zone, as written; NULL */
+	struct ranges set; /* sorted, disjoint, not adjacent: (listed + members' sets) - except; see policy_resolve */
+};
+
+/* Indices into policy->zones, ascending, each once. Empty: matches nothing. */
+struct zone_list {
+	unsigned *zone;
+	size_t count;
+};
+
+/*
+ * Part of a service: packets of `protocol` (or of any) whose port is in first..last, both included. Port as in
+ * zonewall.h: destination port for tcp, udp and sctp; type << 8 | code for icmp and icmpv6 (of IPv4 and IPv6 only);
+ * 0..65535, meaning all, for other protocols.
+ */
+struct selector {
+	bool any_protocol;
+	uint8_t protocol;
+	uint16_t first, last;
+};
+
+struct selectors {
+	struct selector *v;
+	size_t count;
+};
+
+enum action { ACTION_DROP, ACTION_ALLOW, ACTION_PASS };
+enum rule_mode { MODE_ENFORCE, MODE_STAGE };
+enum rule_log { LOG_UNSET, LOG_NONE, LOG_NEW, LOG_ALL };
+enum default_log { LOG_DROPS, LOG_EVERYTHING, LOG_NOTHING };
+
+struct limit {
+	bool set;
+	uint64_t per_hour; /* new flows an hour */
+	uint32_t burst;
+	bool per_source;
+};
+
+/* Rules, failsafe entries, never and always regions and tests share ends and services. */
+struct rule {
+	char *id;
+	struct place place; /* of the id */
+	unsigned tier; /* index into policy->tiers */
+	struct zone_list from, to;
+	struct selectors service;
+	char *service_text; /* as written, for people: "https" or "tcp/443, udp/53" */
+	enum action action;
+	enum rule_mode mode;
+	enum rule_log log;
+	struct limit limit;
+	bool tls_require, tls_min_1_2;
+	bool expires;
+	int64_t until; /* Unix seconds */
+	char *owner;
+};
+
+struct rules {
+	struct rule *v;
+	size_t count;
+};
+
+enum expect { EXPECT_DROP, EXPECT_ALLOW };
+
+struct test {
+	struct place place;
+	struct addr from, to;
+	struct selector service; /* one protocol, one port (first == last) */
+	enum expect expect;
+	char *by; /* rule id, "default", "intra-zone" or a reason; NULL: not said */
+};
+
+enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_GENERIC, XDP_OFF };
+
+struct interface_match {
+	char **pattern;
+	size_t pattern_count;
+	struct place place;
+	bool has_xdp;
+	enum xdp_mode xdp;
+	bool has_source;
+	unsigned source; /* zone */
+};
+
+struct policy {
+	struct zone *zones; /* built-in ones first: ZONE_INDEX_ANY, _HOST, _WORLD; then declared in order, then literals */
+	size_t zone_count;
+
+	char **tiers;
+	size_t tier_count;
+
+	struct rules rules; /* evaluation order is by tier, and file order within a tier */
+	struct rules failsafe;
+	bool failsafe_is_default; /* the key was absent */
+	struct rules never, always;
+	struct test *tests;
+	size_t test_count;
+	struct interface_match *interfaces;
+	size_t interface_count;
+
+	enum action default_action; /* drop or allow */
+	enum action intra_zone; /* drop or allow */
+	bool intra_zone_set; /* written, not implied */
+	enum default_log log;
+	bool allow_non_ip;
+	bool tcp_strict;
+	uint64_t flows; /* 0: auto */
+
+	char **files; /* every file read, in order: what `run --watch` watches */
+	size_t file_count;
+	bool host_known;
+};
+
+#define ZONE_INDEX_ANY 0
+#define ZONE_INDEX_HOST 1
+#define ZONE_INDEX_WORLD 2
+#define ZONE_INDEX_FIRST_DECLARED 3
+
+/*
+ * Reads the files, in order, as one policy. Mistakes and warnings go to diag, with places; every mistake in every file
+ * is reported. Returns 0 and the policy (owned by the caller) if there is no error; -EINVAL if the policy has errors;
+ * -ENOMEM. The diagnostics keep file contents they quote; they may outlive the policy.
+ */
+int policy_read(const char *const *files, size_t count, struct diag *diag, struct policy **ret_policy);
+
+/*
+ * Fills every zone's `set`. `host` lists the addresses of this host (borrowed; loopback and link-local ones are left
+ * out here), or is NULL if they are not known: then `host` is empty, host_known is false, and `world` does not leave
+ * the host's addresses out. May be called again. Returns 0 or -ENOMEM.
+ */
+int policy_resolve(struct policy *policy, const struct ranges *host);
+
+/* Warnings that need resolved sets but no compiled tables: design 4.7 without shadowed and redundant. */
+void policy_warn(const struct policy *policy, struct diag *diag);
+
+void policy_free(struct policy *policy);
+
+/* Index of the zone with this name, or -1. */
+int policy_find_zone(const struct policy *policy, const char *name);
+
+#endif
