@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An instance: one firewall's pinned state, seen from user space. Instances are named, so that each network namespace
+ * (or test) can have its own: pins stand in /sys/fs/bpf/zonewall/NAME/abi-N/, runtime files (lock, socket) in
+ * /run/zonewall/NAME/, saved files in /var/lib/zonewall/NAME/.
+ *
+ * Pins, below abi-N/:
+ *   gate/      map zw_gate, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress
+ *   links/     one XDP or TCX link for each attach point, named "<hook>-<ifindex>"
+ *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_collected
+ *   gen-<N>/   zw_tables, zw_rules and zw_names of each generation that a slot holds
+ *
+ * zw_names holds a struct names_header, the generation's struct zw_layout, and the bytes of its names (tables.h).
+ * Everything read here is mapped read-only, except zw_collected, which belongs to the events' reader.
+ */
+#ifndef ZW_INSTANCE_H
+#define ZW_INSTANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compile/tables.h"
+#include "zonewall.h"
+
+struct instance;
+
+/*
+ * Opens what is pinned. 0; -ENOENT: nothing is published under this name; -EPERM, -EACCES: rights are missing;
+ * -EPROTO: what is pinned is not what this version expects. Nothing is created or changed.
+ */
+int instance_open(const char *name, struct instance **ret_instance);
+void instance_free(struct instance *instance);
+
+/* Paths (owned by the instance name's caller: text of PATH_MAX bytes). */
+int instance_run_path(const char *name, const char *file, char *ret_path); /* /run/zonewall/NAME/file */
+int instance_state_path(const char *name, const char *file, char *ret_path); /* /var/lib/zonewall/NAME/file */
+
+const volatile struct zw_gate *instance_gate(const struct instance *instance);
+
+/* Number of the generation that decides now (dead man included). 0: everything passes. */
+uint32_t instance_current(const struct instance *instance);
+
+unsigned instance_cpus(const struct instance *instance); /* possible CPUs: strides in the per-CPU maps */
+int instance_ring_fd(const struct instance *instance); /* borrowed */
+
+/* The CPU's head; its ZW_EVENT_ALL_ENTRIES entries follow at ret_entries. */
+const volatile struct zw_event_head *instance_events(const struct instance *instance, unsigned cpu,
+						     const volatile struct zw_event_entry **ret_entries);
+
+/* What the reader has told of each entry of a CPU: writable, ZW_EVENT_ALL_ENTRIES. */
+struct collected {
+	uint64_t total;
+	uint32_t incarnation;
+	uint32_t pad;
+};
+volatile struct collected *instance_collected(const struct instance *instance, unsigned cpu);
+
+/* Sum over CPUs of one attach point's counters, by reason. slot < ZW_POINT_SLOTS. */
+void instance_count(const struct instance *instance, unsigned slot, struct zw_count ret_counts[ZW_REASONS]);
+
+enum attach_mode { ATTACH_XDP_NATIVE, ATTACH_XDP_GENERIC, ATTACH_TCX, ATTACH_CLSACT };
+
+struct attach_point {
+	unsigned ifindex;
+	char ifname[16]; /* as it is now; "" if the interface is gone */
+	enum zw_hook hook;
+	enum attach_mode mode;
+	unsigned slot;
+	bool healthy; /* our program is really there */
+	char note[128]; /* why not, or what else is on the hook; "" */
+};
+
+/* The attach points as they are now. The caller frees ret_points with free(). 0 or -errno. */
+int instance_attach_points(const struct instance *instance, struct attach_point **ret_points, size_t *ret_count);
+/* From a slot (of an event) to the attach point it names, also after it is gone; false if unknown. */
+bool instance_slot(const struct instance *instance, unsigned slot, struct attach_point *ret_point);
+
+/* A generation that is still pinned. */
+struct generation {
+	uint32_t number;
+	const void *tables; /* mapped read-only */
+	size_t tables_len;
+	struct zw_layout layout;
+	struct names *names;
+	const volatile struct zw_rule_counters *counters; /* [cpu][rule number], stride counters_stride */
+	size_t counters_stride;
+	/* the rest is instance.c's */
+	size_t counters_len;
+};
+int generation_open(const struct instance *instance, uint32_t number, struct generation **ret_generation);
+void generation_free(struct generation *generation);
+
+/* Sum over CPUs of one rule's counters in this generation (number 1..rule_count). */
+void generation_count(const struct instance *instance, const struct generation *generation, uint32_t rule,
+		      struct zw_rule_counters *ret_counters);
+
+/* Counters of rules by id: the saved sum of retired generations plus the live ones (design section 9). */
+struct rule_total {
+	char *id;
+	struct zw_rule_counters counters;
+};
+int instance_rule_totals(const struct instance *instance, struct rule_total **ret_totals, size_t *ret_count);
+void rule_totals_free(struct rule_total *totals, size_t count);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One packet's decision, from the tables in user space: the same decide() that the kernel runs, compiled natively.
+ */
+#ifndef ZW_DECISION_H
+#define ZW_DECISION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compile/tables.h"
+#include "zonewall.h"
+
+struct decider; /* tables and their flows */
+
+/* tables and layout are borrowed until decider_free. stateful: packets leave flows behind. */
+int decider_new(const void *tables, const struct zw_layout *layout, bool stateful, struct decider **ret_decider);
+void decider_free(struct decider *decider);
+
+struct frame {
+	const void *data; /* an Ethernet frame, without FCS */
+	size_t len;
+	enum zw_hook hook;
+	double time; /* seconds; only differences matter */
+	uint8_t mac[6]; /* of the attach point */
+};
+
+struct decision {
+	bool allow;
+	enum zw_reason reason;
+	uint32_t rule; /* number, 0 none */
+	uint32_t atom[2]; /* of source and destination; ZW_NO_ATOM if no address was read */
+};
+
+void decider_decide(struct decider *decider, const struct frame *frame, struct decision *ret_decision);
+
+/* The atom of an address, from a generation's tables: for the zones of an event. */
+uint32_t tables_atom(const void *tables, const struct zw_layout *layout, int family, const void *wire_address);
+
+/* The name of a reason in messages and JSON (section 5): "rule", "tcp-state", ... Same name may stand for an allow and a drop. */
+const char *reason_name(enum zw_reason reason);
+/* All reasons with this name: bit mask by number; 0 if there is none. */
+uint32_t reason_find(const char *name);
+
+#endif
