@@ -1,35 +1,56 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # zonewall: make help lists the targets. Outputs are in build/. V=1 shows commands, SAN=1 adds sanitizers.
 
+VERSION := 0.1.0
 BUILD   := build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CLANG   ?= clang
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc)
 ifdef SAN
 BUILD   := build/san
-SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)	$(2)")
 
-WARN    := -Wall -Wextra
+WARN    := -Wall -Wextra $(if $(WERROR),-Werror)
 CFLAGS  ?= -O2 -g
-CFLAGS_ALL = -std=gnu11 $(WARN) -D_GNU_SOURCE -Iinclude -Iuser -Ibpf -I$(BUILD) $(SANFLAGS) $(CFLAGS)
+CFLAGS_ALL = -std=gnu11 $(WARN) -D_GNU_SOURCE -DZW_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibpf -I$(BUILD) \
+	$(SANFLAGS) $(CFLAGS)
 LIBS    := -lbpf -lelf -lz -lyaml -ljson-c -lsmartcols -lmnl
-BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARN) -Wno-unused-parameter -Iinclude -Ibpf \
-	-I/usr/include/$(shell $(CC) -dumpmachine)
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARN) -Wno-unused-parameter -Iinclude -Ibpf -I/usr/include/$(MACHINE)
 
 USER_SRC := $(wildcard user/*/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
+CMD_OBJ  := $(filter $(BUILD)/user/cmd/%,$(USER_OBJ))
 SKELS    := $(BUILD)/zonewall.skel.h $(BUILD)/gate.skel.h
+
+# tests/*.c is what tests share, except tests/random*.c, which are programs. The folders hold one program a file.
+HELP_SRC  := $(filter-out tests/random%,$(wildcard tests/*.c))
+HELP_OBJ  := $(HELP_SRC:%.c=$(BUILD)/%.o)
+RANDOM    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/random*.c))
+UNIT      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
+BPF_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/*.c))
+NET_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/net/*.c))
+FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS)
+GOLDEN    := $(wildcard tests/golden/*.sh)
+NET       := $(wildcard tests/net/*.sh)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all clean
+.PHONY: all tests fuzzers demo check check-unit check-golden check-bpf check-net check-random check-san check-fuzz \
+	lint lint-builds install deps build-tools help clean
 
-all: $(BUILD)/zonewall
+all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
-$(BUILD)/zonewall: $(BUILD)/user/main.o $(BUILD)/libzonewall.a
+# The commands stand before the library, so that each of them is linked whether something names it or not.
+$(BUILD)/zonewall: $(BUILD)/user/main.o $(CMD_OBJ) $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -38,12 +59,29 @@ $(BUILD)/libzonewall.a: $(USER_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/user/%.o: user/%.c | $(SKELS)
+$(BUILD)/libtests.a: $(HELP_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/user/%.o: user/%.c | build-tools $(SKELS)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(BUILD)/%.bpf.o: bpf/%.bpf.c
+$(BUILD)/tests/%.o: tests/%.c | build-tools $(SKELS)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -I. -Itests -MMD -MP -c -o $@ $<
+
+$(TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(LIBS)
+
+$(FUZZERS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/%.bpf.o: bpf/%.bpf.c | build-tools
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
@@ -52,7 +90,74 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-clean:
+build-tools: # says early what is missing
+	@tools/deps.sh --list build
+
+deps: ## install the Debian packages that build, check and demo need (root)
+	@tools/deps.sh build check demo
+
+demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 leaves them up)
+	@tools/deps.sh build demo
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@ZONEWALL=$(abspath $(BUILD)/zonewall) KEEP=$(KEEP) demo/demo.sh
+
+tests: $(TESTS)
+fuzzers: $(FUZZERS)
+
+# Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
+RUN := perl tests/run.pl
+PARTS = --build $(BUILD) --group unit $(UNIT) --group golden $(GOLDEN) \
+	--root --group bpf $(BPF_TESTS) --group random $(RANDOM) --group net $(NET)
+SAN_PARTS = --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(GOLDEN)
+FUZZ_PARTS = --build build/fuzz --group fuzz $(wildcard tests/fuzz/run.sh)
+make_san = $(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=build/san CFLAGS='-O1 -g'
+make_fuzz = $(MAKE) --no-print-directory -j$(JOBS) BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
+	SANFLAGS='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined'
+
+check: ## everything: both compilers, tests, sanitizers, fuzzers' smoke run (root)
+	@tools/deps.sh build check
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests
+	@$(MAKE) --no-print-directory lint-builds
+	@$(make_san) all $(UNIT:$(BUILD)/%=build/san/%)
+	@$(make_fuzz) fuzzers
+	@$(RUN) $(PARTS) $(SAN_PARTS) $(FUZZ_PARTS)
+
+check-unit: $(UNIT) ## unit tests
+	@$(RUN) --build $(BUILD) --group unit $(UNIT)
+check-golden: all ## what check prints, byte for byte
+	@$(RUN) --build $(BUILD) --group golden $(GOLDEN)
+check-bpf: all $(BPF_TESTS) ## packets through the loaded programs (root)
+	@$(RUN) --build $(BUILD) --root --group bpf $(BPF_TESTS)
+check-random: all $(RANDOM) ## oracle, tables and kernel on random policies (root)
+	@$(RUN) --build $(BUILD) --root --group random $(RANDOM)
+check-net: all $(NET_TOOLS) ## real clients and servers in network namespaces (root)
+	@$(RUN) --build $(BUILD) --root --group net $(NET)
+check-san: ## unit and golden tests with address and undefined sanitizers
+	@$(make_san) all $(UNIT:$(BUILD)/%=build/san/%)
+	@$(RUN) $(SAN_PARTS)
+check-fuzz: ## a short run of each fuzzer
+	@$(make_fuzz) fuzzers
+	@$(RUN) $(FUZZ_PARTS)
+
+lint-builds: # gcc and clang, all warnings are errors
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build/lint-gcc CC=gcc WERROR=1 CFLAGS='-O2 -g' all tests
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build/lint-clang CC=$(CLANG) WERROR=1 CFLAGS='-O2 -g' all tests
+
+lint: lint-builds ## both compilers with -Werror, scripts, licence lines, what the programs may call
+	@BUILD=build/lint-gcc tools/lint.sh
+
+install: all ## install the command and its documents below PREFIX
+	install -D -m 0755 $(BUILD)/zonewall $(DESTDIR)$(PREFIX)/sbin/zonewall
+	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/zonewall/README.md
+	install -d $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies/common
+	install -m 0644 policies/*.* $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies
+	install -m 0644 policies/common/* $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies/common
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@echo "variables: V=1 show commands, SAN=1 sanitizers, KEEP=1 keep the demo, BUILD=, CC=, CLANG=, PREFIX=, JOBS="
+
+clean: ## remove build/
 	$(Q)rm -rf build
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

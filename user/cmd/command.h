@@ -7,6 +7,7 @@
 #define ZW_COMMAND_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <getopt.h>
 
 enum exit_status {
@@ -46,5 +47,27 @@ struct command {
  * the end (optind is the first argument), or '?' after having printed what is wrong: then return EXIT_USAGE.
  */
 int command_getopt(const struct command *command, int argc, char **argv);
+
+/*
+ * Reads a command line up to its end: takes the global options into globals, and leaves in ret_argv (from malloc, as
+ * its strings' storage; free() it once) the command's name, its own options as "--name=value", "--" and its arguments.
+ * Returns 0; 'h' if help was asked for, 'V' if the version; '?' after having printed what is wrong; -ENOMEM.
+ * command NULL: what stands before the command's name; then *ret_argc is that name's index in argv, ret_argv unused.
+ */
+int command_line(const struct command *command, int argc, char **argv, struct globals *globals, int *ret_argc,
+		 char ***ret_argv);
+
+extern const struct command cmd_check, cmd_simulate, cmd_apply, cmd_rollback, cmd_down, cmd_run, cmd_drops, cmd_rules,
+	cmd_status, cmd_help, cmd_version;
+
+/* Every command, in the order of help; ends with NULL. */
+extern const struct command *const commands[];
+
+const struct command *command_find(const char *name); /* NULL: there is none */
+int command_unknown(const char *name); /* says what is wrong with the name; returns an exit status */
+bool command_instance_is_valid(const char *name);
+
+/* The text of `zonewall help [name]`; command NULL: of all. */
+void command_help(const struct command *command, FILE *out);
 
 #endif

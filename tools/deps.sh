@@ -1,0 +1,143 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# deps.sh [--list] PURPOSE... - finds what is missing for build, check, demo, and installs it.
+#
+# What is there is looked for by itself (a command, a header, a file), so that it may come from anywhere; what is missing
+# is installed by its Debian package, when apt and root are there. --list, or another distribution: list it and fail.
+set -eu
+
+# purpose  Debian package  how to see that it is there
+needs() {
+	cat <<-END
+	build gcc                  command gcc
+	build binutils             command ar
+	build libc6-dev            header stdio.h
+	build linux-libc-dev       header linux/bpf.h
+	build clang                command ${CLANG:-clang}
+	build bpftool              command ${BPFTOOL:-bpftool}
+	build libbpf-dev           header bpf/libbpf.h
+	build libelf-dev           header libelf.h
+	build zlib1g-dev           header zlib.h
+	build libyaml-dev          header yaml.h
+	build libjson-c-dev        header json-c/json.h
+	build libsmartcols-dev     header libsmartcols/libsmartcols.h
+	build libmnl-dev           header libmnl/libmnl.h
+	check libcmocka-dev        header cmocka.h
+	check libclang-rt-14-dev   file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a
+	check perl                 command prove
+	check python3              command python3
+	check iproute2             command ip
+	check iproute2             command tc
+	check curl                 command curl
+	check procps               command ps
+	check shellcheck           command shellcheck
+	demo iproute2              command ip
+	demo curl                  command curl
+	demo nginx                 command nginx
+	demo redis-server          command redis-server
+	demo redis-tools           command redis-cli
+	END
+}
+
+# Services that come with a package and that this machine did not ask for.
+services="nginx redis-server"
+
+has_command() {
+	command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]
+}
+
+has_header() {
+	for folder in /usr/include /usr/local/include /usr/include/*-linux-gnu*; do
+		[ ! -e "$folder/$1" ] || return 0
+	done
+	return 1
+}
+
+has_file() {
+	for file in "$@"; do
+		[ ! -e "$file" ] || return 0
+	done
+	return 1
+}
+
+# Prints "package kind name" for all that is missing for the purposes.
+missing() {
+	needs | while read -r purpose package kind names; do
+		case " $* " in *" $purpose "*) ;; *) continue ;; esac
+		# shellcheck disable=SC2086 # names of kind file are globs
+		"has_$kind" $names || echo "$package $kind ${names%% *}"
+	done
+}
+
+report() {
+	echo "missing:" >&2
+	echo "$1" | while read -r package kind name; do
+		printf '  %-28s (Debian package %s)\n' "$kind $name" "$package" >&2
+	done
+}
+
+# Packages bring services that would start now and at the next boot. They are wanted as programs only: keep those that
+# come with this installation from starting, and leave services that were here before as they are.
+install_packages() {
+	policy=/usr/sbin/policy-rc.d
+	new_services=
+	for service in $services; do
+		case " $* " in *" $service "*) new_services="$new_services $service" ;; esac
+	done
+	if [ -n "$new_services" ] && [ ! -e $policy ]; then
+		trap 'rm -f $policy' EXIT
+		trap 'exit 1' INT TERM HUP
+		printf '#!/bin/sh\nexit 101\n' >$policy
+		chmod 755 $policy
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	# The lists may be absent or old: fetch them only if the first try does not do it.
+	if ! apt-get install -y -qq --no-install-recommends "$@" >"$log" 2>&1; then
+		echo "  APT     fetching package lists"
+		apt-get update -qq >"$log" 2>&1 &&
+			apt-get install -y -qq --no-install-recommends "$@" >>"$log" 2>&1 || {
+			cat "$log" >&2
+			return 1
+		}
+	fi
+	for service in $new_services; do
+		deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
+	done
+}
+
+list_only=
+if [ "${1:-}" = --list ]; then
+	list_only=1
+	shift
+fi
+
+lacking=$(missing "$@")
+[ -n "$lacking" ] || exit 0
+
+if [ -n "$list_only" ]; then
+	report "$lacking"
+	echo "fix: on Debian, 'sudo make deps' installs them" >&2
+	exit 1
+fi
+if ! command -v apt-get >/dev/null; then
+	report "$lacking"
+	echo "fix: install them with this distribution's own packages, then try again" >&2
+	exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+	report "$lacking"
+	echo "fix: run 'sudo make deps', or install them yourself" >&2
+	exit 1
+fi
+
+packages=$(echo "$lacking" | cut -d' ' -f1 | sort -u | tr '\n' ' ')
+echo "  APT     installing $packages"
+log=$(mktemp)
+status=0
+# shellcheck disable=SC2086 # a list of names
+install_packages $packages || status=1
+rm -f "$log"
+[ $status = 0 ] || { echo "error: cannot install $packages" >&2; exit 1; }
+
+lacking=$(missing "$@")
+[ -z "$lacking" ] || { report "$lacking"; exit 1; }
