@@ -109,9 +109,9 @@ struct zw_classes {
 /* 32 bytes. `group` names the default rows of a sparse matrix, see struct zw_matrix. */
 struct zw_atom {
 	struct zw_classes classes[ZW_MATRICES];
-	__u16 group[2]; /* of the policy matrix: as a source, as a destination */
+	__u32 group[2]; /* of the policy matrix: as a source, as a destination */
 	__u32 flags; /* ZW_ATOM_... */
-	__u64 pad;
+	__u32 pad;
 };
 #define ZW_ATOM_HOST 1u /* an address of this host (zone `host`) */
 
@@ -188,9 +188,8 @@ struct zw_layout {
 	__u8 allow_non_ip; /* defaults.non-ip is allow */
 	__u8 tcp_strict;
 	__u8 has_failsafe;
-	__u8 failsafe_any_host; /* the host's addresses are not known yet: `to: host` matches all on ingress */
 	__u8 simulate; /* time, attach point and direction come from the map zw_simulation; decisions are noted there */
-	__u8 pad;
+	__u8 pad[2];
 };
 
 /*
