@@ -21,7 +21,10 @@ struct range {
 	u128 first, last;
 };
 
-/* Ranges of both families. A "set" is sorted, disjoint and without adjacent ranges; addr_normalise makes one. */
+/*
+ * Ranges of both families. A "set" is sorted, disjoint and without adjacent ranges; ranges_normalise makes one. The
+ * arrays grow in ranges_add, by util.h's array_grow: fill them through it.
+ */
 struct ranges {
 	struct range *v4;
 	size_t v4_count;

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+
+struct addr addr_from_bytes(int family, const void *bytes)
+{
+	const uint8_t *byte = bytes;
+	struct addr addr = { .family = family };
+
+	for (int i = 0; i < (family == 4 ? 4 : 16); i++)
+		addr.value = addr.value << 8 | byte[i];
+	return addr;
+}
+
+void addr_to_bytes(const struct addr *addr, void *bytes)
+{
+	uint8_t *byte = bytes;
+	int len = addr->family == 4 ? 4 : 16;
+
+	for (int i = 0; i < len; i++)
+		byte[i] = addr->value >> (8 * (len - 1 - i));
+}
+
+int addr_parse(const char *text, struct addr *ret_addr)
+{
+	uint8_t bytes[16];
+
+	if (inet_pton(AF_INET, text, bytes) == 1)
+		*ret_addr = addr_from_bytes(4, bytes);
+	else if (inet_pton(AF_INET6, text, bytes) == 1)
+		*ret_addr = addr_from_bytes(6, bytes);
+	else
+		return -EINVAL;
+	return 0;
+}
+
+/* RFC 5952 4.2: the longest run of two or more zero groups, the first of equals. Returns its length, 0 if none. */
+static int find_zeros(const unsigned *group, int count, int *ret_start)
+{
+	int best = 0;
+
+	for (int i = 0; i < count; i++) {
+		int run = 0;
+
+		while (i + run < count && !group[i + run])
+			run++;
+		if (run > best && run > 1) {
+			best = run;
+			*ret_start = i;
+		}
+		i += run;
+	}
+	return best;
+}
+
+static int print4(char *text, size_t size, uint32_t value)
+{
+	return snprintf(text, size, "%u.%u.%u.%u", value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255);
+}
+
+void addr_print(const struct addr *addr, char *text)
+{
+	unsigned group[8];
+	char *end = text + ADDR_TEXT_MAX;
+	/* RFC 5952 5: of the prefixes known to hold an IPv4 address, only the mapped one is written mixed. */
+	bool mapped = addr->value >> 32 == 0xffff;
+	int count = mapped ? 6 : 8, start = -1, run;
+
+	if (addr->family == 4) {
+		print4(text, ADDR_TEXT_MAX, addr->value);
+		return;
+	}
+	for (int i = 0; i < 8; i++)
+		group[i] = addr->value >> (16 * (7 - i)) & 0xffff;
+	run = find_zeros(group, count, &start);
+	for (int i = 0; i < count;) {
+		if (i == start) {
+			text += snprintf(text, end - text, "::");
+			i += run;
+			continue;
+		}
+		text += snprintf(text, end - text, i && i != start + run ? ":%x" : "%x", group[i]);
+		i++;
+	}
+	if (mapped) {
+		*text++ = ':';
+		print4(text, end - text, addr->value);
+	}
+}
+
+static int add(struct range **array, size_t *count, u128 first, u128 last)
+{
+	int err = array_grow(array, *count, sizeof(**array));
+
+	if (err)
+		return err;
+	(*array)[(*count)++] = (struct range){ first, last };
+	return 0;
+}
+
+int ranges_add(struct ranges *ranges, int family, u128 first, u128 last)
+{
+	if (family == 4)
+		return add(&ranges->v4, &ranges->v4_count, first, last);
+	return add(&ranges->v6, &ranges->v6_count, first, last);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return x->last < y->last ? -1 : x->last > y->last;
+}
+
+static bool is_sorted(const struct range *range, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (range[i].first < range[i - 1].first)
+			return false;
+	return true;
+}
+
+/* Merges sorted ranges that overlap or touch, in place. The last address of all has no successor. */
+static size_t merge(struct range *range, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 1; i < count; i++) {
+		if (range[kept].last == ADDR_MAX6 || range[i].first <= range[kept].last + 1) {
+			if (range[i].last > range[kept].last)
+				range[kept].last = range[i].last;
+		} else {
+			range[++kept] = range[i];
+		}
+	}
+	return count ? kept + 1 : 0;
+}
+
+static size_t normalise(struct range *range, size_t count)
+{
+	/* Lists and unions of sets are mostly sorted already, and qsort asks for as much memory again. */
+	if (!is_sorted(range, count))
+		qsort(range, count, sizeof(*range), compare);
+	return merge(range, count);
+}
+
+int ranges_normalise(struct ranges *ranges)
+{
+	ranges->v4_count = normalise(ranges->v4, ranges->v4_count);
+	ranges->v6_count = normalise(ranges->v6, ranges->v6_count);
+	return 0;
+}
+
+/* One pass over both. Each removed range cuts one range in two at most. */
+static int subtract(struct range **set, size_t *count, const struct range *minus, size_t minus_count)
+{
+	_cleanup_free_ struct range *left = NULL;
+	size_t left_count = 0, m = 0;
+
+	if (!*count || !minus_count)
+		return 0;
+	for (size_t i = 0; i < *count; i++) {
+		u128 first = (*set)[i].first, last = (*set)[i].last;
+		bool gone = false;
+
+		while (m < minus_count && minus[m].last < first)
+			m++;
+		for (; m < minus_count && minus[m].first <= last; m++) {
+			if (minus[m].first > first && add(&left, &left_count, first, minus[m].first - 1))
+				return -ENOMEM;
+			gone = minus[m].last >= last;
+			if (gone)
+				break;
+			first = minus[m].last + 1;
+		}
+		if (!gone && add(&left, &left_count, first, last))
+			return -ENOMEM;
+	}
+	free(*set);
+	*set = take_ptr(left);
+	*count = left_count;
+	return 0;
+}
+
+int ranges_subtract(struct ranges *set, const struct ranges *minus)
+{
+	int err = subtract(&set->v4, &set->v4_count, minus->v4, minus->v4_count);
+
+	return err ? err : subtract(&set->v6, &set->v6_count, minus->v6, minus->v6_count);
+}
+
+bool ranges_contain(const struct ranges *set, const struct addr *addr)
+{
+	const struct range *range = addr->family == 4 ? set->v4 : set->v6;
+	size_t low = 0, high = addr->family == 4 ? set->v4_count : set->v6_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (range[middle].last < addr->value)
+			low = middle + 1;
+		else if (range[middle].first > addr->value)
+			high = middle;
+		else
+			return true;
+	}
+	return false;
+}
+
+bool ranges_empty(const struct ranges *ranges)
+{
+	return !ranges->v4_count && !ranges->v6_count;
+}
+
+void ranges_clear(struct ranges *ranges)
+{
+	free(ranges->v4);
+	free(ranges->v6);
+	*ranges = (struct ranges){ 0 };
+}
