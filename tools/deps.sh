@@ -28,10 +28,11 @@ needs() {
 	check python3              command python3
 	check iproute2             command ip
 	check iproute2             command tc
+	check iputils-ping         command ping
 	check curl                 command curl
-	check procps               command ps
 	check shellcheck           command shellcheck
 	demo iproute2              command ip
+	demo iputils-ping          command ping
 	demo curl                  command curl
 	demo nginx                 command nginx
 	demo redis-server          command redis-server
@@ -94,11 +95,11 @@ install_packages() {
 	# The lists may be absent or old: fetch them only if the first try does not do it.
 	if ! apt-get install -y -qq --no-install-recommends "$@" >"$log" 2>&1; then
 		echo "  APT     fetching package lists"
-		apt-get update -qq >"$log" 2>&1 &&
-			apt-get install -y -qq --no-install-recommends "$@" >>"$log" 2>&1 || {
+		if ! apt-get update -qq >"$log" 2>&1 ||
+			! apt-get install -y -qq --no-install-recommends "$@" >>"$log" 2>&1; then
 			cat "$log" >&2
 			return 1
-		}
+		fi
 	fi
 	for service in $new_services; do
 		deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
