@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "oracle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle_flow.h"
+
+enum { ICMP = 1, IGMP = 2, TCP = 6, UDP = 17, ICMPV6 = 58, SCTP = 132, AH = 51 };
+enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
+
+struct oracle {
+	const struct policy *policy;
+	const struct ranges *host;
+	struct oracle_flows *flows; /* NULL: stateless */
+};
+
+struct oracle *oracle_new(const struct policy *policy, const struct ranges *host, bool stateful)
+{
+	struct oracle *oracle = calloc(1, sizeof(*oracle));
+
+	if (!oracle)
+		return NULL;
+	oracle->policy = policy;
+	oracle->host = host;
+	if (stateful) {
+		oracle->flows = oracle_flows_new();
+		if (!oracle->flows) {
+			free(oracle);
+			return NULL;
+		}
+	}
+	return oracle;
+}
+
+void oracle_free(struct oracle *oracle)
+{
+	if (!oracle)
+		return;
+	oracle_flows_free(oracle->flows);
+	free(oracle);
+}
+
+/* --- Addresses -------------------------------------------------------------------------------------------------- */
+
+static bool in_prefix(const struct addr *addr, int family, u128 prefix, unsigned length)
+{
+	unsigned bits = family == 4 ? 32 : 128;
+
+	if (addr->family != family)
+		return false;
+	return length == 0 || addr->value >> (bits - length) == prefix >> (bits - length);
+}
+
+static u128 v6(uint16_t first, uint16_t second)
+{
+	return (u128)first << 112 | (u128)second << 96;
+}
+
+static bool is_multicast(const struct addr *addr)
+{
+	return in_prefix(addr, 4, 0xe0000000, 4) || in_prefix(addr, 6, v6(0xff00, 0), 8);
+}
+
+static bool is_broadcast(const struct addr *addr)
+{
+	return addr->family == 4 && addr->value == 0xffffffff;
+}
+
+static bool is_loopback(const struct addr *addr)
+{
+	return in_prefix(addr, 4, 0x7f000000, 8) || (addr->family == 6 && addr->value == 1);
+}
+
+static bool is_unspecified(const struct addr *addr)
+{
+	return addr->value == 0;
+}
+
+static bool is_mapped(const struct addr *addr)
+{
+	return in_prefix(addr, 6, (u128)0xffff << 32, 96);
+}
+
+static bool is_link_local(const struct addr *addr)
+{
+	return in_prefix(addr, 4, 0xa9fe0000, 16) || in_prefix(addr, 6, v6(0xfe80, 0), 10);
+}
+
+static bool in_ranges(const struct ranges *ranges, const struct addr *addr)
+{
+	const struct range *range = addr->family == 4 ? ranges->v4 : ranges->v6;
+	size_t count = addr->family == 4 ? ranges->v4_count : ranges->v6_count;
+
+	for (size_t i = 0; i < count; i++)
+		if (range[i].first <= addr->value && addr->value <= range[i].last)
+			return true;
+	return false;
+}
+
+/* The unicast addresses of all interfaces without loopback and link-local ones. */
+static bool in_host(const struct oracle *oracle, const struct addr *addr)
+{
+	return oracle->host && !is_loopback(addr) && !is_link_local(addr) && !is_multicast(addr) &&
+	       !is_broadcast(addr) && !is_unspecified(addr) && in_ranges(oracle->host, addr);
+}
+
+/* Unicast addresses that no zone lists (one removed by `except` stays listed) and that are not host's. */
+static bool in_world(const struct oracle *oracle, const struct addr *addr)
+{
+	const struct policy *policy = oracle->policy;
+
+	if (is_multicast(addr) || is_broadcast(addr) || in_host(oracle, addr))
+		return false;
+	for (size_t i = 0; i < policy->zone_count; i++)
+		if (policy->zones[i].kind == ZONE_DECLARED && in_ranges(&policy->zones[i].listed, addr))
+			return false;
+	return true;
+}
+
+bool oracle_in_zone(const struct oracle *oracle, unsigned index, const struct addr *addr)
+{
+	const struct zone *zone = &oracle->policy->zones[index];
+	bool in;
+
+	switch (zone->kind) {
+	case ZONE_ANY:
+		return true;
+	case ZONE_HOST:
+		return in_host(oracle, addr);
+	case ZONE_WORLD:
+		return in_world(oracle, addr);
+	default:
+		break;
+	}
+	in = in_ranges(&zone->listed, addr);
+	for (size_t i = 0; i < zone->zone_count; i++)
+		in = in || oracle_in_zone(oracle, zone->zones[i], addr);
+	return in && !in_ranges(&zone->except, addr);
+}
+
+size_t oracle_zones(const struct oracle *oracle, const struct addr *addr, const char **ret_names, size_t max)
+{
+	const struct policy *policy = oracle->policy;
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->zone_count; i++)
+		if (policy->zones[i].kind == ZONE_DECLARED && oracle_in_zone(oracle, i, addr) && n < max)
+			ret_names[n++] = policy->zones[i].name;
+	if (in_host(oracle, addr) && n < max)
+		ret_names[n++] = "host";
+	if (in_world(oracle, addr) && n < max)
+		ret_names[n++] = "world";
+	return n;
+}
+
+/* --- Section 5, stage other L3 ---------------------------------------------------------------------------------- */
+
+static unsigned be16(const uint8_t *bytes)
+{
+	return bytes[0] << 8 | bytes[1];
+}
+
+static uint32_t be32(const uint8_t *bytes)
+{
+	return (uint32_t)be16(bytes) << 16 | be16(bytes + 2);
+}
+
+/* What is left of the frame: taken from the front. */
+struct rest {
+	const uint8_t *data;
+	size_t len;
+};
+
+static bool take(struct rest *rest, size_t len)
+{
+	if (rest->len < len)
+		return false;
+	rest->data += len;
+	rest->len -= len;
+	return true;
+}
+
+static enum zw_reason other_l3(const struct oracle *oracle, struct rest *rest, int *ret_family)
+{
+	static const uint8_t bridge_group[5] = {0x01, 0x80, 0xc2, 0x00, 0x00};
+	const uint8_t *eth = rest->data;
+	unsigned type;
+
+	if (!take(rest, 14))
+		return ZW_DROP_MALFORMED;
+	if (memcmp(eth, bridge_group, 5) == 0 && eth[5] <= 0x0f)
+		return ZW_ALLOW_NON_IP;
+	type = be16(eth + 12);
+	for (int tags = 0; type == 0x8100 || type == 0x88a8; tags++) {
+		if (tags == 2 || rest->len < 4)
+			return ZW_DROP_MALFORMED;
+		type = be16(rest->data + 2);
+		take(rest, 4);
+	}
+	if (type == 0x0806)
+		return ZW_ALLOW_NON_IP;
+	if (type != 0x0800 && type != 0x86dd)
+		return oracle->policy->allow_non_ip ? ZW_ALLOW_NON_IP : ZW_DROP_ETHERTYPE;
+	*ret_family = type == 0x0800 ? 4 : 6;
+	return ZW_REASON_NONE;
+}
+
+/* --- Stage parse: every false is `malformed` -------------------------------------------------------------------- */
+
+static bool options_are_good(const uint8_t *option, size_t len)
+{
+	while (len > 0) {
+		size_t step = option[0] == 1 ? 1 : len < 2 ? 0 : option[1];
+
+		if (option[0] == 0)
+			return true;
+		if (option[0] == 131 || option[0] == 137) /* loose and strict source route */
+			return false;
+		if ((option[0] != 1 && step < 2) || step > len)
+			return false;
+		option += step;
+		len -= step;
+	}
+	return true;
+}
+
+/* Reads through extension headers (IPv6) or AH (both) and leaves the protocol, and what follows in rest. */
+static bool read_chain(struct rest *rest, struct oracle_packet *p)
+{
+	int headers = 0;
+	size_t bytes = 0;
+	bool fragment_seen = false;
+
+	for (;;) {
+		const uint8_t *header = rest->data;
+		size_t len;
+		bool is_extension = p->protocol == AH || (p->family == 6 && (p->protocol == 0 || p->protocol == 43 ||
+				    p->protocol == 44 || p->protocol == 60 || p->protocol == 135));
+
+		if (!is_extension || p->later_fragment)
+			return true;
+		if (p->protocol == 0 && headers != 0)
+			return false;
+		if (rest->len < 8)
+			return false;
+		len = p->protocol == AH ? (header[1] + 2) * 4 : p->protocol == 44 ? 8 : (header[1] + 1) * 8;
+		if (p->protocol == AH && len < 12)
+			return false;
+		headers++;
+		bytes += len;
+		if (headers > 8 || bytes > 256 || !take(rest, len))
+			return false;
+		if (p->protocol == 43 && header[3] != 0)
+			return false;
+		if (p->protocol == 44) {
+			unsigned offset = be16(header + 2) & 0xfff8;
+			bool more = header[3] & 1;
+
+			if (fragment_seen)
+				return false;
+			fragment_seen = true;
+			p->later_fragment = offset != 0;
+			p->first_fragment = offset == 0 && more;
+		}
+		p->protocol = header[0];
+	}
+}
+
+static bool read_ip4(struct rest *rest, struct oracle_packet *p)
+{
+	const uint8_t *ip = rest->data;
+	size_t header_len, total;
+
+	if (rest->len < 20)
+		return false;
+	p->from = addr_from_bytes(4, ip + 12);
+	p->to = addr_from_bytes(4, ip + 16);
+	p->read_addresses = true;
+	header_len = (ip[0] & 15) * 4;
+	total = be16(ip + 2);
+	if (ip[0] >> 4 != 4 || header_len < 20 || total < header_len || total > rest->len)
+		return false;
+	if (!options_are_good(ip + 20, header_len - 20))
+		return false;
+	rest->len = total; /* what follows is padding */
+	take(rest, header_len);
+	p->later_fragment = (be16(ip + 6) & 0x1fff) != 0;
+	p->first_fragment = !p->later_fragment && (be16(ip + 6) & 0x2000);
+	p->hop_limit = ip[8];
+	p->protocol = ip[9];
+	return read_chain(rest, p);
+}
+
+static bool read_ip6(struct rest *rest, struct oracle_packet *p)
+{
+	const uint8_t *ip = rest->data;
+
+	if (rest->len < 40)
+		return false;
+	p->from = addr_from_bytes(6, ip + 8);
+	p->to = addr_from_bytes(6, ip + 24);
+	p->read_addresses = true;
+	if (ip[0] >> 4 != 6 || be16(ip + 4) > rest->len - 40)
+		return false;
+	take(rest, 40);
+	rest->len = be16(ip + 4);
+	p->hop_limit = ip[7];
+	p->protocol = ip[6];
+	return read_chain(rest, p);
+}
+
+static size_t fixed_header(unsigned protocol)
+{
+	switch (protocol) {
+	case TCP:
+		return 20;
+	case UDP:
+	case ICMP:
+	case ICMPV6:
+		return 8;
+	case SCTP:
+		return 12;
+	}
+	return 0;
+}
+
+static bool read_transport(const struct rest *rest, struct oracle_packet *p)
+{
+	const uint8_t *header = rest->data;
+
+	if ((p->protocol == ICMP && p->family == 6) || (p->protocol == ICMPV6 && p->family == 4))
+		return false;
+	if (p->later_fragment)
+		return true;
+	p->has_header = rest->len >= fixed_header(p->protocol);
+	if (!p->has_header)
+		return p->first_fragment; /* then stage fragment's matter */
+	p->transport = header;
+	p->transport_len = rest->len;
+	switch (p->protocol) {
+	case TCP:
+		p->source_port = be16(header);
+		p->port = be16(header + 2);
+		p->tcp_flags = header[13];
+		p->sequence = be32(header + 4);
+		p->acknowledgement = be32(header + 8);
+		p->window = be16(header + 14);
+		return (header[12] >> 4) * 4 >= 20 && (size_t)(header[12] >> 4) * 4 <= rest->len;
+	case UDP:
+		p->source_port = be16(header);
+		p->port = be16(header + 2);
+		return be16(header + 4) >= 8 && (p->first_fragment || be16(header + 4) <= rest->len);
+	case SCTP:
+		p->source_port = be16(header);
+		p->port = be16(header + 2);
+		return true;
+	case ICMP:
+	case ICMPV6:
+		p->port = header[0] << 8 | header[1];
+		p->identifier = be16(header + 4);
+		return true;
+	}
+	return true;
+}
+
+static bool addresses_are_good(const struct oracle_packet *p)
+{
+	const struct addr *from = &p->from, *to = &p->to;
+	bool dhcp = p->protocol == UDP && p->has_header && p->source_port == 68 && p->port == 67;
+
+	if (is_multicast(from) || is_broadcast(from) || is_loopback(from) || is_mapped(from))
+		return false;
+	if (is_unspecified(from) && p->protocol != ICMPV6 && !dhcp)
+		return false;
+	return !is_loopback(to) && !is_unspecified(to) && !is_mapped(to);
+}
+
+static enum zw_reason parse(struct rest *rest, struct oracle_packet *p)
+{
+	if (!(p->family == 4 ? read_ip4(rest, p) : read_ip6(rest, p)))
+		return ZW_DROP_MALFORMED;
+	if (!read_transport(rest, p) || !addresses_are_good(p))
+		return ZW_DROP_MALFORMED;
+	return ZW_REASON_NONE;
+}
+
+/* --- Stages spoof, essentials, tcp flags, fragment -------------------------------------------------------------- */
+
+static enum zw_reason spoof(const struct oracle *oracle, const struct oracle_packet *p)
+{
+	return !p->egress && in_host(oracle, &p->from) ? ZW_DROP_SPOOFED : ZW_REASON_NONE;
+}
+
+static bool is_essential_icmp6(const struct oracle_packet *p)
+{
+	switch (p->port >> 8) {
+	case 133:
+	case 135:
+	case 136:
+		return p->hop_limit == 255;
+	case 134:
+		return p->hop_limit == 255 && is_link_local(&p->from) && !p->egress;
+	case 130:
+	case 131:
+	case 132:
+	case 143:
+		return p->hop_limit == 1 && is_multicast(&p->to);
+	}
+	return false;
+}
+
+static bool is_dhcp_client(const struct oracle *oracle, const struct oracle_packet *p)
+{
+	const u128 servers = v6(0xff02, 0) | 0x10002; /* ff02::1:2 */
+
+	if (p->family == 4 && p->egress)
+		return p->source_port == 68 && p->port == 67 &&
+		       (is_unspecified(&p->from) || in_host(oracle, &p->from));
+	if (p->family == 4)
+		return p->source_port == 67 && p->port == 68 &&
+		       (is_broadcast(&p->to) || in_host(oracle, &p->to) || p->to_own_mac);
+	if (p->egress)
+		return p->source_port == 546 && p->port == 547 && is_link_local(&p->from) && p->to.value == servers;
+	return p->source_port == 547 && p->port == 546 && is_link_local(&p->from) && is_link_local(&p->to);
+}
+
+static enum zw_reason essentials(const struct oracle *oracle, const struct oracle_packet *p)
+{
+	bool essential = false;
+
+	if (p->first_fragment || p->later_fragment)
+		return ZW_REASON_NONE;
+	if (p->protocol == ICMPV6)
+		essential = is_essential_icmp6(p);
+	if (p->protocol == IGMP && p->family == 4)
+		essential = p->hop_limit == 1 && is_multicast(&p->to);
+	if (p->protocol == UDP)
+		essential = is_dhcp_client(oracle, p);
+	return essential ? ZW_ALLOW_ESSENTIAL : ZW_REASON_NONE;
+}
+
+static enum zw_reason tcp_flags(const struct oracle_packet *p)
+{
+	if (p->protocol != TCP || !p->has_header)
+		return ZW_REASON_NONE;
+	switch (p->tcp_flags & (SYN | FIN | RST | ACK)) {
+	case SYN:
+	case SYN | ACK:
+	case ACK:
+	case FIN | ACK:
+	case RST:
+	case RST | ACK:
+		return ZW_REASON_NONE;
+	}
+	return ZW_DROP_TCP_STATE;
+}
+
+static enum zw_reason fragment(const struct oracle_packet *p)
+{
+	if (p->later_fragment || (p->first_fragment && !p->has_header))
+		return ZW_DROP_FRAGMENT;
+	return ZW_REASON_NONE;
+}
+
+/* --- Section 4: the policy -------------------------------------------------------------------------------------- */
+
+static bool in_list(const struct oracle *oracle, const struct zone_list *list, const struct addr *addr)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (oracle_in_zone(oracle, list->zone[i], addr))
+			return true;
+	return false;
+}
+
+static bool in_service(const struct selectors *service, unsigned protocol, unsigned port)
+{
+	for (size_t i = 0; i < service->count; i++) {
+		const struct selector *s = &service->v[i];
+
+		if (s->any_protocol || (s->protocol == protocol && s->first <= port && port <= s->last))
+			return true;
+	}
+	return false;
+}
+
+static bool matches(const struct oracle *oracle, const struct rule *rule, const struct oracle_packet *p)
+{
+	return in_list(oracle, &rule->from, &p->from) && in_list(oracle, &rule->to, &p->to) &&
+	       in_service(&rule->service, p->protocol, p->port);
+}
+
+/* Each tier in order; inside a tier the first match decides; NULL: none did. */
+static const struct rule *deciding_rule(const struct oracle *oracle, const struct oracle_packet *p)
+{
+	const struct rules *rules = &oracle->policy->rules;
+
+	for (size_t tier = 0; tier < oracle->policy->tier_count; tier++) {
+		for (size_t i = 0; i < rules->count; i++) {
+			const struct rule *rule = &rules->v[i];
+
+			if (rule->tier != tier || rule->mode != MODE_ENFORCE || !matches(oracle, rule, p))
+				continue;
+			if (rule->action == ACTION_PASS)
+				break;
+			return rule;
+		}
+	}
+	return NULL;
+}
+
+static bool share_zone(const struct oracle *oracle, const struct addr *from, const struct addr *to)
+{
+	const struct policy *policy = oracle->policy;
+
+	for (size_t i = 0; i < policy->zone_count; i++)
+		if (policy->zones[i].kind == ZONE_DECLARED && !policy->zones[i].is_union &&
+		    oracle_in_zone(oracle, i, from) && oracle_in_zone(oracle, i, to))
+			return true;
+	return false;
+}
+
+static enum zw_reason policy_decides(const struct oracle *oracle, const struct oracle_packet *p,
+				     const struct rule **ret_rule)
+{
+	const struct policy *policy = oracle->policy;
+	const struct rule *rule = deciding_rule(oracle, p);
+
+	if (rule) {
+		*ret_rule = rule;
+		return rule->action == ACTION_ALLOW ? ZW_ALLOW_RULE : ZW_DROP_RULE;
+	}
+	if (share_zone(oracle, &p->from, &p->to))
+		return policy->intra_zone == ACTION_ALLOW ? ZW_ALLOW_INTRA_ZONE : ZW_DROP_DEFAULT;
+	return policy->default_action == ACTION_ALLOW ? ZW_ALLOW_DEFAULT : ZW_DROP_DEFAULT;
+}
+
+/* --- Stages flow, related, state, policy, and failsafe over them ------------------------------------------------- */
+
+static bool is_syn(const struct oracle_packet *p)
+{
+	return p->protocol == TCP && (p->tcp_flags & (SYN | ACK)) == SYN;
+}
+
+static enum zw_reason state(const struct oracle *oracle, const struct oracle_packet *p)
+{
+	if (p->protocol != TCP || is_syn(p))
+		return ZW_REASON_NONE;
+	if ((p->tcp_flags & SYN) || oracle->policy->tcp_strict)
+		return ZW_DROP_TCP_STATE;
+	return ZW_REASON_NONE;
+}
+
+static enum zw_reason first_packet(const struct oracle *oracle, const struct oracle_packet *p,
+				   const struct rule **ret_rule)
+{
+	enum zw_reason reason = state(oracle, p);
+
+	if (reason)
+		return reason;
+	reason = policy_decides(oracle, p, ret_rule);
+	if (reason == ZW_ALLOW_RULE && (*ret_rule)->tls_require && p->protocol == TCP && !is_syn(p))
+		return ZW_DROP_TCP_STATE;
+	return reason;
+}
+
+static const struct rule *failsafe_entry(const struct oracle *oracle, const struct oracle_packet *p)
+{
+	const struct rules *failsafe = &oracle->policy->failsafe;
+	struct oracle_packet exchanged = *p;
+
+	for (size_t i = 0; i < failsafe->count; i++)
+		if (matches(oracle, &failsafe->v[i], p))
+			return &failsafe->v[i];
+	if (is_syn(p))
+		return NULL;
+	exchanged.from = p->to;
+	exchanged.to = p->from;
+	if (p->protocol == TCP || p->protocol == UDP || p->protocol == SCTP)
+		exchanged.port = p->source_port;
+	for (size_t i = 0; i < failsafe->count; i++)
+		if (matches(oracle, &failsafe->v[i], &exchanged))
+			return &failsafe->v[i];
+	return NULL;
+}
+
+static enum zw_reason over_failsafe(const struct oracle *oracle, const struct oracle_packet *p,
+				    const struct rule **ret_rule)
+{
+	enum zw_reason reason = ZW_REASON_NONE;
+
+	if (oracle->flows)
+		reason = oracle_flows_decide(oracle->flows, p, ret_rule);
+	if (!reason) {
+		reason = first_packet(oracle, p, ret_rule);
+		if (oracle->flows && !ZW_REASON_IS_DROP(reason))
+			oracle_flows_open(oracle->flows, p, *ret_rule);
+	}
+	if (ZW_REASON_IS_DROP(reason)) {
+		const struct rule *entry = failsafe_entry(oracle, p);
+
+		if (entry) {
+			*ret_rule = entry;
+			return ZW_ALLOW_FAILSAFE;
+		}
+	}
+	return reason;
+}
+
+static enum zw_reason decide(const struct oracle *oracle, struct rest *rest, struct oracle_packet *p,
+			     const struct rule **ret_rule)
+{
+	enum zw_reason reason = other_l3(oracle, rest, &p->family);
+
+	if (!reason)
+		reason = parse(rest, p);
+	if (!reason)
+		reason = spoof(oracle, p);
+	if (!reason)
+		reason = essentials(oracle, p);
+	if (!reason)
+		reason = tcp_flags(p);
+	if (!reason)
+		reason = fragment(p);
+	if (!reason)
+		reason = over_failsafe(oracle, p, ret_rule);
+	return reason;
+}
+
+/* Section 11, `rule`: the deciding rule's id for these reasons, else null. */
+static bool shows_rule(enum zw_reason reason)
+{
+	switch (reason) {
+	case ZW_ALLOW_RULE:
+	case ZW_DROP_RULE:
+	case ZW_ALLOW_FAILSAFE:
+	case ZW_DROP_LIMIT:
+	case ZW_DROP_PLAINTEXT:
+	case ZW_ALLOW_FLOW:
+	case ZW_ALLOW_RELATED:
+	case ZW_ALLOW_FRAGMENT:
+	case ZW_DROP_REVOKED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void oracle_decide(struct oracle *oracle, const struct oracle_frame *frame, struct oracle_answer *ret_answer)
+{
+	struct rest rest = {frame->data, frame->len};
+	struct oracle_packet p = {
+		.egress = frame->egress,
+		.time = frame->time,
+		.to_own_mac = frame->len >= 6 && memcmp(frame->data, frame->mac, 6) == 0,
+	};
+	const struct rule *rule = NULL;
+	enum zw_reason reason = decide(oracle, &rest, &p, &rule);
+
+	*ret_answer = (struct oracle_answer){
+		.allow = !ZW_REASON_IS_DROP(reason),
+		.reason = reason,
+		.rule = rule && shows_rule(reason) ? rule->id : NULL,
+		.read_addresses = p.read_addresses,
+		.from = p.from,
+		.to = p.to,
+	};
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The oracle's flows: a plain list, searched from the front, following design section 5 (stages flow and related,
+ * confirmation, timeouts). Also the packet as the oracle's parser leaves it.
+ */
+#ifndef ZW_ORACLE_FLOW_H
+#define ZW_ORACLE_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/policy.h"
+#include "zonewall.h"
+
+struct oracle_packet {
+	bool egress, to_own_mac;
+	double time;
+	int family;
+	bool read_addresses;
+	struct addr from, to;
+	uint8_t protocol, hop_limit;
+	bool first_fragment, later_fragment;
+	bool has_header; /* the fixed transport header is there; what follows is set only then */
+	uint16_t source_port;
+	uint16_t port; /* destination port, or ICMP type << 8 | code, else 0 */
+	uint16_t identifier; /* of ICMP messages: bytes 4 and 5 */
+	uint8_t tcp_flags;
+	uint32_t sequence, acknowledgement;
+	uint16_t window;
+	const uint8_t *transport; /* to the end of the IP packet */
+	size_t transport_len;
+};
+
+struct oracle_flows;
+
+struct oracle_flows *oracle_flows_new(void);
+void oracle_flows_free(struct oracle_flows *flows);
+
+/* Stages flow and related: ZW_ALLOW_FLOW or ZW_ALLOW_RELATED and the flow's rule (NULL: a default), or ZW_REASON_NONE. */
+enum zw_reason oracle_flows_decide(struct oracle_flows *flows, const struct oracle_packet *packet,
+				   const struct rule **ret_rule);
+
+/* A first packet that policy allowed leaves its flow. */
+void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *packet, const struct rule *rule);
+
+#endif

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/testrun.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "kernel/edge.h"
+#include "kernel/jiffies.h"
+#include "kernel/load.h"
+#include "zonewall.skel.h"
+
+#define FLOWS 1048576 /* "one table large enough never to replace" */
+
+struct testrun {
+	struct zonewall_bpf *skel;
+	struct zw_simulation *simulation; /* the map's value */
+	bool stateful;
+	unsigned hz, cpus;
+	uint32_t rule_count;
+	int program[ZW_HOOKS];
+};
+
+static int map_simulation(struct testrun *run)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    bpf_map__fd(run->skel->maps.zw_simulation), 0);
+
+	if (memory == MAP_FAILED)
+		return edge_error(errno, "cannot map the simulation's clock");
+	run->simulation = memory;
+	return 0;
+}
+
+int testrun_new(const struct tables *tables, bool stateful, struct testrun **ret_run)
+{
+	const struct load_options options = {
+		.generation = 1,
+		.flows = stateful ? FLOWS : 4096,
+		.simulate = true,
+	};
+	struct testrun *run = calloc(1, sizeof(*run));
+	int r;
+
+	if (!run)
+		return -ENOMEM;
+	run->stateful = stateful;
+	run->hz = jiffies_hz();
+	run->cpus = load_cpus();
+	run->rule_count = tables->layout.rule_count;
+	r = load_open(tables, &options, &run->skel);
+	if (!r)
+		r = load_finish(run->skel, tables);
+	if (!r)
+		r = map_simulation(run);
+	if (r) {
+		testrun_free(run);
+		return r;
+	}
+	run->program[ZW_HOOK_XDP] = bpf_program__fd(run->skel->progs.zw_xdp);
+	run->program[ZW_HOOK_INGRESS] = bpf_program__fd(run->skel->progs.zw_ingress);
+	run->program[ZW_HOOK_EGRESS] = bpf_program__fd(run->skel->progs.zw_egress);
+	*ret_run = run;
+	return 0;
+}
+
+void testrun_free(struct testrun *run)
+{
+	if (!run)
+		return;
+	if (run->simulation)
+		munmap(run->simulation, sysconf(_SC_PAGESIZE));
+	zonewall_bpf__destroy(run->skel);
+	free(run);
+}
+
+/* Without --stateful each packet is a first one: the flow it left is taken away again. */
+static void forget_flows(const struct bpf_map *map)
+{
+	struct zw_flow_key6 key; /* the larger key */
+
+	while (!bpf_map_get_next_key(bpf_map__fd(map), NULL, &key))
+		if (bpf_map_delete_elem(bpf_map__fd(map), &key))
+			return;
+}
+
+static void tell_place(struct testrun *run, const struct frame *frame)
+{
+	struct zw_simulation *s = run->simulation;
+
+	s->jiffies = frame->time * run->hz + (1 << 20);
+	s->slot = 0;
+	s->flags = 0;
+	memcpy(s->mac, frame->mac, sizeof(s->mac));
+	s->reason = ZW_REASON_NONE;
+	s->rule = 0;
+	s->atom[0] = s->atom[1] = ZW_NO_ATOM;
+}
+
+/* Did the program return what its noted reason means? */
+static bool is_consistent(enum zw_hook hook, uint32_t reason, uint32_t returned)
+{
+	uint32_t pass = hook == ZW_HOOK_XDP ? XDP_PASS : (uint32_t)TC_ACT_UNSPEC;
+	uint32_t drop = hook == ZW_HOOK_XDP ? XDP_DROP : TC_ACT_SHOT;
+
+	return reason != ZW_REASON_NONE && returned == (ZW_REASON_IS_DROP(reason) ? drop : pass);
+}
+
+static bool is_first_allowed(uint32_t reason)
+{
+	return reason == ZW_ALLOW_RULE || reason == ZW_ALLOW_DEFAULT || reason == ZW_ALLOW_INTRA_ZONE;
+}
+
+int testrun_decide(struct testrun *run, const struct frame *frame, struct decision *ret_decision)
+{
+	const struct zw_simulation *s = run->simulation;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->len, .repeat = 1);
+
+	tell_place(run, frame);
+	if (bpf_prog_test_run_opts(run->program[frame->hook], &options))
+		return -errno;
+	if (!is_consistent(frame->hook, s->reason, options.retval))
+		return -EPROTO;
+	if (!run->stateful && is_first_allowed(s->reason)) {
+		forget_flows(run->skel->maps.zw_flows4);
+		forget_flows(run->skel->maps.zw_flows6);
+	}
+	*ret_decision = (struct decision){
+		.allow = !ZW_REASON_IS_DROP(s->reason),
+		.reason = s->reason,
+		.rule = s->rule,
+		.atom = { s->atom[0], s->atom[1] },
+	};
+	return 0;
+}
+
+/* A private map's only value, mapped; len is rounded up to pages as the kernel does. */
+static void *map_value(const struct bpf_map *map, size_t len)
+{
+	void *memory = mmap(NULL, len, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void testrun_count_reason(const struct testrun *run, enum zw_reason reason, struct zw_count *ret_count)
+{
+	size_t stride = load_counters_stride(), len = run->cpus * stride;
+	const uint8_t *base = map_value(run->skel->maps.zw_counters, len);
+
+	*ret_count = (struct zw_count){ 0 };
+	for (unsigned cpu = 0; base && cpu < run->cpus; cpu++) {
+		const struct zw_point_counters *points = (const void *)(base + cpu * stride);
+
+		ret_count->packets += points[0].reason[reason].packets;
+		ret_count->bytes += points[0].reason[reason].bytes;
+	}
+	if (base)
+		munmap((void *)base, len);
+}
+
+void testrun_count_rule(const struct testrun *run, uint32_t rule, struct zw_rule_counters *ret_counters)
+{
+	size_t stride = load_rules_stride(run->rule_count), len = run->cpus * stride;
+	const uint8_t *base = map_value(run->skel->maps.zw_rules, len);
+
+	*ret_counters = (struct zw_rule_counters){ 0 };
+	for (unsigned cpu = 0; base && cpu < run->cpus; cpu++) {
+		const struct zw_rule_counters *counters = (const void *)(base + cpu * stride);
+
+		ret_counters->flows += counters[rule].flows;
+		ret_counters->packets.packets += counters[rule].packets.packets;
+		ret_counters->packets.bytes += counters[rule].packets.bytes;
+	}
+	if (base)
+		munmap((void *)base, len);
+}
+
+uint64_t testrun_logged(const struct testrun *run)
+{
+	size_t stride = load_events_stride(), len = run->cpus * stride;
+	const uint8_t *base = map_value(run->skel->maps.zw_events, len);
+	uint64_t logged = 0;
+
+	for (unsigned cpu = 0; base && cpu < run->cpus; cpu++)
+		logged += ((const struct zw_event_head *)(base + cpu * stride))->logged;
+	if (base)
+		munmap((void *)base, len);
+	return logged;
+}
