@@ -100,11 +100,3 @@ int zw_pass_tc(struct __sk_buff *ctx)
 {
 	return TC_ACT_UNSPEC;
 }
-
-/* Run by user space to learn the kernel's clock: jiffies cannot be computed from any other. */
-SEC("syscall")
-int zw_jiffies(__u64 *ret_jiffies)
-{
-	*ret_jiffies = bpf_jiffies64();
-	return 0;
-}

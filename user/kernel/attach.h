@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Attach points: where the gate's programs are, and where they should be.
+ *
+ * An interface has one ingress attach point, XDP or TC, and a TC egress one. XDP and TCX attach points are pinned links,
+ * held by the kernel whatever happens to this process; a clsact filter (before 6.6) is held by the interface, under a
+ * priority and handle of our own.
+ */
+#ifndef ZW_ATTACH_H
+#define ZW_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "compile/tables.h"
+#include "kernel/gate.h"
+#include "kernel/instance.h"
+#include "kernel/netdev.h"
+
+/* What the patterns of a generation ask of one interface. */
+struct target {
+	const struct netdev *device; /* borrowed */
+	enum xdp_wish { WISH_AUTO, WISH_NATIVE, WISH_GENERIC, WISH_OFF } wish;
+	enum zw_hook ingress; /* what it came to: set by attach_begin */
+	bool switching; /* from one XDP mode to the other: the kernel has no room for both, so TC stands in between */
+};
+
+struct attach_change {
+	char ifname[16];
+	enum zw_hook hook;
+	enum attach_mode mode;
+	enum change { CHANGE_KEPT, CHANGE_ATTACHED, CHANGE_DETACHED } change;
+};
+
+struct attach_plan {
+	struct netdev *devices;
+	size_t device_count;
+	struct target *targets;
+	size_t target_count;
+	struct attach_change *changes; /* what was done so far, in order */
+	size_t change_count;
+	unsigned *added; /* slots attached so far: what attach_undo takes back */
+	size_t added_count;
+};
+
+/* Reads the interfaces and matches them. Warns of patterns without a match if `warn`. Tells errors. */
+int attach_plan(const struct names *names, bool warn, struct attach_plan *ret_plan);
+void attach_plan_clear(struct attach_plan *plan);
+
+/*
+ * attach_begin: every target gets its attach points, right ones are kept, nothing is taken away. Tells errors; then the
+ * caller calls attach_undo. attach_end: takes away what a target has too much and, if `prune`, all attach points that
+ * are no target's. Between the two the caller publishes.
+ */
+int attach_begin(struct gate *gate, struct attach_plan *plan);
+void attach_undo(struct gate *gate, struct attach_plan *plan);
+void attach_end(struct gate *gate, struct attach_plan *plan, bool prune);
+
+/* Detaches everything. Returns 0, or the last error, having told each. */
+int attach_remove_all(struct gate *gate, struct attach_plan *plan);
+
+/* Is the gate's program on this hook? note (128 bytes): why not, or what else is there; "" otherwise. */
+bool attach_check(const char *instance, const struct book_slot *slot, uint32_t program_id, const struct netdev *device,
+		  char *ret_note);
+
+const char *attach_mode_name(enum attach_mode mode); /* "native", "generic", "tcx", "clsact" */
+const char *attach_hook_name(enum zw_hook hook); /* "xdp", "ingress", "egress" */
+
+#endif

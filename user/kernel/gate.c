@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/gate.h"
+
+#include <linux/membarrier.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/util.h"
+#include "gate.skel.h"
+#include "kernel/edge.h"
+#include "kernel/load.h"
+
+DEFINE_CLEANUP(struct gate_bpf *, gate_bpf__destroy)
+
+static const char *const slot_pins[ZW_HOOKS] = { "zw_slot_xdp", "zw_slot_ingress", "zw_slot_egress" };
+static const char *const program_pins[ZW_HOOKS] = { "zw_gate_xdp", "zw_gate_ingress", "zw_gate_egress" };
+
+static int pin(int fd, const char *instance, const char *file)
+{
+	char path[PATH_MAX];
+
+	pins_path(path, instance, ".new/%s", file);
+	return fd < 0 || bpf_obj_pin(fd, path) ? -errno : 0;
+}
+
+static int make_folders(const char *instance)
+{
+	static const char *const folders[] = { "", "/gate", "/links", "/state" };
+	char path[PATH_MAX];
+	int error = 0;
+
+	pins_path(path, instance, ".new");
+	pins_remove(path);
+	for (size_t i = 0; i < ARRAY_LEN(folders) && !error; i++) {
+		pins_path(path, instance, ".new%s", folders[i]);
+		error = pins_mkdir(path, 0700);
+	}
+	return error;
+}
+
+/* Before the first generation both slots pass everything. */
+static int fill_with_pass(const struct gate_bpf *skel)
+{
+	const int slots[ZW_HOOKS] = { bpf_map__fd(skel->maps.zw_slot_xdp), bpf_map__fd(skel->maps.zw_slot_ingress),
+				      bpf_map__fd(skel->maps.zw_slot_egress) };
+	const int xdp = bpf_program__fd(skel->progs.zw_pass_xdp), tc = bpf_program__fd(skel->progs.zw_pass_tc);
+
+	for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
+		for (__u32 slot = 0; slot < 2; slot++)
+			if (bpf_map_update_elem(slots[hook], &slot, hook == ZW_HOOK_XDP ? &xdp : &tc, BPF_ANY))
+				return -errno;
+	return 0;
+}
+
+static int pin_gate(const char *instance, const struct gate_bpf *skel)
+{
+	const struct {
+		int fd;
+		const char *file;
+	} pins[] = {
+		{ bpf_map__fd(skel->maps.bss), "gate/zw_gate" },
+		{ bpf_map__fd(skel->maps.zw_slot_xdp), "gate/zw_slot_xdp" },
+		{ bpf_map__fd(skel->maps.zw_slot_ingress), "gate/zw_slot_ingress" },
+		{ bpf_map__fd(skel->maps.zw_slot_egress), "gate/zw_slot_egress" },
+		{ bpf_program__fd(skel->progs.zw_gate_xdp), "gate/zw_gate_xdp" },
+		{ bpf_program__fd(skel->progs.zw_gate_ingress), "gate/zw_gate_ingress" },
+		{ bpf_program__fd(skel->progs.zw_gate_egress), "gate/zw_gate_egress" },
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(pins) && !error; i++)
+		error = pin(pins[i].fd, instance, pins[i].file);
+	return error;
+}
+
+static int read_netns(uint64_t ret_netns[2])
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/net", &st))
+		return -errno;
+	ret_netns[0] = st.st_dev;
+	ret_netns[1] = st.st_ino;
+	return 0;
+}
+
+static int make_book(const char *instance)
+{
+	_cleanup_close_ int fd = pins_create_array("zw_book", sizeof(struct book));
+	struct book *book;
+	int error;
+
+	if (fd < 0)
+		return fd;
+	book = mmap(NULL, pins_mapped_len(sizeof(*book)), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (book == MAP_FAILED)
+		return -errno;
+	error = read_netns(book->netns);
+	munmap(book, pins_mapped_len(sizeof(*book)));
+	return error ? error : pin(fd, instance, "gate/zw_book");
+}
+
+static int make_collected(const char *instance)
+{
+	_cleanup_close_ int fd = pins_create_array(
+		"zw_collected", (size_t)load_cpus() * ZW_EVENT_ALL_ENTRIES * sizeof(struct collected));
+
+	return fd < 0 ? fd : pin(fd, instance, "state/zw_collected");
+}
+
+static int load_gate(struct gate_bpf **ret_skel)
+{
+	const char *missing = edge_missing_rights();
+	int error;
+
+	edge_capture_libbpf();
+	*ret_skel = gate_bpf__open_and_load();
+	if (*ret_skel)
+		return 0;
+	error = errno;
+	if ((error == EPERM || error == EACCES) && missing[0])
+		return edge_error(error, "cannot load the gate: %s needed", missing);
+	edge_print_captured();
+	return edge_error(error, "cannot load the gate");
+}
+
+int gate_create(const char *instance)
+{
+	_cleanup_(gate_bpf__destroyp) struct gate_bpf *skel = NULL;
+	int error = make_folders(instance);
+
+	if (error)
+		return edge_error(error, "cannot make the folder of instance '%s' below " PINS_OWN, instance);
+	error = load_gate(&skel);
+	if (error)
+		return error;
+	error = fill_with_pass(skel);
+	if (!error)
+		error = pin_gate(instance, skel);
+	if (!error)
+		error = make_book(instance);
+	if (!error)
+		error = make_collected(instance);
+	return error ? edge_error(error, "cannot pin the gate of instance '%s'", instance) : 0;
+}
+
+int gate_settle(const char *instance)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	pins_path(from, instance, ".new");
+	pins_path(to, instance, "%s", "");
+	return rename(from, to) ? edge_error(errno, "cannot rename %s", from) : 0;
+}
+
+static int get(const char *instance, const char *file)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	pins_path(path, instance, "/gate/%s", file);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+static int get_programs(struct gate *gate)
+{
+	for (unsigned hook = 0; hook < ZW_HOOKS; hook++) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		gate->program[hook] = get(gate->instance, program_pins[hook]);
+		if (gate->program[hook] < 0)
+			return gate->program[hook];
+		gate->slots[hook] = get(gate->instance, slot_pins[hook]);
+		if (gate->slots[hook] < 0)
+			return gate->slots[hook];
+		if (bpf_obj_get_info_by_fd(gate->program[hook], &info, &len))
+			return -errno;
+		gate->program_id[hook] = info.id;
+	}
+	return 0;
+}
+
+static int map_file(const char *instance, const char *file, size_t size, void **ret_memory)
+{
+	char path[PATH_MAX];
+
+	pins_path(path, instance, "/%s", file);
+	return pins_map(path, size, true, ret_memory);
+}
+
+static int open_all(struct gate *gate)
+{
+	int error = get_programs(gate);
+
+	if (!error)
+		error = map_file(gate->instance, "gate/zw_gate", sizeof(*gate->line), (void **)&gate->line);
+	if (!error)
+		error = map_file(gate->instance, "gate/zw_book", sizeof(*gate->book), (void **)&gate->book);
+	if (!error)
+		error = map_file(gate->instance, "state/zw_points", ZW_POINT_ENTRIES * sizeof(struct zw_point),
+				 (void **)&gate->points);
+	return error;
+}
+
+int gate_open(const char *instance, struct gate *ret_gate)
+{
+	char path[PATH_MAX];
+	int error;
+
+	*ret_gate = (struct gate){ .instance = instance, .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
+	pins_path(path, instance, "%s", "");
+	if (access(path, F_OK) && errno == ENOENT)
+		return -ENOENT;
+	error = open_all(ret_gate);
+	if (error == -EPROTO || error == -ENOENT)
+		return edge_error(EPROTO, "what is pinned below %s is not what this version expects", path);
+	return error ? edge_error(error, "cannot open the pins below %s", path) : 0;
+}
+
+void gate_close(struct gate *gate)
+{
+	for (unsigned hook = 0; hook < ZW_HOOKS; hook++) {
+		closep(&gate->program[hook]);
+		closep(&gate->slots[hook]);
+	}
+	if (gate->line)
+		munmap((void *)gate->line, pins_mapped_len(sizeof(*gate->line)));
+	if (gate->book)
+		munmap(gate->book, pins_mapped_len(sizeof(*gate->book)));
+	if (gate->points)
+		munmap(gate->points, pins_mapped_len(ZW_POINT_ENTRIES * sizeof(struct zw_point)));
+	*gate = (struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
+}
+
+int gate_check_netns(const struct gate *gate)
+{
+	uint64_t netns[2];
+	int error = read_netns(netns);
+
+	if (error)
+		return edge_error(error, "cannot read the network namespace");
+	if (netns[0] == gate->book->netns[0] && netns[1] == gate->book->netns[1])
+		return 0;
+	return edge_error(EEXIST,
+			  "instance '%s' belongs to another network namespace\n"
+			  "fix: give this one a name of its own: --instance NAME; or, if that namespace is gone: "
+			  "zonewall down --instance %s",
+			  gate->instance, gate->instance);
+}
+
+unsigned gate_current(const volatile struct zw_gate *line)
+{
+	unsigned slot = __atomic_load_n(&line->active, __ATOMIC_ACQUIRE);
+
+	if (line->deadline && line->state == ZW_GATE_REVERTED)
+		slot ^= 1;
+	return slot & 1;
+}
+
+int gate_fill(const struct gate *gate, unsigned slot, const int program[ZW_HOOKS])
+{
+	__u32 key = slot;
+
+	for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
+		if (bpf_map_update_elem(gate->slots[hook], &key, &program[hook], BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+/* The kernel waits for a grace period before it lets go of an outer map's former element. */
+static int wait_by_map(void)
+{
+	_cleanup_close_ int inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "zw_wait", 4, 4, 1, NULL);
+	LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = inner);
+	_cleanup_close_ int outer = -1;
+	__u32 zero = 0;
+
+	if (inner < 0)
+		return -errno;
+	outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "zw_waits", 4, 4, 1, &options);
+	if (outer < 0 || bpf_map_update_elem(outer, &zero, &inner, BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+int gate_wait(void)
+{
+	if (!syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		return 0;
+	return wait_by_map(); /* on CPUs without a tick membarrier refuses */
+}

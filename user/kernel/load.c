@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/load.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/util.h"
+#include "kernel/edge.h"
+#include "kernel/jiffies.h"
+#include "kernel/pins.h"
+#include "zonewall.skel.h"
+
+#define LINE 64
+#define MIB (1024.0 * 1024.0)
+
+unsigned load_cpus(void)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	return cpus > 0 ? cpus : 1;
+}
+
+size_t load_rules_stride(uint32_t rule_count)
+{
+	size_t bytes = ((size_t)rule_count + 1) * sizeof(struct zw_rule_counters);
+
+	return (bytes + LINE - 1) / LINE * LINE;
+}
+
+size_t load_events_stride(void)
+{
+	return sizeof(struct zw_event_head) + ZW_EVENT_ALL_ENTRIES * sizeof(struct zw_event_entry);
+}
+
+size_t load_counters_stride(void)
+{
+	return ZW_POINT_SLOTS * sizeof(struct zw_point_counters);
+}
+
+/* A flow takes some 128 bytes of each family's table: at most about one part in sixty of memory for both. */
+uint64_t load_flows_auto(void)
+{
+	uint64_t flows = 262144;
+	struct sysinfo info;
+
+	if (sysinfo(&info))
+		return flows;
+	while (flows > 4096 && flows * 256 > (uint64_t)info.totalram * info.mem_unit / 60)
+		flows /= 2;
+	return flows;
+}
+
+static int set_value_size(struct bpf_map *map, size_t bytes, const char *what)
+{
+	if (bytes > ZW_TABLES_MAX)
+		return edge_error(ENOSPC, "%s would take %.1f MiB, more than the %.0f MiB of one map", what,
+				  bytes / MIB, ZW_TABLES_MAX / MIB);
+	return bpf_map__set_value_size(map, bytes) ? edge_error(errno, "cannot size %s", what) : 0;
+}
+
+static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, const struct load_options *options)
+{
+	unsigned cpus = load_cpus();
+	uint64_t flows = options->flows ? options->flows : load_flows_auto();
+	int error;
+
+	error = set_value_size(skel->maps.zw_tables, tables->len, "the tables");
+	if (!error)
+		error = set_value_size(skel->maps.zw_rules, cpus * load_rules_stride(tables->layout.rule_count),
+				       "the rules' counters");
+	if (!error)
+		error = set_value_size(skel->maps.zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point),
+				       "the attach points");
+	if (!error)
+		error = set_value_size(skel->maps.zw_counters, cpus * load_counters_stride(), "the counters");
+	if (!error)
+		error = set_value_size(skel->maps.zw_events, cpus * load_events_stride(), "the events");
+	if (!error)
+		error = set_value_size(skel->maps.zw_simulation, sizeof(struct zw_simulation), "the simulation");
+	if (error)
+		return error;
+	if (flows > UINT32_MAX / 2 || bpf_map__set_max_entries(skel->maps.zw_flows4, flows) ||
+	    bpf_map__set_max_entries(skel->maps.zw_flows6, flows))
+		return edge_error(0, "a table of %llu flows is too large", (unsigned long long)flows);
+	return 0;
+}
+
+int load_open(const struct tables *tables, const struct load_options *options, struct zonewall_bpf **ret_skel)
+{
+	struct zw_timeouts timeouts;
+	struct zonewall_bpf *skel;
+	int error;
+
+	edge_capture_libbpf();
+	skel = zonewall_bpf__open();
+	if (!skel) {
+		error = errno;
+		edge_print_captured();
+		return edge_error(error, "cannot open the programs");
+	}
+	error = set_sizes(skel, tables, options);
+	if (error) {
+		zonewall_bpf__destroy(skel);
+		return error;
+	}
+	jiffies_timeouts(jiffies_hz(), &timeouts);
+	/* The object is not loaded yet: these are writes to what will become its constants. */
+	memcpy((void *)&skel->rodata->zw_layout, &tables->layout, sizeof(tables->layout));
+	memcpy((void *)&skel->rodata->zw_timeouts, &timeouts, sizeof(timeouts));
+	skel->rodata->zw_layout.generation = options->generation;
+	skel->rodata->zw_layout.simulate = options->simulate;
+	skel->rodata->zw_cpus = load_cpus();
+	skel->rodata->zw_hz = jiffies_hz();
+	*ret_skel = skel;
+	return 0;
+}
+
+struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index)
+{
+	struct bpf_map *const maps[] = { skel->maps.zw_flows4,	 skel->maps.zw_flows6, skel->maps.zw_points,
+					 skel->maps.zw_counters, skel->maps.zw_events, skel->maps.zw_ring };
+
+	return index < sizeof(maps) / sizeof(maps[0]) ? maps[index] : NULL;
+}
+
+int load_reuse(struct bpf_map *map, const char *path, bool *ret_resized)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map) || info.map_flags != bpf_map__map_flags(map))
+		return -EPROTO;
+	if (info.max_entries != bpf_map__max_entries(map))
+		*ret_resized = true;
+	return bpf_map__reuse_fd(map, fd) ? -errno : 0;
+}
+
+/* Filled through a mapping, which must be gone before the map can be frozen: from then on nobody can write it. */
+static int fill(int fd, const struct tables *tables)
+{
+	size_t len = pins_mapped_len(tables->len);
+	void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return edge_error(errno, "cannot map the tables");
+	memcpy(memory, tables->bytes, tables->len);
+	munmap(memory, len);
+	if (bpf_map_freeze(fd))
+		return edge_error(errno, "cannot freeze the tables");
+	return 0;
+}
+
+static int explain(int error, const struct zonewall_bpf *skel, const struct tables *tables)
+{
+	double rules = load_cpus() * load_rules_stride(tables->layout.rule_count) / MIB;
+	const char *missing = edge_missing_rights();
+
+	if ((error == -EPERM || error == -EACCES) && missing[0])
+		return edge_error(error, "cannot load the programs: %s needed", missing);
+	if (error == -ENOMEM || error == -E2BIG || error == -ENOSPC)
+		return edge_error(error,
+				  "cannot load the programs: tables %.1f MiB, rules' counters %.1f MiB, "
+				  "flows 2 x %u",
+				  tables->len / MIB, rules, bpf_map__max_entries(skel->maps.zw_flows4));
+	edge_print_captured();
+	return edge_error(error, "cannot load the programs");
+}
+
+int load_finish(struct zonewall_bpf *skel, const struct tables *tables)
+{
+	int error = zonewall_bpf__load(skel);
+
+	if (error)
+		return explain(error, skel, tables);
+	return fill(bpf_map__fd(skel->maps.zw_tables), tables);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A generation's programs with their tables: opens a fresh copy of the BPF object, sizes its maps, sets its constants,
+ * loads it and fills its tables. Publishing reuses the pinned maps of state; simulating keeps them private.
+ *
+ *   load_open() -> [load_reuse() for each map of state] -> load_finish() -> use skel -> zonewall_bpf__destroy()
+ */
+#ifndef ZW_LOAD_H
+#define ZW_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compile/tables.h"
+#include "zonewall.h"
+
+struct zonewall_bpf;
+
+struct load_options {
+	uint32_t generation;
+	uint64_t flows; /* entries a family, 0: load_flows_auto() */
+	bool simulate;
+};
+
+/* Tells what is wrong. On success the caller destroys the object. */
+int load_open(const struct tables *tables, const struct load_options *options, struct zonewall_bpf **ret_skel);
+/* Verifies, fills and freezes. Tells what is wrong; the object is still the caller's to destroy. */
+int load_finish(struct zonewall_bpf *skel, const struct tables *tables);
+
+/* Maps of state: name and, while the object is open but not loaded, its map. NULL after the last. */
+struct bpf_map;
+struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index);
+/* Uses the pinned map at path for this one. 0; -ENOENT; -EPROTO if the pinned one has another shape. Silent.
+ * Where only the number of entries differs the pinned map is used, and *ret_resized set. */
+int load_reuse(struct bpf_map *map, const char *path, bool *ret_resized);
+
+unsigned load_cpus(void); /* possible CPUs */
+size_t load_rules_stride(uint32_t rule_count); /* bytes a CPU in zw_rules */
+size_t load_events_stride(void);
+size_t load_counters_stride(void);
+uint64_t load_flows_auto(void);
+
+#endif

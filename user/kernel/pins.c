@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/pins.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/magic.h>
+
+#include "base/util.h"
+#include "kernel/edge.h"
+
+void pins_path(char *ret_path, const char *instance, const char *format, ...)
+{
+	int len = snprintf(ret_path, PATH_MAX, "%s/%s/abi-%d", PINS_OWN, instance, ZW_ABI);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(ret_path + len, PATH_MAX - len, format, args);
+	va_end(args);
+}
+
+int instance_run_path(const char *name, const char *file, char *ret_path)
+{
+	int len = snprintf(ret_path, PATH_MAX, "/run/zonewall/%s/%s", name, file);
+
+	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int instance_state_path(const char *name, const char *file, char *ret_path)
+{
+	int len = snprintf(ret_path, PATH_MAX, "/var/lib/zonewall/%s/%s", name, file);
+
+	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+/* 0 if it cannot be known. */
+static ino_t mount_namespace(const char *pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/mnt", pid);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+static long parent_of(const char *pid)
+{
+	char path[64], line[256];
+	long parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "PPid: %ld", &parent) == 1)
+			break;
+	fclose(file);
+	return parent;
+}
+
+/*
+ * The nearest ancestor in another mount namespace, e.g. the shell that called `ip netns exec`. Returns false if there is
+ * none: then our namespace was there before us, and stays.
+ */
+static bool find_outer_process(char *ret_pid, size_t len)
+{
+	ino_t own = mount_namespace("self"), other;
+	long pid = parent_of("self");
+
+	while (own && pid > 0) {
+		snprintf(ret_pid, len, "%ld", pid);
+		other = mount_namespace(ret_pid);
+		if (!other)
+			return false;
+		if (other != own)
+			return true;
+		pid = parent_of(ret_pid);
+	}
+	return false;
+}
+
+/* A mount namespace of this command alone, such as `ip netns exec` makes, takes its own mounts with it. */
+static bool is_lost_with_us(bool mounted)
+{
+	char pid[24], path[64];
+	struct stat own, outer;
+
+	if (!find_outer_process(pid, sizeof(pid)))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%s/root" PINS_ROOT, pid);
+	return !mounted || stat(PINS_ROOT, &own) || stat(path, &outer) || own.st_dev != outer.st_dev;
+}
+
+/* The name that `ip netns` knows our network namespace by, or "NAME". */
+static void netns_name(char *ret_name, size_t len)
+{
+	struct stat own, other;
+	struct dirent *entry;
+	DIR *dir = opendir("/run/netns");
+
+	snprintf(ret_name, len, "NAME");
+	if (!dir || stat("/proc/self/ns/net", &own)) {
+		if (dir)
+			closedir(dir);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (!fstatat(dirfd(dir), entry->d_name, &other, 0) && other.st_ino == own.st_ino &&
+		    other.st_dev == own.st_dev)
+			snprintf(ret_name, len, "%s", entry->d_name);
+	closedir(dir);
+}
+
+static int see_to_mount(void)
+{
+	bool mounted = is_bpffs(PINS_ROOT);
+	char name[256];
+
+	if (is_lost_with_us(mounted)) {
+		netns_name(name, sizeof(name));
+		return edge_error(0,
+				  "the BPF file system of this mount namespace would vanish with this command, and the "
+				  "firewall with it\nfix: nsenter --net=/run/netns/%s zonewall ...",
+				  name);
+	}
+	if (mounted)
+		return 0;
+	if (access(PINS_ROOT, F_OK))
+		return edge_error(EOPNOTSUPP, "there is no " PINS_ROOT " (is sysfs mounted, has the kernel BPF?)");
+	if (mount("bpf", PINS_ROOT, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700"))
+		return edge_error(errno,
+				  "cannot mount the BPF file system (mount -t bpf bpf " PINS_ROOT
+				  ", which takes CAP_SYS_ADMIN)");
+	return 0;
+}
+
+int pins_prepare(void)
+{
+	struct stat st;
+	int error = see_to_mount();
+
+	if (error)
+		return error;
+	if (mkdir(PINS_OWN, 0700) && errno != EEXIST)
+		return edge_error(errno, "cannot make " PINS_OWN);
+	if (lstat(PINS_OWN, &st) || !is_bpffs(PINS_OWN))
+		return edge_error(EPERM, PINS_OWN " is not on a BPF file system");
+	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077)
+		return edge_error(EPERM, PINS_OWN " must be a folder of user %u that nobody else may enter",
+				  geteuid());
+	return 0;
+}
+
+int pins_mkdir(const char *path, mode_t mode)
+{
+	char partial[PATH_MAX];
+
+	snprintf(partial, sizeof(partial), "%s", path);
+	for (char *slash = strchr(partial + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(partial, 0755) && errno != EEXIST && errno != EROFS && access(partial, F_OK))
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(partial, mode) && errno != EEXIST ? -errno : 0;
+}
+
+void pins_remove(const char *path)
+{
+	char below[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	if (!unlink(path) || !(dir = opendir(path)))
+		return;
+	while ((entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
+			pins_remove(below);
+	}
+	closedir(dir);
+	rmdir(path);
+}
+
+static void note_holder(int fd)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%d\n", getpid());
+
+	if (!ftruncate(fd, 0) && pwrite(fd, text, len, 0) < 0)
+		return; /* the text is a help for people only */
+}
+
+int pins_lock(const char *instance, int *ret_fd)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000000 };
+	char path[PATH_MAX], holder[24] = "";
+	_cleanup_close_ int fd = -1;
+	int error;
+
+	error = instance_run_path(instance, "", path);
+	if (!error)
+		error = pins_mkdir(path, 0755);
+	if (error)
+		return edge_error(error, "cannot make %s", path);
+	instance_run_path(instance, "lock", path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return edge_error(errno, "cannot open %s", path);
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
+		if (errno != EWOULDBLOCK)
+			return edge_error(errno, "cannot lock %s", path);
+		if (tries == 500) {
+			ssize_t len = pread(fd, holder, sizeof(holder) - 1, 0);
+
+			holder[len > 0 ? strcspn(holder, "\n") : 0] = '\0';
+			return edge_error(EBUSY, "another zonewall (process %s) is publishing to instance '%s'",
+					  holder[0] ? holder : "unknown", instance);
+		}
+		nanosleep(&pause, NULL);
+	}
+	note_holder(fd);
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+size_t pins_mapped_len(size_t value_size)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	return (value_size + page - 1) / page * page;
+}
+
+int pins_map(const char *path, size_t value_size, bool writable, void **ret_memory)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	void *memory;
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.max_entries != 1 || info.value_size != value_size ||
+	    !(info.map_flags & BPF_F_MMAPABLE))
+		return -EPROTO;
+	memory = mmap(NULL, pins_mapped_len(value_size), writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+		      fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	*ret_memory = memory;
+	return 0;
+}
+
+int pins_create_array(const char *name, size_t value_size)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), value_size, 1, &options);
+
+	return fd < 0 ? -errno : fd;
+}

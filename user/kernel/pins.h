@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Paths and files of an instance: its pins on the BPF file system, its lock, and the small record ("book") that is
+ * pinned beside the gate. instance.h lists the pins.
+ *
+ * The folder of an instance appears whole or not at all: it is filled as "abi-N.new" and renamed. `down` renames it to
+ * "abi-N.gone" before it takes it apart. Whoever holds the lock first finishes what a killed process left.
+ */
+#ifndef ZW_PINS_H
+#define ZW_PINS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "kernel/instance.h"
+#include "zonewall.h"
+
+#define PINS_ROOT "/sys/fs/bpf"
+#define PINS_OWN PINS_ROOT "/zonewall"
+
+/* What an attach point is, kept by slot so that an event can name it later too. ifindex 0: never used. */
+struct book_slot {
+	uint32_t ifindex;
+	uint8_t hook; /* enum zw_hook */
+	uint8_t mode; /* enum attach_mode */
+	uint8_t attached;
+	uint8_t own_qdisc; /* clsact: the qdisc is ours to remove */
+	uint64_t released; /* a counter, so that the oldest is given away first; 0 while attached */
+	char ifname[16];
+};
+
+/* Written under the lock only; readers see each word whole. */
+struct book {
+	uint32_t generation; /* the highest number that was given out */
+	uint32_t pending; /* a generation that is being put into the inactive slot, 0 none: see publish.c */
+	uint32_t previous; /* what that slot held before */
+	uint32_t pad;
+	uint64_t releases;
+	uint64_t netns[2]; /* device and inode of the network namespace that the interface indices belong to */
+	struct book_slot slot[ZW_POINT_SLOTS];
+};
+
+/* Text of PATH_MAX bytes: "<instance's folder>/<file>" with printf's formatting. */
+void pins_path(char *ret_path, const char *instance, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Sees to it that PINS_OWN is on a BPF file system that outlives this process, ours and closed to others; mounts the
+ * file system if it is missing. Tells what is wrong.
+ */
+int pins_prepare(void);
+
+/* mkdir -p with this mode for the last folder. 0 or -errno, silent. */
+int pins_mkdir(const char *path, mode_t mode);
+/* rm -r, silent. Unlinking a pin only drops a reference; links must be detached before, if that must be at once. */
+void pins_remove(const char *path);
+
+/* Takes the instance's lock; waits for up to ten seconds. Tells who holds it. */
+int pins_lock(const char *instance, int *ret_fd);
+
+/* Maps the whole value of a pinned array map of exactly this value size. -EPROTO: it is another map. Silent. */
+int pins_map(const char *path, size_t value_size, bool writable, void **ret_memory);
+size_t pins_mapped_len(size_t value_size);
+
+/* Creates an array map with one mappable value. Returns a descriptor or -errno. */
+int pins_create_array(const char *name, size_t value_size);
+
+#endif

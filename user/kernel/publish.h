@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Publishing: a generation becomes current in one store, or nothing has changed (design section 7).
+ *
+ * All functions here take the instance's lock for as long as they run, tell errors on standard error, and return 0 or
+ * -errno (edge_exit_status() makes an exit status of it). They are safe to be killed at any time: what decides packets
+ * is then either the old generation or the new one, and the next call finishes or undoes what was left.
+ */
+#ifndef ZW_PUBLISH_H
+#define ZW_PUBLISH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compile/tables.h"
+#include "kernel/attach.h"
+#include "kernel/instance.h"
+
+struct publish_options {
+	uint64_t flows; /* `flows:` of the policy: entries a family, 0 auto */
+	bool quiet; /* no warnings of patterns without interfaces */
+};
+
+struct publish_report {
+	uint32_t generation; /* current now; 0 after publish_down */
+	uint32_t previous; /* current before; 0 none */
+	size_t tables_len, counters_len; /* bytes of this generation's tables and rule counters */
+	uint64_t flows; /* entries a family, as they are */
+	bool flows_differ; /* the policy asks for another number, which takes effect after `down` */
+	struct attach_change *changes;
+	size_t change_count;
+};
+void publish_report_clear(struct publish_report *report);
+
+/* Makes tables the current generation and attaches what their names' interfaces match; detaches what they do not. */
+int publish(const char *instance, const struct tables *tables, const struct publish_options *options,
+	    struct publish_report *ret_report);
+
+/* Only loads: would the kernel take it? Changes nothing. */
+int publish_try(const char *instance, const struct tables *tables, const struct publish_options *options,
+		struct publish_report *ret_report);
+
+/* Makes the former generation current again. -ENOENT: there is none (told). */
+int publish_rollback(const char *instance, struct publish_report *ret_report);
+
+/* Detaches everything and removes all pins; only the rules' totals stay. -ENOENT: nothing is published (told). */
+int publish_down(const char *instance, struct publish_report *ret_report);
+
+/*
+ * Attaches interfaces that match the current generation's patterns and are not attached (or not rightly any more), and
+ * brings names and MACs up to date; forgets interfaces that are gone. To be called after link events. Never detaches an
+ * interface that exists. Changes of kind CHANGE_KEPT are left out of the report. -ENOENT, silent: nothing is published.
+ */
+int publish_follow(const char *instance, struct publish_report *ret_report);
+
+#endif
