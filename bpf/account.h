@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Counters: each packet once at its attach point, by reason; and with its rule where it entered, or where it leaves if
+ * this host sent it. Every CPU adds to its own stride, so nothing is shared and nothing is lost.
+ */
+#ifndef ZW_ACCOUNT_H
+#define ZW_ACCOUNT_H
+
+#include "decide.h"
+#include "maps.h"
+
+/* What a decision is counted and told with. */
+struct account {
+	__u64 jiffies;
+	__u64 cgroup; /* id of a local sender's, 0 unknown */
+	__u32 cpu;
+	__u16 slot; /* attach point */
+	__u8 egress;
+	__u8 pad;
+};
+
+static __always_inline void count_point(const struct packet *p, const struct account *a, __u32 reason)
+{
+	__u8 *base = only_value(&zw_counters);
+	__u64 at = (__u64)a->cpu * (ZW_POINT_SLOTS * sizeof(struct zw_point_counters)) +
+		   (a->slot & (ZW_POINT_SLOTS - 1)) * sizeof(struct zw_point_counters) +
+		   (reason & (ZW_REASONS - 1)) * sizeof(struct zw_count);
+	__u64 size = (__u64)zw_cpus * (ZW_POINT_SLOTS * sizeof(struct zw_point_counters));
+	struct zw_count *count;
+
+	barrier_var(at);
+	if (!base || at > size - sizeof(*count))
+		return;
+	count = (struct zw_count *)(base + at);
+	count->packets += p->packets;
+	count->bytes += p->bytes;
+}
+
+/* The cell's rule, if its number is one of this generation. */
+static __always_inline void count_rule(const struct packet *p, const struct account *a, const struct outcome *o)
+{
+	const __u64 stride = ((zw_layout.rule_count + 1ull) * sizeof(struct zw_rule_counters) + 63) & ~63ull;
+	__u32 rule = o->cell & ZW_CELL_RULE;
+	__u8 *base = only_value(&zw_rules);
+	__u64 at = a->cpu * stride + rule * sizeof(struct zw_rule_counters);
+	struct zw_rule_counters *counters;
+
+	barrier_var(at);
+	if (!rule || rule > zw_layout.rule_count || o->generation != zw_layout.generation || !p->counted || !base ||
+	    at > zw_cpus * stride - sizeof(*counters))
+		return;
+	counters = (struct zw_rule_counters *)(base + at);
+	counters->flows += o->is_new;
+	counters->packets.packets += p->packets;
+	counters->packets.bytes += p->bytes;
+	counters->last = a->jiffies;
+}
+
+#endif

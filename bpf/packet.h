@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From a frame to a struct packet: stages "other L3" and "parse" of design section 5.
+ *
+ * Two ways through the same checks. Nearly every packet is plain (IPv4 without options, IPv6 without extension headers)
+ * and is read where it lies: parse_direct(). Everything else (options, extension headers, AH, ICMP errors with the
+ * packet they quote) is PARSE_DEEP: the entry point copies the first bytes of the IP packet into a scratch buffer and
+ * parse_deep() reads them there, with plain offsets, verified once for all.
+ *
+ * Functions return 0 (go on and decide), a reason that ends the matter, or one of enum parse_more.
+ * References: RFC 791, 8200, 4302 (AH), 6275 (mobility), 9293, 768, 9260, 792, 4443; IEEE 802.1Q.
+ */
+#ifndef ZW_PACKET_H
+#define ZW_PACKET_H
+
+#include "platform.h"
+
+enum parse_more {
+	PARSE_SHORT = -1, /* more of the frame may be had: make it linear, or learn its true length, and parse again */
+	PARSE_DEEP = -2, /* copy scratch, then parse_deep */
+};
+
+enum {
+	ETHERTYPE_IPV4 = 0x0800,
+	ETHERTYPE_ARP = 0x0806,
+	ETHERTYPE_VLAN = 0x8100,
+	ETHERTYPE_QINQ = 0x88a8,
+	ETHERTYPE_IPV6 = 0x86dd,
+};
+
+enum {
+	PROTO_HOP_BY_HOP = 0,
+	PROTO_ICMP = 1,
+	PROTO_IGMP = 2,
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	PROTO_ROUTING = 43,
+	PROTO_FRAGMENT = 44,
+	PROTO_AH = 51,
+	PROTO_ICMPV6 = 58,
+	PROTO_DESTINATION = 60,
+	PROTO_SCTP = 132,
+	PROTO_MOBILITY = 135,
+};
+
+enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16 };
+
+enum { ICMP_ECHO_REPLY = 0, ICMP_ECHO_REQUEST = 8, ICMPV6_ECHO_REQUEST = 128, ICMPV6_ECHO_REPLY = 129 };
+
+#define EXTENSIONS_MAX 8
+#define EXTENSION_BYTES_MAX 256
+
+/* The two ends of a packet, or of one that an ICMP error quotes. */
+struct ends {
+	__u32 source[4], destination[4]; /* wire order */
+	__be16 sport, dport; /* ICMP echo: the identifier, twice; 0 without ports */
+	__u8 protocol;
+	__u8 echo; /* enum echo */
+	__u16 port; /* what the policy matches: destination port, or ICMP type << 8 | code; host order */
+};
+enum echo { ECHO_NONE, ECHO_REQUEST, ECHO_REPLY };
+
+struct packet {
+	/* given by the entry point */
+	__u32 frame_len; /* bytes of the frame, from the Ethernet header on; what is known so far unless whole */
+	__u32 now; /* tick */
+	__u16 tags; /* VLAN tags in metadata: 0 or 1 */
+	__u16 vlan; /* VID of the outermost tag; 0 none */
+	__be16 ethertype; /* of a frame without Ethernet header (l3) */
+	__u8 l3; /* the frame begins with the IP header */
+	__u8 ingress;
+	__u8 gso;
+	__u8 counted; /* here its flow and rule count it: where it entered, or where it leaves if this host sent it */
+	__u8 whole; /* frame_len is the whole frame, and linear as far as it can be */
+	__u8 mac[6]; /* of the attach point */
+
+	/* parsed */
+	__u8 own_mac; /* the frame is addressed to the attach point's MAC */
+	__u8 family; /* 4, 6; 0: not IP */
+	__u8 has_addresses; /* they were read: the IP header's version and lengths are right */
+	__u32 l3_offset; /* of the IP header in the frame */
+	__u32 ip_len; /* bytes of the IP packet */
+	__u32 header_len; /* bytes from the IP header to the end of the transport header */
+	__u32 packets; /* segments of a GSO packet, else 1; set by measure() */
+	__u32 bytes; /* what they count: IP bytes with headers of their own; frame bytes, less the link's, if not IP */
+	struct ends ends;
+	__u8 tcp_flags;
+	__u8 ttl;
+	__u8 fragment; /* enum fragment */
+	__u8 cut_first; /* a first fragment that does not hold its chain and fixed header */
+	__u8 is_icmp_error;
+	__u8 has_quoted; /* scratch holds the ends of the packet that an ICMP error quotes */
+	__u8 pad;
+};
+enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
+
+struct cursor {
+	const __u8 *pos, *end;
+};
+
+/* The only bounds check on the frame: len bytes at the cursor, which moves on; NULL if they are not there. */
+static __always_inline const __u8 *cursor_take(struct cursor *c, __u32 len)
+{
+	const __u8 *here = c->pos;
+
+	if (here + len > c->end)
+		return NULL;
+	c->pos = here + len;
+	return here;
+}
+
+/* The cursor ran out: is there more of the frame to be had? */
+static __always_inline int cut(const struct packet *p)
+{
+	return p->whole ? ZW_DROP_MALFORMED : PARSE_SHORT;
+}
+
+static __always_inline __u16 load16(const __u8 *b)
+{
+	return b[0] << 8 | b[1];
+}
+
+static __always_inline bool is_tag(__u16 ethertype)
+{
+	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ;
+}
+
+/* Reserved for bridges: LACP, STP, LLDP, 802.1X (IEEE 802.1Q 8.6.3). */
+static __always_inline bool is_bridge_group(const __u8 *mac)
+{
+	return mac[0] == 0x01 && mac[1] == 0x80 && mac[2] == 0xc2 && mac[3] == 0 && mac[4] == 0 && mac[5] < 0x10;
+}
+
+static __always_inline bool is_same_mac(const __u8 *a, const __u8 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] && a[5] == b[5];
+}
+
+/*
+ * Ethernet header and up to two tags; sets l3_offset and family. A frame that is neither IPv4 nor IPv6 ends here. An IP
+ * packet to a bridge group address is decided like any other: the stack would deliver it.
+ */
+static __always_inline int parse_link(struct packet *p, struct cursor *c, bool allow_non_ip)
+{
+	const __u8 *eth, *tag;
+	bool bridge_group;
+	__u16 type;
+
+	if (p->l3) {
+		type = bpf_ntohs(p->ethertype);
+		bridge_group = false;
+	} else {
+		eth = cursor_take(c, 14);
+		if (!eth)
+			return cut(p);
+		type = load16(eth + 12);
+		bridge_group = is_bridge_group(eth);
+		p->own_mac = is_same_mac(eth, p->mac);
+		p->l3_offset = 14;
+	}
+	for (int i = 0; i < 2; i++) {
+		if (!is_tag(type) || p->tags == 2)
+			break;
+		tag = cursor_take(c, 4);
+		if (!tag)
+			return cut(p);
+		if (!p->tags)
+			p->vlan = load16(tag) & 0x0fff;
+		type = load16(tag + 2);
+		p->tags++;
+		p->l3_offset += 4;
+	}
+	if (type == ETHERTYPE_IPV4)
+		p->family = 4;
+	else if (type == ETHERTYPE_IPV6)
+		p->family = 6;
+	else if (is_tag(type))
+		return ZW_DROP_MALFORMED;
+	else if (type == ETHERTYPE_ARP || bridge_group || allow_non_ip)
+		return ZW_ALLOW_NON_IP;
+	else
+		return ZW_DROP_ETHERTYPE;
+	return 0;
+}
+
+/*
+ * How long the IP packet is: `stated` by its header, which may not be below `least` nor beyond the frame. On a GSO packet the header's
+ * field is not meaningful (it may even be 0, BIG TCP) and the frame says.
+ */
+static __always_inline int set_ip_len(struct packet *p, __u32 stated, __u32 least)
+{
+	__u32 there = p->frame_len - p->l3_offset;
+
+	p->ip_len = stated;
+	if (p->gso)
+		p->ip_len = there;
+	else if (stated < least)
+		return ZW_DROP_MALFORMED;
+	else if (stated > there)
+		return cut(p);
+	return 0;
+}
+
+/* Addresses that no packet may carry (RFC 1122 3.2.1.3). Unspecified sources wait for the ports: is_bad_unspecified. */
+static __always_inline bool is_bad_address4(__be32 source, __be32 destination)
+{
+	__u32 s = bpf_ntohl(source), d = bpf_ntohl(destination);
+
+	return s >> 28 == 0xe || s == 0xffffffff || s >> 24 == 127 || d >> 24 == 127 || d == 0;
+}
+
+static __always_inline bool is_mapped(const __u32 *a)
+{
+	return !a[0] && !a[1] && a[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool is_loopback6(const __u32 *a)
+{
+	return !a[0] && !a[1] && !a[2] && a[3] == bpf_htonl(1);
+}
+
+static __always_inline bool is_unspecified(const __u32 *a)
+{
+	return !(a[0] | a[1] | a[2] | a[3]);
+}
+
+static __always_inline bool is_same_address(const __u32 *a, const __u32 *b)
+{
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
+}
+
+static __always_inline bool is_multicast6(const __u32 *a)
+{
+	return (bpf_ntohl(a[0]) >> 24) == 0xff;
+}
+
+static __always_inline bool is_link_local6(const __u32 *a)
+{
+	return (bpf_ntohl(a[0]) >> 22) == 0xfe80 >> 6;
+}
+
+static __always_inline bool is_bad_address6(const __u32 *source, const __u32 *destination)
+{
+	return is_multicast6(source) || is_loopback6(source) || is_mapped(source) || is_loopback6(destination) ||
+	       is_mapped(destination) || is_unspecified(destination);
+}
+
+/* An unspecified source is for ICMPv6 (RFC 4861) and for a DHCP client (RFC 2131) only. */
+static __always_inline bool is_bad_unspecified(const struct packet *p)
+{
+	const struct ends *e = &p->ends;
+
+	if (!is_unspecified(e->source))
+		return false;
+	if (p->fragment == FRAGMENT_LATER)
+		return true;
+	if (p->family == 6)
+		return e->protocol != PROTO_ICMPV6;
+	return !(e->protocol == PROTO_UDP && e->sport == bpf_htons(68) && e->dport == bpf_htons(67));
+}
+
+static __always_inline bool is_icmp_error(int family, __u8 type)
+{
+	return family == 4 ? type == 3 || type == 11 || type == 12 : type >= 1 && type <= 4;
+}
+
+/* Bytes of a transport header that every packet must hold; 0 for protocols that are not looked into. */
+static __always_inline __u32 fixed_header(__u8 protocol)
+{
+	switch (protocol) {
+	case PROTO_TCP:
+		return 20;
+	case PROTO_SCTP:
+		return 12;
+	case PROTO_UDP:
+	case PROTO_ICMP:
+	case PROTO_ICMPV6:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+static __always_inline void set_ports(struct ends *e, const __u8 *h)
+{
+	e->sport = bpf_htons(load16(h));
+	e->dport = bpf_htons(load16(h + 2));
+	e->port = load16(h + 2);
+}
+
+static __always_inline void set_icmp(struct ends *e, const __u8 *h)
+{
+	__u8 request = e->protocol == PROTO_ICMP ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST;
+	__u8 reply = e->protocol == PROTO_ICMP ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
+
+	e->port = load16(h);
+	if (h[0] != request && h[0] != reply)
+		return;
+	e->echo = h[0] == request ? ECHO_REQUEST : ECHO_REPLY;
+	e->sport = bpf_htons(load16(h + 4));
+	e->dport = e->sport;
+}
+
+/* header: 20 bytes of TCP; left: bytes of the IP packet from here on. */
+static __always_inline int parse_tcp(struct packet *p, const __u8 *header, __u32 left)
+{
+	__u32 len = (header[12] >> 4) * 4;
+
+	set_ports(&p->ends, header);
+	p->tcp_flags = header[13];
+	p->header_len += len;
+	if (len < 20 || (len > left && p->fragment == FRAGMENT_NONE))
+		return ZW_DROP_MALFORMED;
+	return 0;
+}
+
+/* A first fragment's UDP length speaks of the whole datagram. */
+static __always_inline int parse_udp(struct packet *p, const __u8 *header, __u32 left)
+{
+	__u32 len = load16(header + 4);
+
+	set_ports(&p->ends, header);
+	p->header_len += 8;
+	if (len < 8 || (len > left && p->fragment == FRAGMENT_NONE && !p->gso))
+		return ZW_DROP_MALFORMED;
+	return 0;
+}
+
+/*
+ * The transport header at h, offset bytes into the IP packet. direct: h lies in the frame and is checked against end;
+ * else the caller has made sure that the bytes are there.
+ */
+static __always_inline int parse_transport(struct packet *p, const __u8 *h, const __u8 *end, __u32 offset, const bool direct)
+{
+	__u8 protocol = p->ends.protocol;
+	__u32 fixed = fixed_header(protocol), left = p->ip_len - offset;
+
+	p->header_len = offset;
+	if (protocol == (p->family == 4 ? PROTO_ICMPV6 : PROTO_ICMP))
+		return ZW_DROP_MALFORMED;
+	if (!fixed || p->fragment == FRAGMENT_LATER)
+		return 0;
+	if (left < fixed) {
+		p->cut_first = p->fragment == FRAGMENT_FIRST;
+		return p->cut_first ? 0 : ZW_DROP_MALFORMED;
+	}
+	if (protocol == PROTO_TCP) {
+		if (direct && h + 20 > end)
+			return cut(p);
+		return parse_tcp(p, h, left);
+	}
+	if (protocol == PROTO_SCTP) {
+		if (direct && h + 12 > end)
+			return cut(p);
+		set_ports(&p->ends, h);
+		p->header_len += 12;
+		return 0;
+	}
+	if (direct && h + 8 > end)
+		return cut(p);
+	if (protocol == PROTO_UDP)
+		return parse_udp(p, h, left);
+	set_icmp(&p->ends, h);
+	p->header_len += 8;
+	p->is_icmp_error = is_icmp_error(p->family, h[0]);
+	return 0;
+}
+
+/* The fixed IPv4 header: 20 bytes at h. */
+static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
+{
+	__u16 fragment = load16(h + 6);
+	int err;
+
+	if (h[0] >> 4 != 4 || (h[0] & 15) < 5)
+		return ZW_DROP_MALFORMED;
+	err = set_ip_len(p, load16(h + 2), (h[0] & 15) * 4);
+	if (err)
+		return err;
+	p->has_addresses = 1;
+	__builtin_memcpy(p->ends.source, h + 12, 4);
+	__builtin_memcpy(p->ends.destination, h + 16, 4);
+	p->ends.protocol = h[9];
+	p->ttl = h[8];
+	if (fragment & 0x1fff)
+		p->fragment = FRAGMENT_LATER;
+	else if (fragment & 0x2000)
+		p->fragment = FRAGMENT_FIRST;
+	return is_bad_address4(p->ends.source[0], p->ends.destination[0]) ? ZW_DROP_MALFORMED : 0;
+}
+
+/* The fixed IPv6 header: 40 bytes at h. */
+static __always_inline int parse_ipv6(struct packet *p, const __u8 *h)
+{
+	int err;
+
+	if (h[0] >> 4 != 6)
+		return ZW_DROP_MALFORMED;
+	err = set_ip_len(p, 40 + load16(h + 4), 40);
+	if (err)
+		return err;
+	p->has_addresses = 1;
+	__builtin_memcpy(p->ends.source, h + 8, 16);
+	__builtin_memcpy(p->ends.destination, h + 24, 16);
+	p->ends.protocol = h[6];
+	p->ttl = h[7];
+	return is_bad_address6(p->ends.source, p->ends.destination) ? ZW_DROP_MALFORMED : 0;
+}
+
+static __always_inline bool is_extension(__u8 next)
+{
+	return next == PROTO_HOP_BY_HOP || next == PROTO_ROUTING || next == PROTO_FRAGMENT || next == PROTO_AH ||
+	       next == PROTO_DESTINATION || next == PROTO_MOBILITY;
+}
+
+/* After the addresses and ports are known: what can only be judged with both. */
+static __always_inline int parse_end(struct packet *p)
+{
+	if (is_bad_unspecified(p))
+		return ZW_DROP_MALFORMED;
+	return p->is_icmp_error && p->fragment == FRAGMENT_NONE ? PARSE_DEEP : 0;
+}
+
+static __always_inline int parse_direct4(struct packet *p, struct cursor *c)
+{
+	const __u8 *h = cursor_take(c, 20);
+	int err;
+
+	if (!h)
+		return cut(p);
+	err = parse_ipv4(p, h);
+	if (err)
+		return err;
+	if (h[0] != 0x45 || p->ends.protocol == PROTO_AH)
+		return PARSE_DEEP;
+	err = parse_transport(p, c->pos, c->end, 20, true);
+	return err ? err : parse_end(p);
+}
+
+static __always_inline int parse_direct6(struct packet *p, struct cursor *c)
+{
+	const __u8 *h = cursor_take(c, 40);
+	int err;
+
+	if (!h)
+		return cut(p);
+	err = parse_ipv6(p, h);
+	if (err)
+		return err;
+	if (is_extension(p->ends.protocol))
+		return PARSE_DEEP;
+	err = parse_transport(p, c->pos, c->end, 40, true);
+	return err ? err : parse_end(p);
+}
+
+static __always_inline int parse_direct(struct packet *p, struct cursor *c, bool allow_non_ip)
+{
+	int err = parse_link(p, c, allow_non_ip);
+
+	if (err)
+		return err;
+	return p->family == 4 ? parse_direct4(p, c) : parse_direct6(p, c);
+}
+
+/* Where a header chain stands; see zw_walk(). */
+struct chain {
+	__u32 offset; /* of the next header */
+	__u32 limit; /* where the packet ends */
+	__u32 bytes, headers; /* extension headers so far */
+	__u8 next; /* the next header's number */
+	__u8 fragment; /* enum fragment */
+	__u8 has_fragment;
+	__u8 first; /* no header but the IPv6 header stands before the next one */
+};
+
+/*
+ * Deep parsing. The longest that must be read is an ICMP error: 60 + 256 + 8 bytes, and as many quoted. Reads
+ * go to any offset up to SCRATCH_LEN, and up to 64 bytes beyond: bytes that were not loaded are never believed, every
+ * read is checked against the packet's length first.
+ */
+#define SCRATCH_LEN 704
+struct scratch {
+	__u8 bytes[SCRATCH_LEN + 64];
+	struct ends quoted; /* if the packet has_quoted */
+	/*
+	 * Where a loop stands. Here and not on the stack, so that the verifier knows nothing of it and finds each turn of
+	 * the loop equal to the one before, instead of following every way to get there.
+	 */
+	struct chain chain;
+	__u32 option;
+};
+
+/* len <= 64 bytes at offset, of a packet that ends at limit; NULL if they are not all there. */
+static __always_inline const __u8 *scratch_at(const struct scratch *s, __u64 offset, __u32 len, __u32 limit)
+{
+	if (offset + len > limit)
+		return NULL;
+	barrier_var(offset);
+	if (offset > SCRATCH_LEN)
+		return NULL;
+	return s->bytes + offset;
+}
+
+/* One extension header. Returns 0, or a reason. A chain cut short within a first fragment ends with -1. */
+static __always_inline int step(struct scratch *s)
+{
+	struct chain *k = &s->chain;
+	const __u8 *h = scratch_at(s, k->offset, 8, k->limit);
+	__u32 len;
+
+	if (!h)
+		return k->fragment == FRAGMENT_FIRST ? -1 : ZW_DROP_MALFORMED;
+	len = k->next == PROTO_FRAGMENT ? 8 : k->next == PROTO_AH ? (h[1] + 2) * 4 : (h[1] + 1) * 8;
+	if (k->next == PROTO_HOP_BY_HOP && !k->first)
+		return ZW_DROP_MALFORMED;
+	if (k->next == PROTO_ROUTING && h[3])
+		return ZW_DROP_MALFORMED;
+	k->bytes += len;
+	k->headers++;
+	if (k->bytes > EXTENSION_BYTES_MAX || k->headers > EXTENSIONS_MAX)
+		return ZW_DROP_MALFORMED;
+	if (k->offset + len > k->limit)
+		return k->fragment == FRAGMENT_FIRST ? -1 : ZW_DROP_MALFORMED;
+	if (k->next == PROTO_FRAGMENT) {
+		if (k->has_fragment)
+			return ZW_DROP_MALFORMED;
+		k->has_fragment = 1;
+		if (load16(h + 2) & 0xfff8)
+			k->fragment = FRAGMENT_LATER;
+		else if (h[3] & 1)
+			k->fragment = FRAGMENT_FIRST;
+	}
+	k->next = h[0];
+	k->offset += len;
+	k->first = 0;
+	return 0;
+}
+
+/*
+ * Reads extension headers from s->chain on until a protocol is reached; what follows a later fragment's header is payload. In IPv4 only
+ * AH is one. Returns as step().
+ */
+ZW_GLOBAL int zw_walk(struct scratch *s, int family)
+{
+	struct chain *k;
+	int err;
+
+	if (!s)
+		return ZW_DROP_MALFORMED;
+	k = &s->chain;
+	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
+		if (k->fragment == FRAGMENT_LATER)
+			return 0;
+		if (family == 4 ? k->next != PROTO_AH : !is_extension(k->next))
+			return 0;
+		err = step(s);
+		if (err)
+			return err;
+	}
+	return ZW_DROP_MALFORMED;
+}
+
+/* Source routing is refused (RFC 7126 4.3, 4.4), and so is an option that does not fit into the header. */
+ZW_GLOBAL int zw_options(struct scratch *s, __u32 header_len)
+{
+	if (!s)
+		return ZW_DROP_MALFORMED;
+	s->option = 20;
+	for (int i = 0; i < 40; i++) {
+		__u64 at = *(volatile __u32 *)&s->option;
+		const __u8 *o = scratch_at(s, at, 1, header_len);
+
+		if (!o || o[0] == 0)
+			return 0;
+		if (o[0] == 1) {
+			s->option = at + 1;
+			continue;
+		}
+		if (o[0] == 131 || o[0] == 137 || at + 2 > header_len || o[1] < 2 || at + o[1] > header_len)
+			return ZW_DROP_MALFORMED;
+		s->option = at + o[1];
+	}
+	return 0;
+}
+
+/* The packet that an ICMP error quotes, at offset: fills s->quoted if it can belong to a flow (stage related). */
+static __always_inline void parse_quoted(struct packet *p, struct scratch *s, __u32 offset, __u32 limit)
+{
+	struct chain *k = &s->chain;
+	struct ends *q = &s->quoted;
+	const __u8 *h = scratch_at(s, offset, p->family == 4 ? 20 : 40, limit);
+
+	if (!h || h[0] >> 4 != p->family)
+		return;
+	__builtin_memset(q, 0, sizeof(*q));
+	__builtin_memset(k, 0, sizeof(*k));
+	k->limit = limit;
+	k->first = 1;
+	if (p->family == 4) {
+		if ((h[0] & 15) < 5 || (load16(h + 6) & 0x1fff))
+			return;
+		k->offset = offset + (h[0] & 15) * 4;
+		k->next = h[9];
+		__builtin_memcpy(q->source, h + 12, 4);
+		__builtin_memcpy(q->destination, h + 16, 4);
+	} else {
+		k->offset = offset + 40;
+		k->next = h[6];
+		__builtin_memcpy(q->source, h + 8, 16);
+		__builtin_memcpy(q->destination, h + 24, 16);
+	}
+	if (zw_walk(s, p->family) || k->fragment == FRAGMENT_LATER)
+		return;
+	h = scratch_at(s, k->offset, 8, limit);
+	if (!h)
+		return;
+	q->protocol = k->next;
+	if (q->protocol == PROTO_TCP || q->protocol == PROTO_UDP || q->protocol == PROTO_SCTP)
+		set_ports(q, h);
+	else if (q->protocol == (p->family == 4 ? PROTO_ICMP : PROTO_ICMPV6)) {
+		if (is_icmp_error(p->family, h[0]))
+			return;
+		set_icmp(q, h);
+	}
+	p->has_quoted = 1;
+}
+
+/* The whole IP packet again, from scratch: `have` bytes of it were loaded. family and l3_offset are known. */
+ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, __u32 have)
+{
+	const __u8 *h;
+	struct chain *k;
+	__u32 limit;
+	int err;
+
+	if (!p || !s)
+		return ZW_DROP_MALFORMED;
+	k = &s->chain;
+	__builtin_memset(k, 0, sizeof(*k));
+	k->first = 1;
+	p->whole = 1;
+	h = scratch_at(s, 0, p->family == 4 ? 20 : 40, have);
+	if (!h)
+		return ZW_DROP_MALFORMED;
+	p->is_icmp_error = 0;
+	p->fragment = FRAGMENT_NONE;
+	err = p->family == 4 ? parse_ipv4(p, h) : parse_ipv6(p, h);
+	if (err)
+		return err;
+	k->offset = p->family == 4 ? (h[0] & 15) * 4 : 40;
+	k->next = p->ends.protocol;
+	k->fragment = p->fragment;
+	/* What was not loaded is not there: nothing that must be read lies beyond SCRATCH_LEN. */
+	limit = p->ip_len < have ? p->ip_len : have;
+	k->limit = limit;
+	if (p->family == 4 && (k->offset > limit || zw_options(s, k->offset)))
+		return ZW_DROP_MALFORMED;
+	err = zw_walk(s, p->family);
+	if (err > 0)
+		return err;
+	p->fragment = k->fragment;
+	p->ends.protocol = k->next;
+	p->header_len = k->offset;
+	if (err < 0) {
+		p->cut_first = 1;
+		return is_bad_unspecified(p) ? ZW_DROP_MALFORMED : 0;
+	}
+	h = scratch_at(s, k->offset, 0, limit);
+	if (!h)
+		return ZW_DROP_MALFORMED;
+	err = parse_transport(p, h, NULL, k->offset, false);
+	if (err)
+		return err;
+	if (p->is_icmp_error && p->fragment == FRAGMENT_NONE)
+		parse_quoted(p, s, k->offset + 8, limit);
+	return is_bad_unspecified(p) ? ZW_DROP_MALFORMED : 0;
+}
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The few words that differ between the two places where decide() runs: in the kernel (clang -target bpf) and natively
+ * in user space, where `simulate`, the fuzzers and the tests compile the same headers. Everything else in this folder,
+ * but the maps, the accounts and the entry points, is written once.
+ */
+#ifndef ZW_PLATFORM_H
+#define ZW_PLATFORM_H
+
+#include "zonewall.h"
+
+#ifdef __bpf__
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+/* A rare or heavy path: a global function, which the verifier checks once instead of at every call. */
+#define ZW_GLOBAL __attribute__((noinline))
+
+#else
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#define ZW_GLOBAL static __attribute__((noinline, unused))
+#define bpf_ntohs(x) be16toh(x)
+#define bpf_htons(x) htobe16(x)
+#define bpf_ntohl(x) be32toh(x)
+#define bpf_htonl(x) htobe32(x)
+#define barrier_var(x) asm volatile("" : "+r"(x))
+
+#endif
+
+/* Load-time constants: .rodata of the programs, set before load; plain globals in user space. */
+#ifdef __bpf__
+#define ZW_CONSTANT const volatile
+#else
+#define ZW_CONSTANT static __attribute__((unused))
+#endif
+
+#endif

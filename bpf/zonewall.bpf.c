@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Entry points: a context becomes a packet and a cursor, a reason becomes a return code. The gate (gate.bpf.c) tail-calls
+ * these; they are loaded anew for each generation, with its tables and constants.
+ *
+ * Nothing here changes, transmits or redirects a packet. An allowed packet goes on to whatever comes after: XDP_PASS, and
+ * on TC TC_ACT_UNSPEC, which lets other programs and netfilter see it.
+ */
+#include <linux/pkt_cls.h>
+
+#include "event.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Bytes that a plain packet's headers need to be linear: Ethernet, two tags, IPv6, TCP. */
+#define LINEAR_LEN 96
+
+/* Where the packet is: the attach point. Without an entry (the loader is just adding it) slot 0 counts. */
+static __always_inline void find_point(struct packet *p, struct account *a, __u32 ifindex, const enum zw_hook hook)
+{
+	struct zw_point *points = only_value(&zw_points);
+
+	if (!points)
+		return;
+	for (__u32 i = 0; i < ZW_POINT_PROBES; i++) {
+		struct zw_point *point = &points[(ifindex + i) & (ZW_POINT_ENTRIES - 1)];
+
+		if (point->ifindex != ifindex)
+			continue;
+		a->slot = point->slot[hook];
+		p->l3 = point->flags & ZW_POINT_L3;
+		__builtin_memcpy(p->mac, point->mac, 6);
+		return;
+	}
+}
+
+static __always_inline void simulate_point(struct packet *p, struct account *a)
+{
+	struct zw_simulation *s = only_value(&zw_simulation);
+
+	if (!s)
+		return;
+	a->jiffies = s->jiffies;
+	a->slot = s->slot;
+	p->l3 = s->flags & ZW_POINT_L3;
+	__builtin_memcpy(p->mac, s->mac, 6);
+}
+
+static __always_inline void open_packet(struct packet *p, struct account *a, void *ctx, const enum zw_hook hook)
+{
+	struct __sk_buff *skb = ctx;
+	struct xdp_md *xdp = ctx;
+
+	a->jiffies = bpf_jiffies64();
+	a->cpu = bpf_get_smp_processor_id();
+	a->egress = hook == ZW_HOOK_EGRESS;
+	p->counted = hook != ZW_HOOK_EGRESS || !skb->ingress_ifindex;
+	p->ingress = hook != ZW_HOOK_EGRESS;
+	if (hook != ZW_HOOK_XDP)
+		p->ethertype = skb->protocol;
+	if (zw_layout.simulate)
+		simulate_point(p, a);
+	else
+		find_point(p, a, hook == ZW_HOOK_XDP ? xdp->ingress_ifindex : skb->ifindex, hook);
+	p->now = a->jiffies >> ZW_TICK_SHIFT;
+}
+
+/* Points the cursor at the frame: first as it is, then (again) with all that can be had of it. */
+static __always_inline void load_frame(struct packet *p, struct cursor *c, void *ctx, const enum zw_hook hook, bool again)
+{
+	struct __sk_buff *skb = ctx;
+	struct xdp_md *xdp = ctx;
+
+	p->l3_offset = 0;
+	p->fragment = 0;
+	p->whole = again;
+	if (hook == ZW_HOOK_XDP) {
+		p->tags = 0;
+		p->vlan = 0;
+		c->pos = (const __u8 *)(long)xdp->data;
+		c->end = (const __u8 *)(long)xdp->data_end;
+		p->frame_len = again ? bpf_xdp_get_buff_len(xdp) : c->end - c->pos;
+		return;
+	}
+	if (again)
+		bpf_skb_pull_data(skb, skb->len < LINEAR_LEN ? skb->len : LINEAR_LEN);
+	p->tags = skb->vlan_present;
+	p->vlan = p->tags ? skb->vlan_tci & 0x0fff : 0;
+	p->gso = skb->gso_size != 0;
+	p->frame_len = skb->len;
+	c->pos = (const __u8 *)(long)skb->data;
+	c->end = (const __u8 *)(long)skb->data_end;
+}
+
+/* The rare packets: see packet.h. */
+static __always_inline int parse_rare(struct work *w, void *ctx, const enum zw_hook hook)
+{
+	struct packet *p = &w->packet;
+	struct scratch *s = &w->scratch;
+	__u64 len;
+	int err;
+
+	if (hook == ZW_HOOK_XDP)
+		p->frame_len = bpf_xdp_get_buff_len(ctx);
+	len = p->frame_len - p->l3_offset;
+	if (len > SCRATCH_LEN)
+		len = SCRATCH_LEN;
+	barrier_var(len);
+	if (len < 1 || len > SCRATCH_LEN)
+		return ZW_DROP_MALFORMED;
+	if (hook == ZW_HOOK_XDP)
+		err = bpf_xdp_load_bytes(ctx, p->l3_offset, s->bytes, len);
+	else
+		err = bpf_skb_load_bytes(ctx, p->l3_offset, s->bytes, len);
+	if (err)
+		return ZW_DROP_MALFORMED;
+	return zw_parse_deep(p, s, len);
+}
+
+static __always_inline int parse(struct work *w, void *ctx, const enum zw_hook hook)
+{
+	struct packet *p = &w->packet;
+	struct cursor c;
+	int err = PARSE_SHORT;
+
+	for (int i = 0; i < 2 && err == PARSE_SHORT; i++) {
+		load_frame(p, &c, ctx, hook, i);
+		err = parse_direct(p, &c, zw_layout.allow_non_ip);
+	}
+	return err == PARSE_DEEP ? parse_rare(w, ctx, hook) : err;
+}
+
+/* What the packet counts: each segment of a GSO packet has headers of its own. */
+static __always_inline void measure(struct packet *p, void *ctx, const enum zw_hook hook)
+{
+	struct __sk_buff *skb = ctx;
+
+	p->packets = 1;
+	p->bytes = p->ip_len ? p->ip_len : p->frame_len - p->l3_offset;
+	if (hook == ZW_HOOK_XDP || !p->gso || skb->gso_segs < 2)
+		return;
+	p->packets = skb->gso_segs;
+	p->bytes += (p->packets - 1) * p->header_len;
+}
+
+static __always_inline void note_simulation(const struct packet *p, struct outcome *o)
+{
+	struct zw_simulation *s = only_value(&zw_simulation);
+
+	if (!s)
+		return;
+	locate(p, o);
+	s->reason = o->reason;
+	s->rule = o->cell & ZW_CELL_RULE;
+	s->atom[0] = o->source;
+	s->atom[1] = o->destination;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct work);
+} zw_work SEC(".maps");
+
+static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
+{
+	struct work *w = only_value(&zw_work);
+	struct account a = {};
+	struct outcome *o;
+	int ended;
+
+	if (!w)
+		return false;
+	__builtin_memset(&w->packet, 0, sizeof(w->packet));
+	o = &w->outcome;
+	__builtin_memset(o, 0, sizeof(*o));
+	o->source = ZW_NO_ATOM;
+	o->destination = ZW_NO_ATOM;
+	o->generation = zw_layout.generation;
+	open_packet(&w->packet, &a, ctx, hook);
+	ended = parse(w, ctx, hook);
+	measure(&w->packet, ctx, hook);
+	if (ended)
+		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
+	else
+		zw_decide(w);
+	count_point(&w->packet, &a, o->reason);
+	count_rule(&w->packet, &a, o);
+	if (is_told(o)) {
+		if (hook == ZW_HOOK_EGRESS && w->packet.counted)
+			a.cgroup = bpf_skb_cgroup_id(ctx);
+		zw_tell(&w->packet, &a, o->cell, o->generation, o->reason);
+	}
+	if (zw_layout.simulate)
+		note_simulation(&w->packet, o);
+	return !ZW_REASON_IS_DROP(o->reason);
+}
+
+SEC("xdp.frags")
+int zw_xdp(struct xdp_md *ctx)
+{
+	return is_allowed(ctx, ZW_HOOK_XDP) ? XDP_PASS : XDP_DROP;
+}
+
+SEC("tc")
+int zw_ingress(struct __sk_buff *ctx)
+{
+	return is_allowed(ctx, ZW_HOOK_INGRESS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+}
+
+SEC("tc")
+int zw_egress(struct __sk_buff *ctx)
+{
+	return is_allowed(ctx, ZW_HOOK_EGRESS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The programs' decision, natively: bpf/decide.h with a flow table of our own. The table never replaces a flow.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/param.h>
+
+#include "base/util.h"
+#include "decide.h"
+#include "simulate/decision.h"
+
+/* An open hash of flows that doubles when half full: the simulation's "one table large enough never to replace". */
+struct flow_entry {
+	union flow_key key;
+	uint8_t family; /* 0: empty */
+	struct zw_flow flow;
+};
+
+struct flow_table {
+	struct flow_entry *entries;
+	size_t size, used; /* size is a power of two, or 0 */
+};
+
+struct decider {
+	const void *tables;
+	struct zw_layout layout;
+	bool stateful;
+	struct flow_table flows;
+	struct work work;
+};
+
+/* decide.h finds its tables and flows in globals, as the kernel's programs do; decider_decide points them. */
+static struct decider *current;
+
+static uint64_t hash_key(int family, const union flow_key *key)
+{
+	uint32_t words[sizeof(*key) / 4];
+	uint64_t hash = family;
+
+	memcpy(words, key, sizeof(*key));
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 32;
+}
+
+/* The entry of key, or the empty one where it belongs; NULL if there is no table yet. */
+static struct flow_entry *find_entry(struct flow_table *table, int family, const union flow_key *key)
+{
+	if (!table->size)
+		return NULL;
+	for (size_t i = hash_key(family, key);; i++) {
+		struct flow_entry *entry = &table->entries[i & (table->size - 1)];
+
+		if (!entry->family || (entry->family == family && !memcmp(&entry->key, key, sizeof(*key))))
+			return entry;
+	}
+}
+
+static bool grow(struct flow_table *table)
+{
+	struct flow_table larger = { .size = table->size ? table->size * 2 : 1024, .used = table->used };
+
+	larger.entries = calloc(larger.size, sizeof(*larger.entries));
+	if (!larger.entries)
+		return false;
+	for (size_t i = 0; i < table->size; i++)
+		if (table->entries[i].family)
+			*find_entry(&larger, table->entries[i].family, &table->entries[i].key) = table->entries[i];
+	free(table->entries);
+	*table = larger;
+	return true;
+}
+
+static struct zw_flow *flow_lookup(int family, const union flow_key *key)
+{
+	struct flow_entry *entry = current->stateful ? find_entry(&current->flows, family, key) : NULL;
+
+	return entry && entry->family ? &entry->flow : NULL;
+}
+
+/* Without memory the flow is not remembered, as with a full table in the kernel. */
+static void flow_store(int family, const union flow_key *key, const struct zw_flow *flow)
+{
+	struct flow_table *table = &current->flows;
+	struct flow_entry *entry;
+
+	if (!current->stateful || (table->used * 2 >= table->size && !grow(table)))
+		return;
+	entry = find_entry(table, family, key);
+	if (!entry->family)
+		table->used++;
+	entry->key = *key;
+	entry->family = family;
+	entry->flow = *flow;
+}
+
+/* Seconds a TCP, UDP, ... flow lives after its last packet (design section 5). */
+static const uint32_t timeout_seconds[ZW_FLOW_STATES] = {
+	[ZW_FLOW_TCP_SYN] = 120,
+	[ZW_FLOW_TCP_SYN_ACK] = 60,
+	[ZW_FLOW_TCP_ESTABLISHED] = 432000,
+	[ZW_FLOW_TCP_FIN] = 120,
+	[ZW_FLOW_TCP_CLOSING] = 30,
+	[ZW_FLOW_TCP_RESET] = 10,
+	[ZW_FLOW_TCP_PICKED_UP] = 300,
+	[ZW_FLOW_UDP] = 30,
+	[ZW_FLOW_UDP_REPLIED] = 30,
+	[ZW_FLOW_UDP_CONFIRMED] = 120,
+	[ZW_FLOW_ICMP] = 30,
+	[ZW_FLOW_SCTP] = 60,
+	[ZW_FLOW_SCTP_REPLIED] = 60,
+	[ZW_FLOW_SCTP_CONFIRMED] = 210,
+	[ZW_FLOW_OTHER] = 600,
+};
+
+void timeouts_set(struct zw_timeouts *timeouts, unsigned hz)
+{
+	for (size_t i = 0; i < ZW_FLOW_STATES; i++)
+		timeouts->ticks[i] = ((uint64_t)timeout_seconds[i] * hz) >> ZW_TICK_SHIFT;
+}
+
+int decider_new(const void *tables, const struct zw_layout *layout, bool stateful, struct decider **ret_decider)
+{
+	struct decider *decider = calloc(1, sizeof(*decider));
+
+	if (!decider)
+		return -ENOMEM;
+	decider->tables = tables;
+	decider->layout = *layout;
+	decider->stateful = stateful;
+	*ret_decider = decider;
+	return 0;
+}
+
+void decider_free(struct decider *decider)
+{
+	if (!decider)
+		return;
+	if (current == decider)
+		current = NULL;
+	free(decider->flows.entries);
+	free(decider);
+}
+
+static void use(struct decider *decider)
+{
+	if (current == decider)
+		return;
+	current = decider;
+	zw_tables_bytes = decider->tables;
+	zw_layout = decider->layout;
+	timeouts_set(&zw_timeouts, SIMULATED_HZ);
+}
+
+/* As the entry points in zonewall.bpf.c do it, without a context. */
+static int parse(struct work *w, const struct frame *frame)
+{
+	struct packet *p = &w->packet;
+	struct cursor c = { .pos = frame->data, .end = (const __u8 *)frame->data + frame->len };
+	size_t len;
+	int err;
+
+	p->frame_len = frame->len;
+	p->whole = 1;
+	p->ingress = frame->hook != ZW_HOOK_EGRESS;
+	p->counted = 1;
+	p->now = (uint64_t)(frame->time * SIMULATED_HZ) >> ZW_TICK_SHIFT;
+	memcpy(p->mac, frame->mac, sizeof(p->mac));
+	err = parse_direct(p, &c, zw_layout.allow_non_ip);
+	if (err != PARSE_DEEP)
+		return err;
+	len = MIN(frame->len - p->l3_offset, (size_t)SCRATCH_LEN);
+	memcpy(w->scratch.bytes, (const __u8 *)frame->data + p->l3_offset, len);
+	return zw_parse_deep(p, &w->scratch, len);
+}
+
+void decider_decide(struct decider *decider, const struct frame *frame, struct decision *ret_decision)
+{
+	struct work *w = &decider->work;
+	struct outcome *o = &w->outcome;
+	int ended;
+
+	use(decider);
+	memset(&w->packet, 0, sizeof(w->packet));
+	*o = (struct outcome){ .source = ZW_NO_ATOM, .destination = ZW_NO_ATOM, .generation = zw_layout.generation };
+	ended = parse(w, frame);
+	w->packet.packets = 1;
+	w->packet.bytes = w->packet.ip_len;
+	if (ended) {
+		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
+		locate(&w->packet, o);
+	} else {
+		zw_decide(w);
+	}
+	*ret_decision = (struct decision){
+		.allow = !ZW_REASON_IS_DROP(o->reason),
+		.reason = o->reason,
+		.rule = o->cell & ZW_CELL_RULE,
+		.atom = { o->source, o->destination },
+	};
+}
+
+uint32_t tables_atom(const void *tables, const struct zw_layout *layout, int family, const void *wire_address)
+{
+	__u32 address[4] = { 0 };
+
+	memcpy(address, wire_address, family == 4 ? 4 : 16);
+	current = NULL;
+	zw_tables_bytes = tables;
+	zw_layout = *layout;
+	return find_atom(family, address);
+}
+
+static const char *const reason_names[ZW_REASONS] = {
+	[ZW_ALLOW_RULE] = "rule",
+	[ZW_ALLOW_DEFAULT] = "default",
+	[ZW_ALLOW_INTRA_ZONE] = "intra-zone",
+	[ZW_ALLOW_FAILSAFE] = "failsafe",
+	[ZW_ALLOW_ESSENTIAL] = "essential",
+	[ZW_ALLOW_FLOW] = "flow",
+	[ZW_ALLOW_RELATED] = "related",
+	[ZW_ALLOW_FRAGMENT] = "fragment",
+	[ZW_ALLOW_NON_IP] = "non-ip",
+	[ZW_DROP_ETHERTYPE] = "ethertype",
+	[ZW_DROP_MALFORMED] = "malformed",
+	[ZW_DROP_SPOOFED] = "spoofed",
+	[ZW_DROP_TCP_STATE] = "tcp-state",
+	[ZW_DROP_FRAGMENT] = "fragment",
+	[ZW_DROP_BLOCKED] = "blocked",
+	[ZW_DROP_REVOKED] = "revoked",
+	[ZW_DROP_RULE] = "rule",
+	[ZW_DROP_DEFAULT] = "default",
+	[ZW_DROP_LIMIT] = "limit",
+	[ZW_DROP_PLAINTEXT] = "plaintext",
+};
+
+const char *reason_name(enum zw_reason reason)
+{
+	return (unsigned)reason < ZW_REASONS && reason_names[reason] ? reason_names[reason] : "unknown";
+}
+
+uint32_t reason_find(const char *name)
+{
+	uint32_t reasons = 0;
+
+	for (unsigned i = 0; i < ZW_REASONS; i++)
+		if (reason_names[i] && !strcmp(reason_names[i], name))
+			reasons |= 1u << i;
+	return reasons;
+}
