@@ -48,11 +48,14 @@ for my $group (@groups) {
 			return ['timeout', '-k', '10', $timeout, $file =~ /\.sh$/ ? ('bash', $file) : $file];
 		},
 	});
-	# What a program says on a line "# ..." after a failure comes on stderr and is shown as it comes.
 	$harness->callback(made_parser => sub {
 		my ($parser, $job) = @_;
 		my $file = ref $job ? $job->[0] : $job;
 		$parser->callback(test => sub { push @skipped, [$file, $_[0]->explanation] if $_[0]->has_skip });
+		# Comments after a failure tell what went wrong; others are left out.
+		my $failed = 0;
+		$parser->callback(test => sub { $failed = !$_[0]->is_ok });
+		$parser->callback(comment => sub { print "\n", $_[0]->as_string if $failed });
 		$parser->callback(plan => sub { push @skipped, [$file, $_[0]->explanation] if $_[0]->has_skip });
 	});
 	$harness->aggregate_tests($all, map { [$_, "$group->{name}: $_"] } @tests);
