@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "compile/address.h"
+
+#define CHUNK_BITS 16
+#define ROOT_WORDS 65536
+
+struct builder {
+	struct lines *lines;
+	const struct interval *v;
+	size_t count;
+	unsigned chunks; /* of an address: 2 or 8 */
+	ARRAY(struct run) runs; /* a stack: each tree under construction has its runs on top */
+};
+
+/* What an index leads to, and how many lines the worst address reads from there. */
+struct step {
+	uint32_t value;
+	unsigned reads;
+};
+
+/* Intervals first..last: those that meet a region which begins at `base` and is fixed down to chunk `level`. */
+struct region {
+	size_t first, last;
+	unsigned level;
+	u128 base;
+};
+
+static unsigned shift_of(const struct builder *b, unsigned chunk)
+{
+	return CHUNK_BITS * (b->chunks - 1 - chunk);
+}
+
+static uint16_t chunk_of(const struct builder *b, u128 address, unsigned chunk)
+{
+	return address >> shift_of(b, chunk);
+}
+
+/* The last address of the aligned block of chunk `chunk` that holds the address. */
+static u128 block_end(const struct builder *b, u128 address, unsigned chunk)
+{
+	return address | (((u128)1 << shift_of(b, chunk)) - 1);
+}
+
+static u128 start(const struct builder *b, size_t i)
+{
+	return interval_start(&b->v[i]);
+}
+
+static u128 end(const struct builder *b, size_t i)
+{
+	if (i + 1 < b->count)
+		return start(b, i + 1) - 1;
+	return b->chunks == 2 ? ADDR_MAX4 : ADDR_MAX6;
+}
+
+static int step_build(struct builder *b, const struct region *region, struct step *ret_step);
+
+/* The run from `key` on has this value; it joins the run before it in the same tree if that has the same. */
+static int push_run(struct builder *b, size_t bottom, uint16_t key, uint32_t value)
+{
+	struct run run = { .key = key, .value = value };
+
+	if (b->runs.count > bottom && b->runs.v[b->runs.count - 1].value == value)
+		return 0;
+	return array_push(&b->runs, run);
+}
+
+/*
+ * One key of a tree, or several if one interval holds them all: what stands there. `at` is the interval that holds the
+ * key's first address, and moves to the one that holds the next key's. Returns the next key, or a negative error.
+ */
+static int64_t next_key(struct builder *b, const struct region *region, size_t bottom, uint32_t key, size_t *at,
+			unsigned *reads)
+{
+	unsigned shift = shift_of(b, region->level);
+	u128 first = region->base + ((u128)key << shift), last = block_end(b, first, region->level);
+	struct region child = { .first = *at, .last = *at, .level = region->level + 1, .base = first };
+	struct step step = { .value = b->v[*at].atom };
+	int err = 0;
+
+	if (end(b, *at) < last) {
+		while (child.last < region->last && start(b, child.last + 1) <= last)
+			child.last++;
+		err = step_build(b, &child, &step);
+		if (step.reads > *reads)
+			*reads = step.reads;
+		*at = child.last;
+	} else {
+		u128 region_last = region->base + (((u128)0xffff << shift) | (((u128)1 << shift) - 1));
+		u128 until = end(b, *at) < region_last ? end(b, *at) : region_last;
+
+		/* The last key that is wholly inside the interval. */
+		last = block_end(b, until, region->level) == until ? until : block_end(b, until, region->level) -
+									     ((u128)1 << shift);
+	}
+	if (!err)
+		err = push_run(b, bottom, key, step.value);
+	if (err)
+		return err;
+	if (*at < region->last && end(b, *at) == last)
+		(*at)++;
+	return (int64_t)chunk_of(b, last, region->level) + 1;
+}
+
+/* A search tree over chunk `region->level`. */
+static int tree_build(struct builder *b, const struct region *region, struct step *ret_step)
+{
+	size_t bottom = b->runs.count, at = region->first;
+	unsigned reads = 0;
+	int64_t key = 0;
+	uint32_t line;
+	int err;
+
+	while (key <= 0xffff) {
+		key = next_key(b, region, bottom, key, &at, &reads);
+		if (key < 0)
+			return key;
+	}
+	err = search_build(b->lines, b->runs.v + bottom, b->runs.count - bottom, &line);
+	ret_step->value = ZW_NEXT | line;
+	ret_step->reads = reads + search_depth(b->runs.count - bottom);
+	b->runs.count = bottom;
+	return err;
+}
+
+/* The part low..high of a region, covered by intervals first..last, outside of which all is one atom. */
+struct part {
+	size_t first, last;
+	u128 low, high;
+	uint32_t outside;
+};
+
+/*
+ * Is a tail better than a search tree? If all of the part has one key of the region's next chunk, and is not the whole
+ * block of that key: a tree of one line would end there as well.
+ */
+static bool fits_tail(const struct builder *b, const struct region *region, const struct part *part)
+{
+	u128 block = ~block_end(b, 0, region->level);
+
+	return part->first <= part->last && (part->low & block) == (part->high & block) &&
+	       (part->low & ~block || part->high != block_end(b, part->low, region->level));
+}
+
+/* What surrounds the part is the first interval's atom, the last one's, or both's. */
+static bool find_tail(const struct builder *b, const struct region *region, struct part *ret_part)
+{
+	size_t first = region->first, last = region->last;
+	u128 region_end = block_end(b, region->base, region->level - 1);
+	struct part both = { first + 1, last - 1, start(b, first + 1), start(b, last) - 1, b->v[last].atom };
+	struct part above = { first, last - 1, region->base, start(b, last) - 1, b->v[last].atom };
+	struct part below = { first + 1, last, start(b, first + 1), region_end, b->v[first].atom };
+
+	if (b->v[first].atom == b->v[last].atom && fits_tail(b, region, &both))
+		*ret_part = both;
+	else if (fits_tail(b, region, &above))
+		*ret_part = above;
+	else if (fits_tail(b, region, &below))
+		*ret_part = below;
+	else
+		return false;
+	return true;
+}
+
+static bool is_prefix(u128 low, u128 high)
+{
+	u128 size = high - low; /* all ones below the prefix length */
+
+	return !(size & (size + 1)) && !(low & size);
+}
+
+static int tail_add(struct builder *b, u128 prefix, u128 mask, const struct step *inside, uint32_t outside,
+		    unsigned chunk, struct step *ret_step)
+{
+	struct zw_tail tail = {
+		.prefix = { prefix >> 64, prefix }, .mask = { mask >> 64, mask },
+		.inside = inside->value, .outside = outside, .chunk = chunk,
+	};
+	uint32_t line;
+	int err = lines_add(b->lines, 1, &line);
+
+	if (err)
+		return err;
+	*(struct zw_tail *)lines_at(b->lines, line) = tail;
+	ret_step->value = ZW_TAIL | line;
+	ret_step->reads = inside->reads + 1;
+	return 0;
+}
+
+static int tail_build(struct builder *b, const struct region *region, const struct part *part, struct step *ret_step)
+{
+	u128 low = part->low, high = part->high, mask;
+	struct step inside = { .value = b->v[part->first].atom };
+	struct region child = { .first = part->first, .last = part->last, .level = region->level };
+	int err;
+
+	if (part->first == part->last && is_prefix(low, high))
+		return tail_add(b, low, ~(high - low), &inside, part->outside, b->chunks - 1, ret_step);
+	while (child.level < b->chunks - 1 && chunk_of(b, low, child.level) == chunk_of(b, high, child.level))
+		child.level++;
+	mask = ~block_end(b, 0, child.level - 1);
+	child.base = low & mask;
+	/* The child's block may reach into the surrounding intervals. */
+	if (child.base < low)
+		child.first--;
+	if (block_end(b, low, child.level - 1) > high)
+		child.last++;
+	err = tree_build(b, &child, &inside);
+	if (err)
+		return err;
+	return tail_add(b, child.base, mask, &inside, part->outside, child.level, ret_step);
+}
+
+static int step_build(struct builder *b, const struct region *region, struct step *ret_step)
+{
+	struct part part;
+
+	*ret_step = (struct step){ .value = b->v[region->first].atom };
+	if (region->first == region->last)
+		return 0;
+	if (b->chunks == 8 && region->level && region->level < b->chunks - 1 &&
+	    find_tail(b, region, &part))
+		return tail_build(b, region, &part, ret_step);
+	return tree_build(b, region, ret_step);
+}
+
+/* The root is made like a tree of chunk 0, but written out as one word a key. */
+static int root_build(struct builder *b, uint32_t root, unsigned *reads)
+{
+	struct region all = { .last = b->count - 1 };
+	int64_t key = 0;
+	size_t at = 0;
+
+	while (key <= 0xffff) {
+		int64_t next = next_key(b, &all, b->runs.count, key, &at, reads);
+
+		if (next < 0)
+			return next;
+		b->runs.count = 0;
+		for (; key < next; key++)
+			((uint32_t *)lines_at(b->lines, root))[key] = b->runs.v[0].value;
+	}
+	return 0;
+}
+
+int address_build(struct lines *lines, int family, const struct intervals *intervals, uint32_t *ret_root,
+		  unsigned *ret_reads)
+{
+	struct builder b = {
+		.lines = lines, .v = intervals->all.v, .count = intervals->all.count, .chunks = family == 4 ? 2 : 8,
+	};
+	unsigned reads = 0;
+	int err = lines_add_bytes(lines, ROOT_WORDS * sizeof(uint32_t), ret_root);
+
+	if (!err)
+		err = root_build(&b, *ret_root, &reads);
+	array_free(&b.runs);
+	if (!err)
+		*ret_reads = reads + 1;
+	return err;
+}

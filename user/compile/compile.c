@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compile/address.h"
+#include "compile/analyse.h"
+#include "compile/matrix.h"
+#include "compile/names.h"
+#include "compile/tables.h"
+
+/* Design 4.9; rules have ZW_RULES_MAX. */
+#define ZONES_MAX 16384
+#define PREFIXES_MAX 4000000
+
+enum section { SECTION_ADDRESSES, SECTION_ATOMS, SECTION_PORTS, SECTION_PAIRS, SECTIONS };
+
+/* Everything a compilation holds. */
+struct compiler {
+	const struct policy *policy;
+	struct diag *diag;
+	uint32_t *order;
+	struct services services;
+	struct entries entries[ZW_MATRICES];
+	struct atoms atoms;
+	struct matrix matrix[ZW_MATRICES];
+	struct rows rows[ZW_MATRICES];
+	struct lines lines;
+	size_t section[SECTIONS]; /* lines */
+	struct zw_layout layout;
+	struct tables_stats stats;
+};
+
+static size_t range_count(const struct zone *zone)
+{
+	return zone->set.v4_count + zone->set.v6_count;
+}
+
+static const struct zone *largest_zone(const struct policy *policy)
+{
+	const struct zone *largest = NULL;
+
+	for (size_t i = ZONE_INDEX_FIRST_DECLARED; i < policy->zone_count; i++)
+		if (!largest || range_count(&policy->zones[i]) > range_count(largest))
+			largest = &policy->zones[i];
+	return largest;
+}
+
+/* Limits on what is written. All that are exceeded are told. */
+static int check_limits(const struct policy *policy, struct diag *diag)
+{
+	size_t rules = policy->rules.count + policy->failsafe.count, zones = 0, prefixes = 0;
+	const struct zone *largest = largest_zone(policy);
+	int err = 0;
+
+	for (size_t i = ZONE_INDEX_FIRST_DECLARED; i < policy->zone_count; i++) {
+		zones += policy->zones[i].kind == ZONE_DECLARED;
+		if (!policy->zones[i].is_union)
+			prefixes += range_count(&policy->zones[i]);
+	}
+	if (rules > ZW_RULES_MAX) {
+		diag_error(diag, NULL, NULL, "%zu rules are more than the %u that are possible", rules, ZW_RULES_MAX);
+		err = -EINVAL;
+	}
+	if (zones > ZONES_MAX) {
+		diag_error(diag, NULL, NULL, "%zu zones are more than the %u that are possible", zones, ZONES_MAX);
+		err = -EINVAL;
+	}
+	if (prefixes > PREFIXES_MAX) {
+		diag_error(diag, &largest->place, NULL,
+			   "%zu address ranges are more than the %u that are possible; most are in zone '%s' (%zu)",
+			   prefixes, PREFIXES_MAX, largest->name, range_count(largest));
+		err = -EINVAL;
+	}
+	return err;
+}
+
+static size_t budget_lines(const struct compile_options *options)
+{
+	uint64_t bytes = options ? options->budget_bytes : 0;
+
+	if (!bytes) {
+		long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+		bytes = pages > 0 && page > 0 ? (uint64_t)pages * page / 4 : ZW_TABLES_MAX;
+	}
+	if (bytes > ZW_TABLES_MAX)
+		bytes = ZW_TABLES_MAX;
+	return bytes / sizeof(struct zw_line);
+}
+
+/* Over budget while `section` grew: names the section that is largest by now. */
+static int over_budget(struct compiler *c, enum section section, const struct matrix_trouble *trouble)
+{
+	static const char *const name[SECTIONS] = { "addresses", "sets of zones", "ports", "pairs of zones and their rows" };
+	size_t total = 0, budget = c->lines.budget * sizeof(struct zw_line) >> 10;
+	const struct zone *zone = largest_zone(c->policy);
+	enum section largest = section;
+
+	for (int i = 0; i < SECTIONS; i++)
+		total += c->section[i];
+	c->section[section] += c->lines.all.count - total;
+	for (int i = 0; i < SECTIONS; i++)
+		if (c->section[i] > c->section[largest])
+			largest = i;
+	if ((largest == SECTION_PAIRS || section == SECTION_PAIRS) && trouble && trouble->rule)
+		diag_error(c->diag, &trouble->rule->place, NULL,
+			   "the tables need more than their budget of %zu KiB; %s cost most, and rule '%s' most of these "
+			   "(%" PRIu64 " source classes x %" PRIu64 " destination classes)", budget,
+			   name[SECTION_PAIRS], trouble->rule->id, trouble->rule_sources, trouble->rule_destinations);
+	else if (zone && largest != SECTION_PORTS)
+		diag_error(c->diag, &zone->place, NULL,
+			   "the tables need more than their budget of %zu KiB; %s cost most, and zone '%s' has most of them "
+			   "(%zu ranges)", budget, name[largest], zone->name, range_count(zone));
+	else
+		diag_error(c->diag, NULL, NULL, "the tables need more than their budget of %zu KiB; %s cost most", budget,
+			   name[largest]);
+	return -EINVAL;
+}
+
+static int too_many_pairs(struct compiler *c, const struct matrix_trouble *trouble)
+{
+	if (trouble->defaults)
+		diag_error(c->diag, NULL, "give zones that many rules with 'any' name the same rules",
+			   "rules with 'any' on one side tell %" PRIu64 " pairs of address groups apart; %" PRIu64
+			   " are possible", trouble->pairs, (uint64_t)DEFAULT_ROWS_MAX);
+	else
+		diag_error(c->diag, trouble->rule ? &trouble->rule->place : NULL,
+			   "make zones overlap less: each different overlap is a class of its own",
+			   "the rules name %" PRIu64 " pairs of address classes, more than the %" PRIu64
+			   " that are possible; rule '%s' names %" PRIu64 " x %" PRIu64, trouble->pairs,
+			   (uint64_t)NAMED_PAIRS_MAX, trouble->rule ? trouble->rule->id : "intra-zone",
+			   trouble->rule_sources, trouble->rule_destinations);
+	return -EINVAL;
+}
+
+static void close_section(struct compiler *c, enum section section)
+{
+	size_t total = 0;
+
+	for (int i = 0; i < SECTIONS; i++)
+		total += c->section[i];
+	c->section[section] += c->lines.all.count - total;
+}
+
+/* What rules say: entries, and the port classes of all their services. */
+static int read_rules(struct compiler *c)
+{
+	int err = rules_order(c->policy, &c->order);
+
+	if (!err)
+		err = entries_of_rules(c->policy, c->order, &c->services, &c->entries[ZW_MATRIX_POLICY]);
+	if (!err)
+		err = entries_of_failsafe(c->policy, &c->services, &c->entries[ZW_MATRIX_FAILSAFE]);
+	if (!err)
+		err = services_cut(&c->services);
+	if (err == -E2BIG) {
+		diag_error(c->diag, NULL, "use fewer different ports and ranges",
+			   "the services of the rules tell more than %u groups of ports apart", PORT_CLASSES_MAX);
+		return -EINVAL;
+	}
+	return err;
+}
+
+static void mark_used(const struct entries *entries, bool *used)
+{
+	for (size_t i = 0; i < entries->all.count; i++) {
+		const struct rule *rule = entries->all.v[i].rule;
+
+		for (size_t j = 0; rule && j < rule->from.count; j++)
+			used[rule->from.zone[j]] = true;
+		for (size_t j = 0; rule && j < rule->to.count; j++)
+			used[rule->to.zone[j]] = true;
+	}
+}
+
+static int cut_addresses(struct compiler *c)
+{
+	bool *used = calloc(c->policy->zone_count, sizeof(*used));
+	int err = -ENOMEM;
+
+	if (!used)
+		return err;
+	for (int m = 0; m < ZW_MATRICES; m++)
+		mark_used(&c->entries[m], used);
+	err = atoms_build(c->policy, used, &c->atoms);
+	free(used);
+	if (err == -E2BIG) {
+		const struct zone *zone = largest_zone(c->policy);
+
+		diag_error(c->diag, &zone->place, "make zones overlap less",
+			   "zones overlap in too many different ways; zone '%s' has most ranges (%zu)", zone->name,
+			   range_count(zone));
+		return -EINVAL;
+	}
+	for (int m = 0; m < ZW_MATRICES && !err; m++)
+		for (int side = 0; side < 2 && !err; side++)
+			err = side_classify(&c->entries[m].side[side], &c->atoms, c->policy->zone_count);
+	return err;
+}
+
+static int write_addresses(struct compiler *c)
+{
+	size_t lines4;
+	int err = address_build(&c->lines, 4, &c->atoms.v4, &c->layout.root4, &c->stats.reads4);
+
+	lines4 = c->lines.all.count;
+	if (!err)
+		err = address_build(&c->lines, 6, &c->atoms.v6, &c->layout.root6, &c->stats.reads6);
+	if (err == -E2BIG)
+		return over_budget(c, SECTION_ADDRESSES, NULL);
+	c->stats.lines4 = lines4;
+	c->stats.lines6 = c->lines.all.count - lines4;
+	close_section(c, SECTION_ADDRESSES);
+	return err;
+}
+
+static int write_ports(struct compiler *c)
+{
+	int err = services_write(&c->services, &c->lines, &c->layout);
+
+	if (err == -E2BIG)
+		return over_budget(c, SECTION_PORTS, NULL);
+	close_section(c, SECTION_PORTS);
+	return err;
+}
+
+static int write_matrix(struct compiler *c, enum zw_matrix_id id)
+{
+	struct matrix_trouble trouble;
+	struct matrix *matrix = &c->matrix[id];
+	bool dense;
+	int err = matrix_build(matrix, &c->entries[id], &c->services, &c->rows[id], &c->lines, &trouble);
+
+	if (err == -E2BIG && trouble.pairs)
+		return too_many_pairs(c, &trouble);
+	if (!err) {
+		dense = id == ZW_MATRIX_FAILSAFE || matrix_fits_dense(matrix);
+		err = matrix_write(matrix, dense, &c->lines, &c->layout.matrix[id]);
+	}
+	if (err == -E2BIG)
+		return over_budget(c, SECTION_PAIRS, &trouble);
+	close_section(c, SECTION_PAIRS);
+	return err;
+}
+
+/* After the matrices: an atom names its classes in both. */
+static int write_atoms(struct compiler *c)
+{
+	const struct matrix *policy = &c->matrix[ZW_MATRIX_POLICY];
+	size_t count = atoms_count(&c->atoms), n;
+	int err = lines_add_bytes(&c->lines, count * sizeof(struct zw_atom), &c->layout.atoms);
+
+	if (err == -E2BIG)
+		return over_budget(c, SECTION_ATOMS, NULL);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		struct zw_atom *atom = (struct zw_atom *)lines_at(&c->lines, c->layout.atoms) + i;
+		const uint32_t *zone = sets_get(&c->atoms.zones, i, &n);
+
+		for (int m = 0; m < ZW_MATRICES; m++) {
+			atom->classes[m].source = c->entries[m].side[0].class_of[i];
+			atom->classes[m].destination = c->entries[m].side[1].class_of[i];
+		}
+		atom->group[0] = policy->group_of[0][atom->classes[ZW_MATRIX_POLICY].source];
+		atom->group[1] = policy->group_of[1][atom->classes[ZW_MATRIX_POLICY].destination];
+		if (n && zone[0] == ZONE_INDEX_HOST)
+			atom->flags |= ZW_ATOM_HOST;
+	}
+	c->layout.atom_count = count;
+	close_section(c, SECTION_ATOMS);
+	return 0;
+}
+
+static void fill_layout(struct compiler *c)
+{
+	const struct policy *policy = c->policy;
+	struct zw_layout *layout = &c->layout;
+
+	layout->lines = c->lines.all.count;
+	layout->rule_count = policy->rules.count + policy->failsafe.count;
+	layout->log_drops = policy->log != LOG_NOTHING;
+	layout->log_allows = policy->log == LOG_EVERYTHING;
+	layout->allow_non_ip = policy->allow_non_ip;
+	layout->tcp_strict = policy->tcp_strict;
+	layout->has_failsafe = policy->failsafe.count != 0;
+}
+
+static void fill_stats(struct compiler *c)
+{
+	const struct entries *entries = &c->entries[ZW_MATRIX_POLICY];
+
+	c->stats.atoms = atoms_count(&c->atoms);
+	c->stats.source_classes = sets_count(&entries->side[0].classes);
+	c->stats.destination_classes = sets_count(&entries->side[1].classes);
+	c->stats.port_classes = services_classes(&c->services);
+	c->stats.rows = sets_count(&c->rows[ZW_MATRIX_POLICY].runs);
+	c->stats.pairs = c->layout.matrix[ZW_MATRIX_POLICY].pair_count;
+	c->stats.sparse = c->layout.matrix[ZW_MATRIX_POLICY].pair_buckets != 0;
+}
+
+static int build(struct compiler *c, const struct compile_options *options)
+{
+	int err = check_limits(c->policy, c->diag);
+
+	if (!err)
+		err = read_rules(c);
+	if (!err)
+		err = cut_addresses(c);
+	if (!err)
+		err = write_addresses(c);
+	if (!err)
+		err = write_ports(c);
+	for (int m = 0; m < ZW_MATRICES && !err; m++)
+		err = write_matrix(c, m);
+	if (!err)
+		err = write_atoms(c);
+	if (!err && options && options->analyse)
+		err = analyse(c->policy, &c->matrix[ZW_MATRIX_POLICY], c->diag);
+	if (err)
+		return err;
+	fill_layout(c);
+	fill_stats(c);
+	return 0;
+}
+
+/* The lines in memory of exactly their size. */
+static int hand_over(struct compiler *c, struct tables **ret_tables)
+{
+	struct tables *tables = calloc(1, sizeof(*tables));
+	int err = -ENOMEM;
+
+	if (!tables)
+		return err;
+	tables->len = c->lines.all.count * sizeof(struct zw_line);
+	tables->bytes = aligned_alloc(sizeof(struct zw_line), tables->len);
+	tables->layout = c->layout;
+	tables->stats = c->stats;
+	if (tables->bytes) {
+		memcpy(tables->bytes, c->lines.all.v, tables->len);
+		array_free(&c->lines.all);
+		err = names_make(c->policy, c->order, &c->atoms, c->diag, &tables->names);
+	}
+	if (err) {
+		tables_free(tables);
+		return err;
+	}
+	*ret_tables = tables;
+	return 0;
+}
+
+static void compiler_clear(struct compiler *c)
+{
+	free(c->order);
+	services_clear(&c->services);
+	atoms_clear(&c->atoms);
+	array_free(&c->lines.all);
+	for (int m = 0; m < ZW_MATRICES; m++) {
+		entries_clear(&c->entries[m]);
+		matrix_clear(&c->matrix[m]);
+		rows_clear(&c->rows[m]);
+	}
+}
+
+int compile_policy(const struct policy *policy, const struct compile_options *options, struct diag *diag,
+		   struct tables **ret_tables)
+{
+	struct compiler c = { .policy = policy, .diag = diag, .lines.budget = budget_lines(options) };
+	int err = build(&c, options);
+
+	if (!err)
+		err = hand_over(&c, ret_tables);
+	compiler_clear(&c);
+	return err;
+}
+
+void tables_free(struct tables *tables)
+{
+	if (!tables)
+		return;
+	free(tables->bytes);
+	names_free(tables->names);
+	free(tables);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The entries of a matrix: what a policy decides with, in evaluation order, with numbers, cells and ends.
+ *
+ * Policy matrix: the enforced rules by tier, then by their order in the files; staged rules have a number but no entry,
+ * and so have rules that match nothing because a list is empty. If `intra-zone` is written, one last tier holds an
+ * entry from each declared zone (not a union) to itself, for all services: so "both ends share a zone" is decided like
+ * a rule, by classes. It has its own reason even where `action` is the same; where it is not written, `action` decides
+ * and the reason is `default`.
+ *
+ * Failsafe matrix: its entries in order, each an allow; all else is a drop by rule 0.
+ */
+#ifndef ZW_COMPILE_ENTRIES_H
+#define ZW_COMPILE_ENTRIES_H
+
+#include "compile/classes.h"
+#include "compile/ports.h"
+#include "policy/policy.h"
+
+struct entry {
+	const struct rule *rule; /* NULL: intra-zone */
+	uint32_t end[2]; /* of the source and of the destination side; END_ANY */
+	uint32_t service;
+	uint32_t tier;
+	uint32_t cell; /* of allow and drop */
+	enum action action;
+};
+
+struct entries {
+	ARRAY(struct entry) all;
+	uint32_t default_cell;
+	struct side side[2];
+};
+
+/* Rules in evaluation order: ret_order[n - 1] is the index in policy->rules of rule number n. 0 or -ENOMEM. */
+int rules_order(const struct policy *policy, uint32_t **ret_order);
+
+int entries_of_rules(const struct policy *policy, const uint32_t *order, struct services *services,
+		     struct entries *entries);
+int entries_of_failsafe(const struct policy *policy, struct services *services, struct entries *entries);
+void entries_clear(struct entries *entries);
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "compile/rows.h"
+#include "compile/sort.h"
+
+static int make_room(struct pieces *pieces, size_t points)
+{
+	if (!pieces->piece_at) {
+		pieces->piece_at = calloc(PORT_CLASSES_MAX + 2, sizeof(*pieces->piece_at));
+		if (!pieces->piece_at)
+			return -ENOMEM;
+	}
+	if (points <= pieces->room)
+		return 0;
+	free(pieces->points);
+	free(pieces->next);
+	pieces->points = malloc(2 * points * sizeof(*pieces->points));
+	pieces->next = malloc(points * sizeof(*pieces->next));
+	pieces->room = pieces->points && pieces->next ? points : 0;
+	return pieces->room ? 0 : -ENOMEM;
+}
+
+int pieces_cut(struct pieces *pieces, const struct services *services, const struct entry *entries,
+	       const uint32_t *list, size_t count)
+{
+	size_t runs, points = 2, n = 0;
+	const struct class_run *run;
+	int err;
+
+	for (size_t i = 0; i < count; i++) {
+		services_runs(services, entries[list[i]].service, &runs);
+		points += 2 * runs;
+	}
+	err = make_room(pieces, points);
+	if (err)
+		return err;
+	pieces->points[n++] = 0;
+	pieces->points[n++] = services_classes(services);
+	for (size_t i = 0; i < count; i++) {
+		run = services_runs(services, entries[list[i]].service, &runs);
+		for (size_t j = 0; j < runs; j++) {
+			pieces->points[n++] = run[j].first;
+			pieces->points[n++] = run[j].last + 1;
+		}
+	}
+	sort_u64(pieces->points, pieces->points + n, n);
+	pieces->count = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!i || pieces->points[i] != pieces->points[pieces->count - 1])
+			pieces->points[pieces->count++] = pieces->points[i];
+	pieces->count--;
+	for (size_t i = 0; i <= pieces->count; i++) {
+		pieces->piece_at[pieces->points[i]] = i;
+		pieces->next[i] = i;
+	}
+	return 0;
+}
+
+void pieces_clear(struct pieces *pieces)
+{
+	free(pieces->points);
+	free(pieces->piece_at);
+	free(pieces->next);
+	memset(pieces, 0, sizeof(*pieces));
+}
+
+static int grow_cells(struct rows *rows, size_t count)
+{
+	if (count <= rows->cell_room)
+		return 0;
+	free(rows->cell);
+	free(rows->words);
+	rows->cell = malloc(count * sizeof(*rows->cell));
+	rows->words = malloc(count * sizeof(*rows->words));
+	rows->cell_room = rows->cell && rows->words ? count : 0;
+	return rows->cell_room ? 0 : -ENOMEM;
+}
+
+#define UNDECIDED 0xffffffffu /* ZW_LINK is in it: never a cell */
+
+/*
+ * The first entry that matches a piece decides it: each piece is closed once, so the work is the entries' runs plus
+ * the pieces. A piece that `pass` closes is opened again when the next tier begins.
+ */
+static void decide(struct rows *rows, const struct services *services, const struct entries *entries,
+		   const uint32_t *list, size_t count)
+{
+	struct pieces *pieces = &rows->pieces;
+	size_t passed = 0;
+
+	for (size_t i = 0; i < pieces->count; i++)
+		rows->cell[i] = UNDECIDED;
+	for (size_t i = 0; i < count; i++) {
+		const struct entry *entry = &entries->all.v[list[i]];
+		size_t runs;
+		const struct class_run *run = services_runs(services, entry->service, &runs);
+
+		if (passed && entry->tier != entries->all.v[list[i - 1]].tier) {
+			for (uint32_t p = 0; p < pieces->count; p++)
+				pieces->next[p] = rows->cell[p] == UNDECIDED ? p : p + 1;
+			passed = 0;
+		}
+		for (size_t j = 0; j < runs; j++) {
+			uint32_t first, end;
+
+			pieces_of(pieces, &run[j], &first, &end);
+			for (uint32_t p = pieces_open(pieces->next, first); p < end; p = pieces_open(pieces->next, p)) {
+				pieces->next[p] = p + 1;
+				if (entry->action == ACTION_PASS)
+					passed++;
+				else
+					rows->cell[p] = entry->cell;
+			}
+		}
+	}
+}
+
+/* Names the row by its runs, and stores it if it is new. */
+static int keep(struct rows *rows, struct lines *lines, uint32_t default_cell, uint32_t *ret_row)
+{
+	struct pieces *pieces = &rows->pieces;
+	uint32_t *words = rows->words;
+	size_t n = 0, known = sets_count(&rows->runs);
+	uint64_t hash = 0;
+	uint32_t number, line;
+	int err;
+
+	rows->scratch.count = 0;
+	for (size_t i = 0; i < pieces->count; i++) {
+		struct run run = { .key = pieces->points[i], .value = rows->cell[i] };
+
+		if (run.value == UNDECIDED)
+			run.value = default_cell;
+		if (rows->scratch.count && rows->scratch.v[rows->scratch.count - 1].value == run.value)
+			continue;
+		err = array_push(&rows->scratch, run);
+		if (err)
+			return err;
+		words[n++] = run.key;
+		words[n++] = run.value;
+		hash = sets_spread(hash ^ ((uint64_t)run.key << 32 | run.value));
+	}
+	err = sets_intern(&rows->runs, words, n, hash, &number);
+	if (err)
+		return err;
+	if (number < known) {
+		*ret_row = rows->line.v[number];
+		return 0;
+	}
+	err = search_build(lines, rows->scratch.v, rows->scratch.count, &line);
+	if (!err)
+		err = array_push(&rows->line, line);
+	*ret_row = line;
+	return err;
+}
+
+int rows_make(struct rows *rows, const struct services *services, const struct entries *entries,
+	      const uint32_t *list, size_t count, struct lines *lines, uint32_t *ret_row)
+{
+	int err = pieces_cut(&rows->pieces, services, entries->all.v, list, count);
+
+	if (!err)
+		err = grow_cells(rows, 2 * rows->pieces.count + 2);
+	if (err)
+		return err;
+	decide(rows, services, entries, list, count);
+	return keep(rows, lines, entries->default_cell, ret_row);
+}
+
+void rows_clear(struct rows *rows)
+{
+	sets_clear(&rows->runs);
+	array_free(&rows->line);
+	array_free(&rows->scratch);
+	pieces_clear(&rows->pieces);
+	free(rows->cell);
+	free(rows->words);
+	memset(rows, 0, sizeof(*rows));
+}

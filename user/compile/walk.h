@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The shortest way through the tables, written from zonewall.h alone and for tests alone: what the compiler made is
+ * read here without the code that made it and without the code that packets run.
+ */
+#ifndef ZW_COMPILE_WALK_H
+#define ZW_COMPILE_WALK_H
+
+#include "base/addr.h"
+#include "compile/tables.h"
+
+static inline const void *walk_line(const struct tables *t, uint32_t line)
+{
+	return (const char *)t->bytes + (size_t)line * 64;
+}
+
+/* The answer for a key in the search tree at this line. *reads counts the lines read. */
+static inline uint32_t walk_search(const struct tables *t, uint32_t line, uint16_t key, unsigned *reads)
+{
+	for (;;) {
+		const struct zw_line *l = walk_line(t, line);
+		unsigned n = 0;
+
+		while (n < ZW_LINE_BOUNDS && l->bound[n] <= key)
+			n++;
+		(*reads)++;
+		if (!(l->value[n] & ZW_LINK))
+			return l->value[n];
+		line = l->value[n] & ~ZW_LINK;
+	}
+}
+
+static inline uint32_t walk_atom4(const struct tables *t, uint32_t address, unsigned *reads)
+{
+	uint32_t step = ((const uint32_t *)walk_line(t, t->layout.root4))[address >> 16];
+
+	(*reads)++;
+	return step & ZW_NEXT ? walk_search(t, step & ZW_STEP_INDEX, address, reads) : step;
+}
+
+static inline uint32_t walk_atom6(const struct tables *t, u128 address, unsigned *reads)
+{
+	uint32_t step = ((const uint32_t *)walk_line(t, t->layout.root6))[address >> 112];
+	unsigned chunk = 1;
+
+	(*reads)++;
+	for (;;) {
+		if (step & ZW_TAIL) {
+			const struct zw_tail *tail = walk_line(t, step & ZW_STEP_INDEX);
+			u128 mask = (u128)tail->mask[0] << 64 | tail->mask[1];
+			u128 prefix = (u128)tail->prefix[0] << 64 | tail->prefix[1];
+
+			step = (address & mask) == prefix ? tail->inside : tail->outside;
+			chunk = tail->chunk;
+			(*reads)++;
+		} else if (step & ZW_NEXT) {
+			step = walk_search(t, step & ZW_STEP_INDEX, address >> (112 - 16 * chunk), reads);
+			chunk++;
+		} else {
+			return step;
+		}
+	}
+}
+
+static inline uint32_t walk_atom(const struct tables *t, const struct addr *a)
+{
+	unsigned reads = 0;
+
+	return a->family == 4 ? walk_atom4(t, a->value, &reads) : walk_atom6(t, a->value, &reads);
+}
+
+static inline uint16_t walk_port(const struct tables *t, uint8_t protocol, uint16_t port)
+{
+	static const uint8_t tables[ZW_PORT_TABLES] = { 6, 17, 132, 1, 58 };
+
+	for (int i = 0; i < ZW_PORT_TABLES; i++)
+		if (tables[i] == protocol && t->layout.ports[i])
+			return ((const uint16_t *)walk_line(t, t->layout.ports[i]))[port];
+	return ((const uint16_t *)walk_line(t, t->layout.protocols))[protocol];
+}
+
+static inline const struct zw_atom *walk_get_atom(const struct tables *t, uint32_t atom)
+{
+	return (const struct zw_atom *)walk_line(t, t->layout.atoms) + atom;
+}
+
+/* The row of a pair of a sparse matrix. */
+static inline uint32_t walk_sparse(const struct tables *t, const struct zw_matrix *m, uint32_t source,
+				   uint32_t destination, const struct zw_atom *from, const struct zw_atom *to)
+{
+	uint32_t at = zw_pair_hash(source, destination);
+
+	for (int i = 0; i < ZW_PAIR_PROBES; i++, at++) {
+		const struct zw_pair_bucket *b = walk_line(t, m->pairs + (at & (m->pair_buckets - 1)));
+
+		for (unsigned j = 0; j < b->used; j++)
+			if (b->pair[j].source == source && b->pair[j].destination == destination)
+				return b->pair[j].row;
+		if (b->used < ZW_PAIRS_A_BUCKET)
+			break;
+	}
+	return ((const uint32_t *)walk_line(t, m->defaults))[(size_t)from->group[0] * m->default_destinations +
+							      to->group[1]];
+}
+
+static inline uint32_t walk_cell(const struct tables *t, enum zw_matrix_id id, uint32_t source, uint32_t destination,
+				 uint16_t port_class)
+{
+	const struct zw_matrix *m = &t->layout.matrix[id];
+	const struct zw_atom *from = walk_get_atom(t, source), *to = walk_get_atom(t, destination);
+	uint32_t s = from->classes[id].source, d = to->classes[id].destination, row;
+	unsigned reads = 0;
+
+	if (m->pair_buckets)
+		row = walk_sparse(t, m, s, d, from, to);
+	else
+		row = ((const uint32_t *)walk_line(t, m->pairs))[(size_t)s * m->destinations + d];
+	return walk_search(t, row, port_class, &reads);
+}
+
+#endif
