@@ -200,11 +200,12 @@ static __always_inline bool decide_related(const struct packet *p, const struct 
 }
 
 /* Remembers an allowed first packet, if its kind leaves a flow. Returns whether it does. */
-ZW_GLOBAL int zw_open_flow(const struct packet *p, const union flow_key *key, __u32 second, __u32 cell)
+ZW_GLOBAL int zw_open_flow(const struct packet *p, __u32 cell)
 {
 	struct zw_flow flow = {};
+	union flow_key key;
 
-	if (!p || !key)
+	if (!p)
 		return 0;
 	flow.state = opening_state(p);
 	if (flow.state == ZW_FLOW_FREE)
@@ -212,17 +213,16 @@ ZW_GLOBAL int zw_open_flow(const struct packet *p, const union flow_key *key, __
 	flow.stamp = flow_stamp(zw_layout.generation, cell);
 	flow.seen = p->now;
 	flow.opened = p->now;
-	flow.flags = second ? ZW_FLOW_OPENER : 0;
+	flow.flags = flow_key(p->family, &p->ends, &key) ? ZW_FLOW_OPENER : 0;
 	flow.port = p->ends.port;
 	flow.packets[0] = p->packets;
 	flow.bytes[0] = p->bytes;
-	flow_store(p->family, key, &flow);
+	flow_store(p->family, &key, &flow);
 	return 1;
 }
 
 /* Stage policy. flow: the live flow that a SYN repeats, or NULL. */
-static __always_inline void decide_policy(const struct packet *p, const union flow_key *key, bool second, struct zw_flow *flow,
-					  struct outcome *o)
+static __always_inline void decide_policy(const struct packet *p, struct zw_flow *flow, bool second, struct outcome *o)
 {
 	__u32 cell = zw_policy_cell(o->source, o->destination, p->ends.protocol, p->ends.port);
 
@@ -234,7 +234,7 @@ static __always_inline void decide_policy(const struct packet *p, const union fl
 	end(o, cell & ZW_CELL_RULE  ? ZW_ALLOW_RULE : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT, cell,
 	    zw_layout.generation);
 	if (!flow || is_closing(flow)) {
-		o->is_new = zw_open_flow(p, key, second, cell);
+		o->is_new = zw_open_flow(p, cell);
 		return;
 	}
 	flow_count(flow, p, is_from_opener(flow, second));
@@ -264,7 +264,7 @@ static __always_inline void decide_state(const struct packet *p, const struct sc
 		end(o, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 		return;
 	}
-	decide_policy(p, &key, second, flow, o);
+	decide_policy(p, flow, second, o);
 }
 
 /*

@@ -45,8 +45,11 @@ static __always_inline const void *tables_at(__u64 line, __u64 offset, __u64 siz
 	const __u8 *base = tables_base();
 	__u64 at = line * 64 + offset, end = (__u64)zw_layout.lines * 64;
 
+	if (!base)
+		return NULL;
+	barrier_var(base); /* no arithmetic before the check: kernels before 6.18 see a null there */
 	barrier_var(at);
-	if (!base || end < size || at > end - size)
+	if (end < size || at > end - size)
 		return NULL;
 	return base + at;
 }

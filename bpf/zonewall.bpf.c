@@ -97,7 +97,7 @@ static __always_inline int parse_rare(struct work *w, void *ctx, const enum zw_h
 {
 	struct packet *p = &w->packet;
 	struct scratch *s = &w->scratch;
-	__u64 len;
+	__s64 len;
 	int err;
 
 	if (hook == ZW_HOOK_XDP)
@@ -105,8 +105,12 @@ static __always_inline int parse_rare(struct work *w, void *ctx, const enum zw_h
 	len = p->frame_len - p->l3_offset;
 	if (len > SCRATCH_LEN)
 		len = SCRATCH_LEN;
+	/* Both bounds apart, in a form that the verifier of 6.1 follows. */
 	barrier_var(len);
-	if (len < 1 || len > SCRATCH_LEN)
+	if (len <= 0)
+		return ZW_DROP_MALFORMED;
+	barrier_var(len);
+	if (len > SCRATCH_LEN)
 		return ZW_DROP_MALFORMED;
 	if (hook == ZW_HOOK_XDP)
 		err = bpf_xdp_load_bytes(ctx, p->l3_offset, s->bytes, len);
