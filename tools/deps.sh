@@ -102,7 +102,7 @@ install_packages() {
 		fi
 	fi
 	for service in $new_services; do
-		deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
+		update-rc.d "$service" disable >/dev/null 2>&1 || true # of systemd, too
 	done
 }
 
