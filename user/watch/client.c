@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "watch/client.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+#include "kernel/instance.h"
+#include "watch/server.h"
+
+static int connect_to(const char *instance)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char path[PATH_MAX];
+	int fd, r;
+
+	r = instance_run_path(instance, SERVER_SOCKET, path);
+	if (r)
+		return r;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int send_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EINTR)
+			return -errno;
+		if (sent > 0) {
+			data += sent;
+			len -= sent;
+		}
+	}
+	return 0;
+}
+
+FILE *client_ask(const char *instance, struct json_object *request)
+{
+	const char *line = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN);
+	FILE *answer;
+	int fd = connect_to(instance), r = 0;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	/* A loader that refuses us before it has read has closed already; what it said can still be read. */
+	r = send_all(fd, line, strlen(line));
+	if (!r)
+		r = send_all(fd, "\n", 1);
+	if (r && r != -EPIPE) {
+		close(fd);
+		errno = -r;
+		return NULL;
+	}
+	answer = fdopen(fd, "r");
+	if (!answer)
+		close(fd);
+	return answer;
+}
+
+int client_refused(const char *instance, int error)
+{
+	const char *name = strcmp(instance, "default") ? instance : NULL;
+
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+	case ECONNREFUSED:
+		fprintf(stderr, "zonewall: 'zonewall run' is not running%s%s\nfix: start it, as root: zonewall%s%s run\n",
+			name ? " for instance " : "", name ? name : "", name ? " --instance " : "", name ? name : "");
+		return EXIT_NOT_RUNNING;
+	case EACCES:
+	case EPERM:
+		fprintf(stderr, "zonewall: permission denied: only root and members of the group '%s' may ask\n"
+				"fix: adduser USER %s, and log in again; if there is no such group: addgroup --system %s, "
+				"and start 'zonewall run' again\n",
+			SERVER_GROUP, SERVER_GROUP, SERVER_GROUP);
+		return EXIT_PERMISSION;
+	default:
+		fprintf(stderr, "zonewall: cannot ask 'zonewall run': %s\n", strerror(error));
+		return EXIT_FAILED;
+	}
+}
+
+/* True if the line is {"error":"..."}: then it has been told. */
+static bool is_error(const char *line)
+{
+	struct json_object *object, *value;
+	bool error = false;
+
+	if (strncmp(line, "{\"error\":", 9))
+		return false;
+	object = json_tokener_parse(line);
+	if (object && json_object_object_get_ex(object, "error", &value)) {
+		fprintf(stderr, "zonewall: %s\n", json_object_get_string(value));
+		error = true;
+	}
+	json_object_put(object);
+	return error;
+}
+
+int client_object(FILE *answer, struct json_object **ret_object)
+{
+	struct json_object *object;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len = getline(&line, &room, answer);
+	int r = 0;
+
+	if (len <= 0 || line[len - 1] != '\n')
+		r = -EPIPE;
+	else if (is_error(line))
+		r = -EPROTO;
+	object = r ? NULL : json_tokener_parse(line);
+	free(line);
+	if (r)
+		return r;
+	if (!object)
+		return -EPIPE;
+	*ret_object = object;
+	return 0;
+}
+
+int client_copy(FILE *answer)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+	int r = -EPIPE;
+
+	/* Lines go out as they come, unless more are there already: a stream must not wait for a buffer to fill. */
+	while ((len = getline(&line, &room, answer)) > 0 && line[len - 1] == '\n') {
+		if (len == 1) {
+			r = 0;
+			break;
+		}
+		if (is_error(line)) {
+			r = -EPROTO;
+			break;
+		}
+		if (fwrite(line, 1, len, stdout) != (size_t)len || fflush(stdout)) {
+			r = errno ? -errno : -EIO;
+			break;
+		}
+	}
+	free(line);
+	return r;
+}

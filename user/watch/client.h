@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A command's side of the loader's socket (server.h).
+ */
+#ifndef ZW_CLIENT_H
+#define ZW_CLIENT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "watch/buffer.h"
+
+struct json_object;
+
+/*
+ * Connects and sends the request. Returns the stream of the answer, or NULL with errno: ENOENT or ECONNREFUSED (nobody
+ * listens), EACCES, others.
+ */
+FILE *client_ask(const char *instance, struct json_object *request);
+
+/* A word on standard error about errno of client_ask, and the exit status that goes with it. */
+int client_refused(const char *instance, int error);
+
+/*
+ * An answer of one object. 0, the caller owns it; -EPIPE: the loader went away; -EPROTO: it answered with an error,
+ * which has been told.
+ */
+int client_object(FILE *answer, struct json_object **ret_object);
+
+/* Copies lines to stdout until the answer's end (0). -EPIPE: the loader went away; -EPROTO as above; -errno: stdout. */
+int client_copy(FILE *answer);
+
+#endif

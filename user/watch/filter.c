@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "watch/filter.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "simulate/decision.h"
+
+#define ALL_DROPS 0xffff0000u
+#define ALL_REASONS 0xffffffffu
+
+struct reading {
+	struct filter *filter;
+	char *why;
+	size_t why_len;
+};
+
+static int refuse(struct reading *reading, const char *what, const char *value)
+{
+	snprintf(reading->why, reading->why_len, "%s: '%.100s'", what, value);
+	return -EINVAL;
+}
+
+static int read_name(struct reading *reading, const char *value, char *ret_name)
+{
+	if (!*value || strlen(value) >= FILTER_NAME_MAX)
+		return refuse(reading, "not a name", value);
+	strcpy(ret_name, value);
+	return 0;
+}
+
+/* "10.2.0.0/24" or "10.2.0.9"; bits behind the prefix do not matter here. -EINVAL: neither. */
+static int read_range(const char *value, struct filter_end *ret_end)
+{
+	char text[ADDR_TEXT_MAX], *slash, *end;
+	unsigned long bits, width;
+	struct addr addr;
+	u128 mask;
+
+	if (strlen(value) >= sizeof(text))
+		return -EINVAL;
+	strcpy(text, value);
+	slash = strchr(text, '/');
+	if (slash)
+		*slash++ = '\0';
+	if (addr_parse(text, &addr))
+		return -EINVAL;
+	width = addr.family == 4 ? 32 : 128;
+	bits = width;
+	if (slash) {
+		errno = 0;
+		bits = strtoul(slash, &end, 10);
+		if (*slash < '0' || *slash > '9' || *end || errno || bits > width)
+			return -EINVAL;
+	}
+	mask = bits == width ? 0 : (addr.family == 4 ? ADDR_MAX4 : ADDR_MAX6) >> bits;
+	ret_end->family = addr.family;
+	ret_end->range.first = addr.value & ~mask;
+	ret_end->range.last = addr.value | mask;
+	return 0;
+}
+
+static int read_end(struct reading *reading, const char *value, struct filter_end *ret_end)
+{
+	if (!read_range(value, ret_end))
+		return 0;
+	/* No name of a zone has these: it was meant to be an address. */
+	if (strpbrk(value, "/:"))
+		return refuse(reading, "not an address, CIDR or zone", value);
+	return read_name(reading, value, ret_end->zone);
+}
+
+static int read_port(struct reading *reading, const char *value)
+{
+	char *end;
+	unsigned long port;
+
+	errno = 0;
+	port = strtoul(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno || port > 65535)
+		return refuse(reading, "not a port", value);
+	reading->filter->port = port;
+	reading->filter->has_port = true;
+	return 0;
+}
+
+static int read_verdict(struct reading *reading, const char *value, uint32_t *ret_verdicts)
+{
+	if (!strcmp(value, "drop"))
+		*ret_verdicts = ALL_DROPS;
+	else if (!strcmp(value, "allow"))
+		*ret_verdicts = ALL_REASONS & ~ALL_DROPS;
+	else if (!strcmp(value, "any"))
+		*ret_verdicts = ALL_REASONS;
+	else
+		return refuse(reading, "not a verdict (drop, allow, any)", value);
+	return 0;
+}
+
+static int read_key(struct reading *reading, const char *key, const char *value, uint32_t *ret_verdicts)
+{
+	struct filter *filter = reading->filter;
+
+	if (!strcmp(key, "zone"))
+		return read_name(reading, value, filter->zone);
+	if (!strcmp(key, "rule"))
+		return read_name(reading, value, filter->rule);
+	if (!strcmp(key, "interface"))
+		return read_name(reading, value, filter->interface);
+	if (!strcmp(key, "from"))
+		return read_end(reading, value, &filter->from);
+	if (!strcmp(key, "to"))
+		return read_end(reading, value, &filter->to);
+	if (!strcmp(key, "port"))
+		return read_port(reading, value);
+	if (!strcmp(key, "verdict"))
+		return read_verdict(reading, value, ret_verdicts);
+	if (strcmp(key, "reason"))
+		return refuse(reading, "there is no such filter", key);
+	filter->reasons = reason_find(value);
+	return filter->reasons ? 0 : refuse(reading, "there is no such reason", value);
+}
+
+int filter_read(struct json_object *object, struct filter *ret_filter, char *ret_why, size_t why_len)
+{
+	struct filter filter = { .reasons = ALL_REASONS };
+	struct reading reading = { &filter, ret_why, why_len };
+	uint32_t verdicts = ALL_DROPS;
+	int r;
+
+	if (object && !json_object_is_type(object, json_type_object))
+		return refuse(&reading, "not an object", json_object_get_string(object));
+	if (object) {
+		json_object_object_foreach(object, key, value) {
+			const char *text = value ? json_object_get_string(value) : "";
+
+			r = read_key(&reading, key, text, &verdicts);
+			if (r)
+				return r;
+		}
+	}
+	filter.reasons &= verdicts;
+	*ret_filter = filter;
+	return 0;
+}
+
+static bool has_zone(const char *zones, const char *zone)
+{
+	size_t len = strlen(zone);
+
+	while (*zones) {
+		size_t name_len = strcspn(zones, ",");
+
+		if (name_len == len && !memcmp(zones, zone, len))
+			return true;
+		zones += name_len + !!zones[name_len];
+	}
+	return false;
+}
+
+static bool end_matches(const struct filter_end *end, const struct event *event, const void *wire, const char *zones)
+{
+	struct addr addr;
+
+	if (*end->zone)
+		return has_zone(zones, end->zone);
+	if (!end->family)
+		return true;
+	if (event->key.family != end->family || (event->key.flags & ZW_EVENT_FOLDED))
+		return false;
+	addr = addr_from_bytes(end->family, wire);
+	return addr.value >= end->range.first && addr.value <= end->range.last;
+}
+
+static bool port_matches(const struct filter *filter, const struct event *event)
+{
+	uint8_t protocol = event->key.protocol;
+
+	if (event->key.flags & ZW_EVENT_FOLDED)
+		return false;
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP)
+		return false;
+	return ntohs(event->key.port) == filter->port || (event->has_packet && event->source_port == filter->port);
+}
+
+bool filter_matches(const struct filter *filter, const struct event *event)
+{
+	if (event->time_ns < filter->since_ns || !(filter->reasons >> (event->key.reason & 31) & 1))
+		return false;
+	if (*filter->rule && strcmp(filter->rule, event->rule))
+		return false;
+	if (*filter->interface && strcmp(filter->interface, event->interface))
+		return false;
+	if (*filter->zone && !has_zone(event->from_zones, filter->zone) && !has_zone(event->to_zones, filter->zone))
+		return false;
+	if (filter->has_port && !port_matches(filter, event))
+		return false;
+	return end_matches(&filter->from, event, event->key.source, event->from_zones) &&
+	       end_matches(&filter->to, event, event->key.destination, event->to_zones);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which events somebody wants to see. Written as a JSON object, all of whose keys are optional and must all hold:
+ *
+ *   zone       a zone of either end            rule       a rule's or failsafe's id
+ *   from, to   an address, CIDR or zone        reason     a reason's name
+ *   port       destination or source port      interface  an interface's name
+ *   verdict    "drop" (default), "allow", "any"
+ */
+#ifndef ZW_FILTER_H
+#define ZW_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "watch/event.h"
+
+struct json_object;
+
+#define FILTER_NAME_MAX 64
+
+/* An end of the packet: by address (family not 0) or by zone (not empty), or any. */
+struct filter_end {
+	int family;
+	struct range range;
+	char zone[FILTER_NAME_MAX];
+};
+
+struct filter {
+	char zone[FILTER_NAME_MAX], rule[FILTER_NAME_MAX], interface[FILTER_NAME_MAX];
+	struct filter_end from, to;
+	bool has_port;
+	uint16_t port;
+	uint32_t reasons; /* bit mask by number */
+	int64_t since_ns; /* Unix time */
+};
+
+/* object may be NULL: everything that was dropped. -EINVAL: what is wrong stands in ret_why. */
+int filter_read(struct json_object *object, struct filter *ret_filter, char *ret_why, size_t why_len);
+bool filter_matches(const struct filter *filter, const struct event *event);
+
+#endif

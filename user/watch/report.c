@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "watch/report.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "kernel/jiffies.h"
+#include "kernel/pins.h"
+#include "policy/policy.h"
+#include "simulate/decision.h"
+#include "watch/reader.h"
+
+static void add_string(struct json_object *object, const char *key, const char *value)
+{
+	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
+}
+
+static void add_number(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+static void add_bool(struct json_object *object, const char *key, bool value)
+{
+	json_object_object_add(object, key, json_object_new_boolean(value));
+}
+
+struct json_object *report_time(int64_t seconds)
+{
+	time_t time = seconds;
+	struct tm tm;
+	char text[32];
+
+	gmtime_r(&time, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_object_new_string(text);
+}
+
+/* Jiffies to Unix time, as of now. */
+struct clock {
+	bool known;
+	uint64_t jiffies;
+	unsigned hz;
+	int64_t now;
+};
+
+static struct clock read_clock(void)
+{
+	struct clock clock = { .hz = jiffies_hz(), .now = time(NULL) };
+
+	clock.known = jiffies_now(&clock.jiffies) == 0;
+	return clock;
+}
+
+static struct json_object *time_of(const struct clock *clock, uint64_t jiffies)
+{
+	if (!clock->known || !jiffies || jiffies > clock->jiffies)
+		return NULL;
+	return report_time(clock->now - (int64_t)((clock->jiffies - jiffies) / clock->hz));
+}
+
+static struct json_object *count_json(const struct zw_count *count)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_number(object, "packets", count->packets);
+	add_number(object, "bytes", count->bytes);
+	return object;
+}
+
+/* --- rules --- */
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct rule_total *)a)->id, ((const struct rule_total *)b)->id);
+}
+
+/* A copy of the totals, sorted by id; .id is cleared as each is used. */
+struct totals {
+	struct rule_total *v;
+	size_t count;
+	bool *used;
+};
+
+static int read_totals(const struct instance *instance, struct totals *ret_totals)
+{
+	struct totals totals = { 0 };
+	int r = instance_rule_totals(instance, &totals.v, &totals.count);
+
+	if (r)
+		return r;
+	totals.used = calloc(totals.count + 1, sizeof(bool));
+	if (!totals.used) {
+		rule_totals_free(totals.v, totals.count);
+		return -ENOMEM;
+	}
+	if (totals.count)
+		qsort(totals.v, totals.count, sizeof(*totals.v), by_id);
+	*ret_totals = totals;
+	return 0;
+}
+
+static const struct rule_total *find_total(struct totals *totals, const char *id)
+{
+	const struct rule_total key = { .id = (char *)id }, *found = NULL;
+
+	if (totals->count)
+		found = bsearch(&key, totals->v, totals->count, sizeof(key), by_id);
+	if (found)
+		totals->used[found - totals->v] = true;
+	return found;
+}
+
+static const char *action_text(const struct rule_name *rule)
+{
+	switch ((enum action)rule->action) {
+	case ACTION_ALLOW:
+		return "allow";
+	case ACTION_DROP:
+		return "drop";
+	case ACTION_PASS:
+		return "pass";
+	}
+	return "";
+}
+
+static void add_counters(struct json_object *object, const struct zw_rule_counters *counters, const struct clock *clock)
+{
+	add_number(object, "flows", counters->flows);
+	add_number(object, "packets", counters->packets.packets);
+	add_number(object, "bytes", counters->packets.bytes);
+	json_object_object_add(object, "last", time_of(clock, counters->last));
+}
+
+static struct json_object *rule_json(const struct rule_name *rule, uint32_t number, const struct rule_total *total,
+				     const struct clock *clock)
+{
+	static const struct zw_rule_counters none;
+	struct json_object *object = json_object_new_object();
+
+	add_string(object, "id", rule->id);
+	add_number(object, "number", number);
+	add_string(object, "kind", rule->is_failsafe ? "failsafe" : "rule");
+	add_string(object, "action", rule->is_failsafe ? "allow" : action_text(rule));
+	add_string(object, "service", rule->service);
+	add_string(object, "place", rule->place);
+	add_string(object, "owner", *rule->owner ? rule->owner : NULL);
+	add_counters(object, total ? &total->counters : &none, clock);
+	return object;
+}
+
+static struct json_object *retired_json(const struct rule_total *total, const struct clock *clock)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_string(object, "id", total->id);
+	json_object_object_add(object, "number", NULL);
+	add_string(object, "kind", "retired");
+	for (size_t i = 0; i < 4; i++)
+		json_object_object_add(object, (const char *[]){ "action", "service", "place", "owner" }[i], NULL);
+	add_counters(object, &total->counters, clock);
+	return object;
+}
+
+struct json_object *report_rules(const struct instance *instance)
+{
+	struct json_object *report = json_object_new_object(), *rules = json_object_new_array();
+	struct generation *generation = NULL;
+	struct clock clock = read_clock();
+	struct totals totals = { 0 };
+	uint32_t current = instance_current(instance);
+
+	add_string(report, "schema", "zonewall.rules/1");
+	add_number(report, "generation", current);
+	json_object_object_add(report, "rules", rules);
+	if (read_totals(instance, &totals) == -ENOMEM) {
+		json_object_put(report);
+		return NULL;
+	}
+	if (current && !generation_open(instance, current, &generation)) {
+		for (uint32_t number = 1; number <= names_rule_count(generation->names); number++) {
+			const struct rule_name *rule = names_rule(generation->names, number);
+
+			json_object_array_add(rules, rule_json(rule, number, find_total(&totals, rule->id), &clock));
+		}
+	}
+	for (size_t i = 0; i < totals.count; i++)
+		if (!totals.used[i])
+			json_object_array_add(rules, retired_json(&totals.v[i], &clock));
+	generation_free(generation);
+	rule_totals_free(totals.v, totals.count);
+	free(totals.used);
+	return report;
+}
+
+/* --- status --- */
+
+static void add_verdicts(struct json_object *object, const struct zw_count *counts)
+{
+	struct json_object *reasons[2] = { json_object_new_object(), json_object_new_object() };
+	struct zw_count sum[2] = { 0 };
+
+	for (int i = 1; i < ZW_REASONS; i++) {
+		int drop = ZW_REASON_IS_DROP(i);
+
+		if (!counts[i].packets)
+			continue;
+		sum[drop].packets += counts[i].packets;
+		sum[drop].bytes += counts[i].bytes;
+		json_object_object_add(reasons[drop], reason_name(i), count_json(&counts[i]));
+	}
+	for (int drop = 0; drop < 2; drop++) {
+		struct json_object *verdict = count_json(&sum[drop]);
+
+		json_object_object_add(verdict, "reasons", reasons[drop]);
+		json_object_object_add(object, drop ? "dropped" : "allowed", verdict);
+	}
+}
+
+static const char *hook_name(enum zw_hook hook)
+{
+	return (const char *[ZW_HOOKS]){ "xdp", "tc-ingress", "tc-egress" }[hook];
+}
+
+static const char *mode_name(enum attach_mode mode)
+{
+	switch (mode) {
+	case ATTACH_XDP_NATIVE:
+		return "native";
+	case ATTACH_XDP_GENERIC:
+		return "generic";
+	case ATTACH_TCX:
+		return "tcx";
+	case ATTACH_CLSACT:
+		return "clsact";
+	}
+	return "";
+}
+
+static struct json_object *point_json(const struct instance *instance, const struct attach_point *point)
+{
+	struct json_object *object = json_object_new_object();
+	struct zw_count counts[ZW_REASONS];
+
+	add_string(object, "interface", *point->ifname ? point->ifname : NULL);
+	add_number(object, "ifindex", point->ifindex);
+	add_string(object, "hook", hook_name(point->hook));
+	add_string(object, "mode", mode_name(point->mode));
+	add_bool(object, "healthy", point->healthy);
+	add_string(object, "note", *point->note ? point->note : NULL);
+	add_number(object, "slot", point->slot);
+	instance_count(instance, point->slot, counts);
+	add_verdicts(object, counts);
+	return object;
+}
+
+/* All slots: also attach points that are gone, and packets that were met before their attach point was known. */
+static struct json_object *totals_json(const struct instance *instance)
+{
+	struct json_object *object = json_object_new_object();
+	struct zw_count sum[ZW_REASONS] = { 0 }, counts[ZW_REASONS];
+
+	for (unsigned slot = 0; slot < ZW_POINT_SLOTS; slot++) {
+		instance_count(instance, slot, counts);
+		for (int i = 0; i < ZW_REASONS; i++) {
+			sum[i].packets += counts[i].packets;
+			sum[i].bytes += counts[i].bytes;
+		}
+	}
+	add_verdicts(object, sum);
+	return object;
+}
+
+/* What the kernel says this map costs; 0 if it does not say. */
+static uint64_t map_bytes(int fd)
+{
+	unsigned long long bytes = 0;
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	fclose(file);
+	return bytes;
+}
+
+static struct json_object *map_json(const char *name, const char *map)
+{
+	struct bpf_map_info info = { 0 };
+	struct json_object *object;
+	__u32 len = sizeof(info);
+	char path[PATH_MAX];
+	int fd;
+
+	pins_path(path, name, "state/%s", map);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return NULL;
+	object = json_object_new_object();
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len))
+		add_number(object, "entries", info.max_entries);
+	add_number(object, "bytes", map_bytes(fd));
+	close(fd);
+	return object;
+}
+
+static struct json_object *generation_json(const struct instance *instance, uint32_t number, bool current)
+{
+	struct json_object *object = json_object_new_object();
+	struct generation *generation = NULL;
+
+	add_number(object, "number", number);
+	add_bool(object, "current", current);
+	if (generation_open(instance, number, &generation))
+		return object;
+	add_number(object, "rules", generation->layout.rule_count);
+	add_number(object, "atoms", generation->layout.atom_count);
+	add_number(object, "zones", names_zone_count(generation->names));
+	add_number(object, "tables_bytes", generation->tables_len);
+	add_number(object, "counters_bytes", generation->counters_len);
+	generation_free(generation);
+	return object;
+}
+
+static void add_gate(struct json_object *report, const struct instance *instance)
+{
+	const volatile struct zw_gate *gate = instance_gate(instance);
+	struct json_object *generations = json_object_new_array();
+	uint32_t current = instance_current(instance);
+	static const char *const states[] = { "pending", "confirmed", "reverted" };
+	uint32_t state = gate->state;
+
+	add_number(report, "generation", current);
+	add_string(report, "gate", state < 3 ? (gate->deadline || state != ZW_GATE_PENDING ? states[state] : "open") : "unknown");
+	add_number(report, "missed_tail_calls", gate->missed);
+	for (int i = 0; i < 2; i++)
+		if (gate->generation[i])
+			json_object_array_add(generations, generation_json(instance, gate->generation[i],
+									   gate->generation[i] == current));
+	json_object_object_add(report, "generations", generations);
+}
+
+static struct json_object *events_json(const struct instance *instance, const struct reader *reader)
+{
+	struct json_object *object = NULL;
+	struct events_totals totals;
+	struct reader *own = NULL;
+
+	if (!reader && reader_open(instance, false, &own))
+		return NULL;
+	if (!events_totals(reader ? reader : own, &totals)) {
+		object = json_object_new_object();
+		add_number(object, "logged", totals.logged);
+		add_number(object, "told", totals.logged - totals.pending - totals.lost);
+		add_number(object, "pending", totals.pending);
+		add_number(object, "lost", totals.lost);
+		add_number(object, "records", totals.sent);
+		add_number(object, "ring_full", totals.full);
+		add_number(object, "ring_bytes", totals.ring_size);
+		add_number(object, "ring_used_bytes", totals.ring_used);
+	}
+	reader_free(own);
+	return object;
+}
+
+/* -1: the kernel does not say. */
+static int read_sysctl(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	int value = -1;
+
+	if (file && fscanf(file, "%d", &value) != 1)
+		value = -1;
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static void warn(struct json_object *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void warn(struct json_object *warnings, const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	json_object_array_add(warnings, json_object_new_string(text));
+}
+
+static void add_points(struct json_object *report, const struct instance *instance, struct json_object *warnings)
+{
+	struct json_object *array = json_object_new_array();
+	struct attach_point *points = NULL;
+	size_t count = 0;
+	int r = instance_attach_points(instance, &points, &count);
+
+	if (r)
+		warn(warnings, "the attach points cannot be read: %s", strerror(-r));
+	else if (!count)
+		warn(warnings, "nothing is attached: no packet is decided");
+	for (size_t i = 0; i < count; i++) {
+		json_object_array_add(array, point_json(instance, &points[i]));
+		if (!points[i].healthy)
+			warn(warnings, "%s: our program is not on its %s hook: %s",
+			     *points[i].ifname ? points[i].ifname : "an interface that is gone",
+			     hook_name(points[i].hook), points[i].note);
+	}
+	free(points);
+	json_object_object_add(report, "attach_points", array);
+	json_object_object_add(report, "totals", totals_json(instance));
+}
+
+static void add_flows(struct json_object *report, const char *name)
+{
+	struct json_object *flows = json_object_new_object();
+
+	json_object_object_add(flows, "ipv4", map_json(name, "zw_flows4"));
+	json_object_object_add(flows, "ipv6", map_json(name, "zw_flows6"));
+	json_object_object_add(report, "flows", flows);
+}
+
+static void add_system(struct json_object *report, struct json_object *warnings)
+{
+	int unprivileged = read_sysctl("/proc/sys/kernel/unprivileged_bpf_disabled");
+
+	json_object_object_add(report, "unprivileged_bpf_disabled",
+			       unprivileged < 0 ? NULL : json_object_new_int(unprivileged));
+	if (unprivileged == 0)
+		warn(warnings, "any user may load BPF programs: sysctl kernel.unprivileged_bpf_disabled=2");
+}
+
+struct json_object *report_status(const struct instance *instance, const char *name, const struct reader *reader)
+{
+	struct json_object *report = json_object_new_object(), *warnings = json_object_new_array(), *missed;
+
+	if (!report || !warnings)
+		return NULL;
+	add_string(report, "schema", "zonewall.status/1");
+	add_string(report, "instance", name);
+	add_gate(report, instance);
+	add_points(report, instance, warnings);
+	add_flows(report, name);
+	json_object_object_add(report, "events", events_json(instance, reader));
+	add_system(report, warnings);
+	json_object_object_get_ex(report, "missed_tail_calls", &missed);
+	if (json_object_get_uint64(missed))
+		warn(warnings, "%llu PACKETS WERE DROPPED WITHOUT A DECISION because the gate found no program in its slot: "
+			       "apply the policy again",
+		     (unsigned long long)json_object_get_uint64(missed));
+	json_object_object_add(report, "warnings", warnings);
+	json_object_object_add(report, "run", NULL);
+	return report;
+}

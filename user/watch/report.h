@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What `zonewall rules` and `zonewall status` tell, as JSON: made from the pins by the loader for the socket, or by the
+ * command itself for root.
+ */
+#ifndef ZW_REPORT_H
+#define ZW_REPORT_H
+
+#include "kernel/instance.h"
+
+struct json_object;
+struct reader;
+
+/*
+ * {"schema":"zonewall.rules/1","generation":N,"rules":[...]} with every rule and failsafe entry of the generation that
+ * decides, in order of evaluation, then ids of earlier ones that still have counts. NULL: out of memory.
+ */
+struct json_object *report_rules(const struct instance *instance);
+
+/* {"schema":"zonewall.status/1",...}. reader NULL: looks at the events by itself. NULL: out of memory. */
+struct json_object *report_status(const struct instance *instance, const char *name, const struct reader *reader);
+
+/* Unix time as "2026-11-23T21:04:05Z". */
+struct json_object *report_time(int64_t seconds);
+
+#endif
