@@ -53,7 +53,7 @@ static bool match(const struct netdev *device, const struct interface_name *patt
 int attach_plan(const struct names *names, bool warn, struct attach_plan *ret_plan)
 {
 	const struct interface_name *patterns;
-	size_t pattern_count = names_interfaces(names, &patterns);
+	size_t pattern_count = names ? names_interfaces(names, &patterns) : 0;
 	_cleanup_free_ bool *matched = array_new(pattern_count, sizeof(*matched));
 	struct attach_plan plan = { 0 };
 	int error = matched ? netdevs_read(&plan.devices, &plan.device_count) : -ENOMEM;
@@ -389,12 +389,16 @@ static int begin_target(struct gate *gate, struct attach_plan *plan, struct targ
 	return error ? error : ensure_tc(gate, plan, target->device, ZW_HOOK_EGRESS);
 }
 
-int attach_begin(struct gate *gate, struct attach_plan *plan)
+int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < plan->target_count && !error; i++)
-		error = begin_target(gate, plan, &plan->targets[i]);
+	for (size_t i = 0; i < plan->target_count && (!error || keep_going); i++) {
+		int failed = begin_target(gate, plan, &plan->targets[i]);
+
+		plan->targets[i].begun = !failed;
+		error = failed ? failed : error;
+	}
 	return error;
 }
 
@@ -462,6 +466,8 @@ void attach_end(struct gate *gate, struct attach_plan *plan, bool prune)
 		struct target *target = &plan->targets[i];
 		unsigned other;
 
+		if (!target->begun)
+			continue;
 		if (target->switching)
 			switch_mode(gate, plan, target);
 		other = points_find(gate->book, target->device->ifindex,
@@ -480,15 +486,30 @@ void attach_end(struct gate *gate, struct attach_plan *plan, bool prune)
 	}
 }
 
+/* A filter can be removed from its own namespace only: if that is gone, so is the filter. */
+static bool is_out_of_reach(struct gate *gate, unsigned i, bool foreign)
+{
+	const struct book_slot *slot = &gate->book->slot[i];
+
+	if (!foreign || slot->mode != ATTACH_CLSACT)
+		return false;
+	edge_warn("the filter on '%s' is in another network namespace and stays there, dropping everything, if that "
+		  "namespace still exists", slot->ifname);
+	return true;
+}
+
 int attach_remove_all(struct gate *gate, struct attach_plan *plan)
 {
+	bool foreign = gate_is_foreign(gate);
 	int error = 0;
 
-	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++)
-		if (gate->book->slot[i].attached) {
-			int failed = remove_slot(gate, plan, i);
+	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++) {
+		int failed;
 
-			error = failed ? failed : error;
-		}
+		if (!gate->book->slot[i].attached || is_out_of_reach(gate, i, foreign))
+			continue;
+		failed = remove_slot(gate, plan, i);
+		error = failed ? failed : error;
+	}
 	return error;
 }

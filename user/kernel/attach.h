@@ -22,6 +22,7 @@ struct target {
 	const struct netdev *device; /* borrowed */
 	enum xdp_wish { WISH_AUTO, WISH_NATIVE, WISH_GENERIC, WISH_OFF } wish;
 	enum zw_hook ingress; /* what it came to: set by attach_begin */
+	bool begun; /* it has its attach points */
 	bool switching; /* from one XDP mode to the other: the kernel has no room for both, so TC stands in between */
 };
 
@@ -43,20 +44,20 @@ struct attach_plan {
 	size_t added_count;
 };
 
-/* Reads the interfaces and matches them. Warns of patterns without a match if `warn`. Tells errors. */
+/* Reads the interfaces and matches them (names NULL: none). Warns of patterns without a match if `warn`. Tells errors. */
 int attach_plan(const struct names *names, bool warn, struct attach_plan *ret_plan);
 void attach_plan_clear(struct attach_plan *plan);
 
 /*
- * attach_begin: every target gets its attach points, right ones are kept, nothing is taken away. Tells errors; then the
- * caller calls attach_undo. attach_end: takes away what a target has too much and, if `prune`, all attach points that
+ * attach_begin: every target gets its attach points, right ones are kept, nothing is taken away. Tells errors; after the
+ * first one it stops unless `keep_going`, and the caller calls attach_undo. attach_end: takes away what a target has too much and, if `prune`, all attach points that
  * are no target's. Between the two the caller publishes.
  */
-int attach_begin(struct gate *gate, struct attach_plan *plan);
+int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going);
 void attach_undo(struct gate *gate, struct attach_plan *plan);
 void attach_end(struct gate *gate, struct attach_plan *plan, bool prune);
 
-/* Detaches everything. Returns 0, or the last error, having told each. */
+/* Detaches everything, from whatever network namespace. Returns 0, or the last error, having told each. */
 int attach_remove_all(struct gate *gate, struct attach_plan *plan);
 
 /* Is the gate's program on this hook? note (128 bytes): why not, or what else is there; "" otherwise. */

@@ -238,20 +238,23 @@ void gate_close(struct gate *gate)
 	*gate = (struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
 }
 
-int gate_check_netns(const struct gate *gate)
+bool gate_is_foreign(const struct gate *gate)
 {
 	uint64_t netns[2];
-	int error = read_netns(netns);
 
-	if (error)
-		return edge_error(error, "cannot read the network namespace");
-	if (netns[0] == gate->book->netns[0] && netns[1] == gate->book->netns[1])
+	return read_netns(netns) || netns[0] != gate->book->netns[0] || netns[1] != gate->book->netns[1];
+}
+
+int gate_check_netns(const struct gate *gate)
+{
+	if (!gate_is_foreign(gate))
 		return 0;
-	return edge_error(EEXIST,
-			  "instance '%s' belongs to another network namespace\n"
-			  "fix: give this one a name of its own: --instance NAME; or, if that namespace is gone: "
-			  "zonewall down --instance %s",
-			  gate->instance, gate->instance);
+	edge_error(0,
+		   "instance '%s' belongs to another network namespace\n"
+		   "fix: give this one a name of its own: --instance NAME; or, if that namespace is gone: "
+		   "zonewall down --instance %s",
+		   gate->instance, gate->instance);
+	return -EEXIST;
 }
 
 unsigned gate_current(const volatile struct zw_gate *line)

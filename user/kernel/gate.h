@@ -34,7 +34,9 @@ int gate_settle(const char *instance);
 int gate_open(const char *instance, struct gate *ret_gate);
 void gate_close(struct gate *gate);
 
-/* Refuses another network namespace than the one the attach points are in. Tells. */
+/* Are the attach points in another network namespace than this process? */
+bool gate_is_foreign(const struct gate *gate);
+/* Refuses another network namespace then. Tells. */
 int gate_check_netns(const struct gate *gate);
 
 /* The slot that decides now, dead man included; and the one that does not. */

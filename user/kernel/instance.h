@@ -31,6 +31,7 @@ struct instance;
  */
 int instance_open(const char *name, struct instance **ret_instance);
 void instance_free(struct instance *instance);
+const char *instance_name(const struct instance *instance);
 
 /* Paths (owned by the instance name's caller: text of PATH_MAX bytes). */
 int instance_run_path(const char *name, const char *file, char *ret_path); /* /run/zonewall/NAME/file */

@@ -255,25 +255,78 @@ size_t pins_mapped_len(size_t value_size)
 	return (value_size + page - 1) / page * page;
 }
 
-int pins_map(const char *path, size_t value_size, bool writable, void **ret_memory)
+static int map_array(const char *path, size_t value_size, bool writable, void **ret_memory, size_t *ret_value_size)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	void *memory;
 
-	if (fd < 0)
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 		return -errno;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return -errno;
-	if (info.type != BPF_MAP_TYPE_ARRAY || info.max_entries != 1 || info.value_size != value_size ||
-	    !(info.map_flags & BPF_F_MMAPABLE))
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.max_entries != 1 || !(info.map_flags & BPF_F_MMAPABLE) ||
+	    (value_size && info.value_size != value_size))
 		return -EPROTO;
-	memory = mmap(NULL, pins_mapped_len(value_size), writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-		      fd, 0);
+	memory = mmap(NULL, pins_mapped_len(info.value_size), writable ? PROT_READ | PROT_WRITE : PROT_READ,
+		      MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	*ret_memory = memory;
+	*ret_value_size = info.value_size;
+	return 0;
+}
+
+int pins_map(const char *path, size_t value_size, bool writable, void **ret_memory)
+{
+	return map_array(path, value_size, writable, ret_memory, &value_size);
+}
+
+int pins_map_whole(const char *path, const void **ret_memory, size_t *ret_value_size)
+{
+	void *memory;
+	int error = map_array(path, 0, false, &memory, ret_value_size);
+
+	if (!error)
+		*ret_memory = memory;
+	return error;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int pins_generations(const char *instance, uint32_t **ret_numbers, size_t *ret_count)
+{
+	_cleanup_free_ uint32_t *numbers = NULL;
+	char path[PATH_MAX];
+	struct dirent *entry;
+	size_t count = 0;
+	int error = 0;
+	DIR *dir;
+
+	pins_path(path, instance, "%s", "");
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir)) && !error) {
+		uint32_t number;
+
+		if (sscanf(entry->d_name, "gen-%u", &number) != 1)
+			continue;
+		error = array_grow(&numbers, count, sizeof(*numbers));
+		if (!error)
+			numbers[count++] = number;
+	}
+	closedir(dir);
+	if (error)
+		return error;
+	if (count)
+		qsort(numbers, count, sizeof(*numbers), by_number);
+	*ret_numbers = take_ptr(numbers);
+	*ret_count = count;
 	return 0;
 }
 

@@ -18,6 +18,14 @@
 #include "kernel/instance.h"
 #include "zonewall.h"
 
+/* What zw_names holds before the layout and the names' bytes. */
+struct names_header {
+	uint32_t abi;
+	uint32_t layout_len;
+	uint64_t tables_len;
+	uint64_t names_len;
+};
+
 #define PINS_ROOT "/sys/fs/bpf"
 #define PINS_OWN PINS_ROOT "/zonewall"
 
@@ -62,7 +70,15 @@ int pins_lock(const char *instance, int *ret_fd);
 
 /* Maps the whole value of a pinned array map of exactly this value size. -EPROTO: it is another map. Silent. */
 int pins_map(const char *path, size_t value_size, bool writable, void **ret_memory);
+/* The same, read-only, of any size. */
+int pins_map_whole(const char *path, const void **ret_memory, size_t *ret_value_size);
 size_t pins_mapped_len(size_t value_size);
+
+/* Numbers of the generations that are pinned, ascending. The caller frees with free(). 0 or -errno, silent. */
+int pins_generations(const char *instance, uint32_t **ret_numbers, size_t *ret_count);
+
+/* generation_open() without an opened instance. */
+int pins_open_generation(const char *instance, uint32_t number, struct generation **ret_generation);
 
 /* Creates an array map with one mappable value. Returns a descriptor or -errno. */
 int pins_create_array(const char *name, size_t value_size);

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/publish.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/util.h"
+#include "kernel/counters.h"
+#include "kernel/edge.h"
+#include "kernel/gate.h"
+#include "kernel/load.h"
+#include "kernel/pins.h"
+#include "zonewall.skel.h"
+
+DEFINE_CLEANUP(struct zonewall_bpf *, zonewall_bpf__destroy)
+DEFINE_CLEANUP(struct generation *, generation_free)
+#define _cleanup_gate_ _cleanup_(gate_close)
+#define _cleanup_plan_ _cleanup_(attach_plan_clear)
+
+static const char *const program_pins[ZW_HOOKS] = { "zw_xdp", "zw_ingress", "zw_egress" };
+
+void publish_report_clear(struct publish_report *report)
+{
+	free(report->changes);
+	*report = (struct publish_report){ 0 };
+}
+
+/* The report takes the changes over. */
+static void report_changes(struct publish_report *report, struct attach_plan *plan)
+{
+	report->changes = take_ptr(plan->changes);
+	report->change_count = plan->change_count;
+	plan->change_count = 0;
+}
+
+static void remove_pins(const char *instance, const char *file)
+{
+	char path[PATH_MAX];
+
+	pins_path(path, instance, "%s", file);
+	pins_remove(path);
+}
+
+static void remove_generation(const char *instance, uint32_t number)
+{
+	char file[32];
+
+	snprintf(file, sizeof(file), "/gen-%" PRIu32, number);
+	remove_pins(instance, file);
+}
+
+/*
+ * The inactive slot
+ *
+ * A slot takes three stores to fill and one to name, so a process can be killed in between. `pending` in the book says
+ * that one is being filled, and `previous` what it held; the slot's own generation is 0 meanwhile, so that no rollback
+ * goes there. mend() puts the former generation back, from its pins.
+ */
+static int get_programs(const char *instance, uint32_t number, int ret_program[ZW_HOOKS])
+{
+	for (unsigned hook = 0; hook < ZW_HOOKS; hook++) {
+		char path[PATH_MAX];
+
+		pins_path(path, instance, "/gen-%" PRIu32 "/%s", number, program_pins[hook]);
+		ret_program[hook] = bpf_obj_get(path);
+		if (ret_program[hook] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void mend(struct gate *gate)
+{
+	unsigned current = gate_current(gate->line), other = !current;
+	struct book *book = gate->book;
+	int program[ZW_HOOKS] = { -1, -1, -1 };
+
+	if (!book->pending)
+		return;
+	if (gate->line->generation[current] != book->pending) {
+		gate->line->generation[other] = 0;
+		if (book->previous && !gate_wait() && !get_programs(gate->instance, book->previous, program) &&
+		    !gate_fill(gate, other, program))
+			__atomic_store_n(&gate->line->generation[other], book->previous, __ATOMIC_RELEASE);
+		for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
+			closep(&program[hook]);
+	}
+	book->previous = 0;
+	__atomic_store_n(&book->pending, 0, __ATOMIC_RELEASE);
+}
+
+/* Fills the inactive slot and makes it the current one. The last store is the one that counts. */
+static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS])
+{
+	volatile struct zw_gate *line = gate->line;
+	unsigned other = !gate_current(line);
+	int error;
+
+	gate->book->previous = line->generation[other];
+	__atomic_store_n(&gate->book->pending, number, __ATOMIC_RELEASE);
+	__atomic_store_n(&line->generation[other], 0, __ATOMIC_RELEASE);
+	error = gate_fill(gate, other, program);
+	if (error) {
+		mend(gate);
+		return edge_error(error, "cannot put generation %" PRIu32 " into the gate", number);
+	}
+	__atomic_store_n(&line->generation[other], number, __ATOMIC_RELEASE);
+	line->deadline = 0; /* none armed, or it has passed: what decides now is what was asked for */
+	__atomic_store_n(&line->active, other, __ATOMIC_RELEASE);
+	gate->book->previous = 0;
+	__atomic_store_n(&gate->book->pending, 0, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* Generations in neither slot: their counters are saved, their pins removed. No packet can be on its way to them. */
+static void retire(const struct gate *gate)
+{
+	_cleanup_free_ uint32_t *numbers = NULL;
+	size_t count;
+
+	if (pins_generations(gate->instance, &numbers, &count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (numbers[i] == gate->line->generation[0] || numbers[i] == gate->line->generation[1])
+			continue;
+		if (!counters_fold(gate->instance, numbers[i]))
+			remove_generation(gate->instance, numbers[i]);
+	}
+}
+
+/* Down to the folder of the instance: what `down` takes apart, and what a first apply that failed leaves. */
+static void remove_instance(const char *instance)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	pins_path(from, instance, "%s", "");
+	pins_path(to, instance, ".gone");
+	if (!rename(from, to))
+		pins_remove(to);
+	*strrchr(to, '/') = '\0';
+	rmdir(to); /* unless another version's pins are there */
+}
+
+/* Locks the instance and finishes what a killed process left. ret_gate as after gate_open(). */
+static int begin(const char *instance, int *ret_lock, struct gate *ret_gate)
+{
+	const char *missing = edge_missing_rights();
+	int error;
+
+	*ret_gate = (struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
+	if (missing[0])
+		return edge_error(EPERM, "%s needed (run it as root)", missing);
+	error = pins_prepare();
+	if (!error)
+		error = pins_lock(instance, ret_lock);
+	if (error)
+		return error;
+	remove_pins(instance, ".new");
+	remove_pins(instance, ".gone");
+	error = gate_open(instance, ret_gate);
+	if (!error)
+		mend(ret_gate);
+	return error;
+}
+
+/* Grace periods */
+
+static void *wait_for_packets(void *ret_error)
+{
+	*(int *)ret_error = gate_wait();
+	return NULL;
+}
+
+struct waiting {
+	pthread_t thread;
+	bool started;
+	int error;
+};
+
+/* A slot is filled again only after packets that read the line before the last flip are through: waits beside the work. */
+static void wait_begin(struct waiting *waiting)
+{
+	waiting->error = 0;
+	waiting->started = !pthread_create(&waiting->thread, NULL, wait_for_packets, &waiting->error);
+}
+
+static int wait_end(struct waiting *waiting)
+{
+	if (waiting->started)
+		pthread_join(waiting->thread, NULL);
+	else
+		waiting->error = gate_wait();
+	waiting->started = false;
+	return waiting->error;
+}
+
+/* Loading */
+
+static int reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_flows_differ)
+{
+	struct bpf_map *map;
+
+	for (unsigned i = 0; (map = load_state_map(skel, i)); i++) {
+		char path[PATH_MAX];
+		int error;
+
+		pins_path(path, instance, "/state/%s", bpf_map__name(map));
+		error = load_reuse(map, path, ret_flows_differ);
+		if (error)
+			return edge_error(error, "cannot use the pinned map %s", path);
+	}
+	return 0;
+}
+
+static int pin_state(struct zonewall_bpf *skel, const char *instance)
+{
+	struct bpf_map *map;
+
+	for (unsigned i = 0; (map = load_state_map(skel, i)); i++) {
+		char path[PATH_MAX];
+
+		pins_path(path, instance, ".new/state/%s", bpf_map__name(map));
+		if (bpf_obj_pin(bpf_map__fd(map), path))
+			return edge_error(errno, "cannot pin %s", path);
+	}
+	return 0;
+}
+
+static int make_names(const struct tables *tables, uint32_t generation)
+{
+	struct names_header header = { .abi = ZW_ABI, .layout_len = sizeof(tables->layout), .tables_len = tables->len };
+	struct zw_layout layout = tables->layout;
+	const void *bytes = names_bytes(tables->names, &header.names_len);
+	size_t size = sizeof(header) + sizeof(layout) + header.names_len;
+	int fd = pins_create_array("zw_names", size);
+	char *memory;
+
+	if (fd < 0)
+		return fd;
+	layout.generation = generation;
+	memory = mmap(NULL, pins_mapped_len(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED) {
+		close(fd);
+		return -ENOMEM;
+	}
+	memcpy(memory, &header, sizeof(header));
+	memcpy(memory + sizeof(header), &layout, sizeof(layout));
+	memcpy(memory + sizeof(header) + sizeof(layout), bytes, header.names_len);
+	munmap(memory, pins_mapped_len(size));
+	bpf_map_freeze(fd);
+	return fd;
+}
+
+/* Pins a loaded generation below the instance's folder, which is the new one's temporary name if `created`. */
+static int pin_generation(const struct zonewall_bpf *skel, const struct tables *tables, const char *instance,
+			  uint32_t generation, bool created)
+{
+	_cleanup_close_ int names = make_names(tables, generation);
+	const struct {
+		int fd;
+		const char *file;
+	} pins[] = {
+		{ bpf_program__fd(skel->progs.zw_xdp), "zw_xdp" },
+		{ bpf_program__fd(skel->progs.zw_ingress), "zw_ingress" },
+		{ bpf_program__fd(skel->progs.zw_egress), "zw_egress" },
+		{ bpf_map__fd(skel->maps.zw_tables), "zw_tables" },
+		{ bpf_map__fd(skel->maps.zw_rules), "zw_rules" },
+		{ names, "zw_names" },
+	};
+	const char *suffix = created ? ".new" : "";
+	char path[PATH_MAX];
+	int error;
+
+	if (names < 0)
+		return edge_error(names, "cannot make the map of names");
+	pins_path(path, instance, "%s/gen-%" PRIu32, suffix, generation);
+	error = pins_mkdir(path, 0700);
+	if (error)
+		return edge_error(error, "cannot make %s", path);
+	for (size_t i = 0; i < ARRAY_LEN(pins); i++) {
+		pins_path(path, instance, "%s/gen-%" PRIu32 "/%s", suffix, generation, pins[i].file);
+		if (bpf_obj_pin(pins[i].fd, path))
+			return edge_error(errno, "cannot pin %s", path);
+	}
+	return 0;
+}
+
+/* Numbers are never used twice while anything could remember them: the book's highest, or the saved counters'. */
+static uint32_t next_number(const char *instance, struct gate *gate)
+{
+	uint32_t highest = counters_highest(instance);
+
+	if (gate->book && gate->book->generation > highest)
+		highest = gate->book->generation;
+	highest++;
+	if (!highest)
+		highest++; /* 0 is no generation */
+	if (gate->book)
+		gate->book->generation = highest;
+	return highest;
+}
+
+static int load(const char *instance, const struct tables *tables, const struct publish_options *options,
+		uint32_t number, bool created, struct publish_report *report, struct zonewall_bpf **ret_skel)
+{
+	const struct load_options how = { .generation = number, .flows = options->flows };
+	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
+	int error = load_open(tables, &how, &skel);
+
+	if (!error && !created)
+		error = reuse_state(skel, instance, &report->flows_differ);
+	if (!error)
+		error = load_finish(skel, tables);
+	if (error)
+		return error;
+	report->tables_len = tables->len;
+	report->counters_len = load_cpus() * load_rules_stride(tables->layout.rule_count);
+	report->flows = bpf_map__max_entries(skel->maps.zw_flows4);
+	*ret_skel = take_ptr(skel);
+	return 0;
+}
+
+/* Everything up to the point where the instance is there, with the generation pinned but in no slot. */
+static int prepare(const char *instance, const struct tables *tables, const struct publish_options *options,
+		   bool created, struct gate *gate, struct publish_report *report, struct zonewall_bpf **ret_skel)
+{
+	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
+	int error = created ? gate_create(instance) : gate_check_netns(gate);
+
+	if (error)
+		return error;
+	report->generation = next_number(instance, gate);
+	error = load(instance, tables, options, report->generation, created, report, &skel);
+	if (!error)
+		error = pin_generation(skel, tables, instance, report->generation, created);
+	if (!error && created)
+		error = pin_state(skel, instance);
+	if (!error && created)
+		error = gate_settle(instance);
+	if (!error && created) {
+		gate_close(gate);
+		error = gate_open(instance, gate);
+		if (!error)
+			gate->book->generation = report->generation;
+	}
+	if (!error)
+		*ret_skel = take_ptr(skel);
+	return error;
+}
+
+static int publish_prepared(struct gate *gate, const struct tables *tables, const struct publish_options *options,
+			    const struct zonewall_bpf *skel, struct publish_report *report, struct waiting *waiting)
+{
+	const int program[ZW_HOOKS] = { bpf_program__fd(skel->progs.zw_xdp), bpf_program__fd(skel->progs.zw_ingress),
+					bpf_program__fd(skel->progs.zw_egress) };
+	_cleanup_plan_ struct attach_plan plan = { 0 };
+	int error = attach_plan(tables->names, !options->quiet, &plan);
+
+	report->previous = gate->line->generation[gate_current(gate->line)];
+	if (!error)
+		error = attach_begin(gate, &plan, false);
+	if (!error) {
+		error = wait_end(waiting);
+		if (error)
+			edge_error(error, "cannot wait for packets on their way");
+	}
+	if (!error)
+		error = flip(gate, report->generation, program);
+	if (error) {
+		attach_undo(gate, &plan);
+		return error;
+	}
+	attach_end(gate, &plan, true);
+	report_changes(report, &plan);
+	return 0;
+}
+
+int publish(const char *instance, const struct tables *tables, const struct publish_options *options,
+	    struct publish_report *ret_report)
+{
+	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
+	_cleanup_close_ int lock = -1;
+	_cleanup_gate_ struct gate gate;
+	struct publish_report report = { 0 };
+	struct waiting waiting;
+	bool created;
+	int error = begin(instance, &lock, &gate);
+
+	created = error == -ENOENT;
+	if (error && !created)
+		return error;
+	wait_begin(&waiting);
+	error = prepare(instance, tables, options, created, &gate, &report, &skel);
+	if (!error)
+		error = publish_prepared(&gate, tables, options, skel, &report, &waiting);
+	if (waiting.started)
+		wait_end(&waiting);
+	if (error) {
+		remove_pins(instance, ".new");
+		if (created)
+			remove_instance(instance);
+		else
+			remove_generation(instance, report.generation);
+		return error;
+	}
+	retire(&gate);
+	*ret_report = report;
+	return 0;
+}
+
+int publish_try(const char *instance, const struct tables *tables, const struct publish_options *options,
+		struct publish_report *ret_report)
+{
+	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
+	struct publish_report report = { 0 };
+	char path[PATH_MAX];
+	int error;
+
+	pins_path(path, instance, "%s", "");
+	error = load(instance, tables, options, 0, access(path, F_OK) != 0, &report, &skel);
+	if (!error)
+		*ret_report = report;
+	return error;
+}
+
+/* begin() for what needs a published generation. */
+static int begin_existing(const char *instance, int *ret_lock, struct gate *ret_gate)
+{
+	int error = begin(instance, ret_lock, ret_gate);
+
+	if (error == -ENOENT) {
+		edge_error(0, "nothing is published under the instance name '%s'", instance);
+		return -ENOENT;
+	}
+	return error;
+}
+
+int publish_rollback(const char *instance, struct publish_report *ret_report)
+{
+	_cleanup_(generation_freep) struct generation *former = NULL;
+	_cleanup_plan_ struct attach_plan plan = { 0 };
+	_cleanup_close_ int lock = -1;
+	_cleanup_gate_ struct gate gate;
+	struct publish_report report = { 0 };
+	unsigned current;
+	int error = begin_existing(instance, &lock, &gate);
+
+	if (!error)
+		error = gate_check_netns(&gate);
+	if (error)
+		return error;
+	current = gate_current(gate.line);
+	report.previous = gate.line->generation[current];
+	report.generation = gate.line->generation[!current];
+	if (!report.generation) {
+		edge_error(0, "there is no generation before %" PRIu32 " to go back to\n"
+			      "fix: 'zonewall down' detaches everything", report.previous);
+		return -ENOENT;
+	}
+	error = pins_open_generation(instance, report.generation, &former);
+	if (error)
+		return edge_error(error, "cannot open generation %" PRIu32, report.generation);
+	error = attach_plan(former->names, true, &plan);
+	if (!error)
+		error = attach_begin(&gate, &plan, false);
+	if (error) {
+		attach_undo(&gate, &plan);
+		return error;
+	}
+	gate.line->deadline = 0;
+	__atomic_store_n(&gate.line->active, !current, __ATOMIC_RELEASE);
+	attach_end(&gate, &plan, false);
+	report.tables_len = former->tables_len;
+	report.counters_len = former->counters_len;
+	report_changes(&report, &plan);
+	*ret_report = report;
+	return 0;
+}
+
+int publish_down(const char *instance, struct publish_report *ret_report)
+{
+	_cleanup_free_ uint32_t *numbers = NULL;
+	_cleanup_plan_ struct attach_plan plan = { 0 };
+	_cleanup_close_ int lock = -1;
+	_cleanup_gate_ struct gate gate;
+	struct publish_report report = { 0 };
+	size_t count = 0;
+	int error = begin_existing(instance, &lock, &gate);
+
+	if (error)
+		return error;
+	report.previous = gate.line->generation[gate_current(gate.line)];
+	error = attach_plan(NULL, false, &plan);
+	if (!error)
+		error = attach_remove_all(&gate, &plan);
+	if (error)
+		return error;
+	gate_wait();
+	if (!pins_generations(instance, &numbers, &count))
+		for (size_t i = 0; i < count; i++)
+			counters_fold(instance, numbers[i]);
+	remove_instance(instance);
+	report_changes(&report, &plan);
+	*ret_report = report;
+	return 0;
+}
+
+int publish_follow(const char *instance, struct publish_report *ret_report)
+{
+	_cleanup_(generation_freep) struct generation *generation = NULL;
+	_cleanup_plan_ struct attach_plan plan = { 0 };
+	_cleanup_close_ int lock = -1;
+	_cleanup_gate_ struct gate gate;
+	struct publish_report report = { 0 };
+	size_t kept = 0;
+	int error = begin(instance, &lock, &gate);
+
+	if (!error)
+		error = gate_check_netns(&gate);
+	if (error)
+		return error;
+	report.generation = report.previous = gate.line->generation[gate_current(gate.line)];
+	if (!report.generation)
+		return -ENOENT;
+	error = pins_open_generation(instance, report.generation, &generation);
+	if (error)
+		return edge_error(error, "cannot open generation %" PRIu32, report.generation);
+	error = attach_plan(generation->names, false, &plan);
+	if (!error)
+		error = attach_begin(&gate, &plan, true);
+	/* What could be attached stays attached even if one interface refuses. */
+	attach_end(&gate, &plan, false);
+	for (size_t i = 0; i < plan.change_count; i++)
+		if (plan.changes[i].change != CHANGE_KEPT)
+			plan.changes[kept++] = plan.changes[i];
+	plan.change_count = kept;
+	report_changes(&report, &plan);
+	*ret_report = report;
+	return error;
+}
