@@ -95,7 +95,7 @@ struct packet {
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 
 struct cursor {
-	const __u8 *pos, *end;
+	const __u8 *start, *pos, *end;
 };
 
 /* The only bounds check on the frame: len bytes at the cursor, which moves on; NULL if they are not there. */
@@ -459,6 +459,8 @@ static __always_inline int parse_direct(struct packet *p, struct cursor *c, bool
 
 	if (err)
 		return err;
+	/* The same place, by a number that the verifier does not know: so it follows what comes once, not for each tag. */
+	c->pos = c->start + (*(volatile __u32 *)&p->l3_offset & 31);
 	return p->family == 4 ? parse_direct4(p, c) : parse_direct6(p, c);
 }
 

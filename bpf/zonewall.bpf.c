@@ -77,7 +77,8 @@ static __always_inline void load_frame(struct packet *p, struct cursor *c, void 
 	if (hook == ZW_HOOK_XDP) {
 		p->tags = 0;
 		p->vlan = 0;
-		c->pos = (const __u8 *)(long)xdp->data;
+		c->start = (const __u8 *)(long)xdp->data;
+		c->pos = c->start;
 		c->end = (const __u8 *)(long)xdp->data_end;
 		p->frame_len = again ? bpf_xdp_get_buff_len(xdp) : c->end - c->pos;
 		return;
@@ -88,7 +89,8 @@ static __always_inline void load_frame(struct packet *p, struct cursor *c, void 
 	p->vlan = p->tags ? skb->vlan_tci & 0x0fff : 0;
 	p->gso = skb->gso_size != 0;
 	p->frame_len = skb->len;
-	c->pos = (const __u8 *)(long)skb->data;
+	c->start = (const __u8 *)(long)skb->data;
+	c->pos = c->start;
 	c->end = (const __u8 *)(long)skb->data_end;
 }
 

@@ -157,7 +157,7 @@ static void use(struct decider *decider)
 static int parse(struct work *w, const struct frame *frame)
 {
 	struct packet *p = &w->packet;
-	struct cursor c = { .pos = frame->data, .end = (const __u8 *)frame->data + frame->len };
+	struct cursor c = { .start = frame->data, .pos = frame->data, .end = (const __u8 *)frame->data + frame->len };
 	size_t len;
 	int err;
 
