@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * zonewall status: what is attached and healthy, what decides, and what it takes.
+ */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "cmd/view.h"
+#include "watch/report.h"
+
+static const struct option_help options[] = {
+	{ { "verbose", no_argument, NULL, 'v' }, NULL, "packets by attach point and reason" },
+	{ { NULL, 0, NULL, 0 }, NULL, NULL },
+};
+
+static struct json_object *make(const struct instance *instance, const char *name)
+{
+	return report_status(instance, name, NULL);
+}
+
+static uint64_t packets(struct json_object *point, const char *verdict)
+{
+	return view_number(view_get(point, verdict), "packets");
+}
+
+static void print_head(struct json_object *report)
+{
+	struct json_object *run = view_get(report, "run");
+
+	printf("instance %s: generation %llu", view_string(report, "instance"),
+	       (unsigned long long)view_number(report, "generation"));
+	if (!view_number(report, "generation"))
+		printf(" (everything passes)");
+	if (strcmp(view_string(report, "gate"), "confirmed"))
+		printf(", gate %s", view_string(report, "gate"));
+	if (run)
+		printf("; zonewall run is alive (process %llu, since %s)\n",
+		       (unsigned long long)view_number(run, "pid"), view_string(run, "since"));
+	else
+		printf("; zonewall run is not running: enforced, but new interfaces and addresses are not followed\n");
+}
+
+static void print_points(const struct globals *globals, struct json_object *report)
+{
+	struct libscols_table *table = view_table(globals, "INTERFACE HOOK MODE STATE >ALLOWED >DROPPED NOTE");
+	struct json_object *points = view_get(report, "attach_points");
+
+	for (size_t i = 0; i < json_object_array_length(points); i++) {
+		struct json_object *point = json_object_array_get_idx(points, i);
+
+		view_line(table, view_get(point, "interface") ? view_string(point, "interface") : "(gone)",
+			  view_string(point, "hook"), view_string(point, "mode"),
+			  view_bool(point, "healthy") ? "ok" : "BROKEN", view_count(packets(point, "allowed")),
+			  view_count(packets(point, "dropped")), view_string(point, "note"));
+	}
+	view_print(table);
+}
+
+static void add_reasons(struct libscols_table *table, struct json_object *point, const char *name, const char *verdict)
+{
+	struct json_object *reasons = view_get(view_get(point, verdict), "reasons");
+
+	if (!reasons)
+		return;
+	json_object_object_foreach(reasons, reason, count)
+		view_line(table, name, view_string(point, "hook"), !strcmp(verdict, "dropped") ? "drop" : "allow", reason,
+			  view_count(view_number(count, "packets")), view_bytes(view_number(count, "bytes")));
+}
+
+static void print_reasons(const struct globals *globals, struct json_object *report)
+{
+	struct libscols_table *table = view_table(globals, "INTERFACE HOOK VERDICT REASON >PACKETS >BYTES");
+	struct json_object *points = view_get(report, "attach_points");
+
+	for (size_t i = 0; i < json_object_array_length(points); i++) {
+		struct json_object *point = json_object_array_get_idx(points, i);
+
+		add_reasons(table, point, view_string(point, "interface"), "allowed");
+		add_reasons(table, point, view_string(point, "interface"), "dropped");
+	}
+	printf("\n");
+	view_print(table);
+}
+
+static void print_sizes(struct json_object *report)
+{
+	struct json_object *generations = view_get(report, "generations"), *flows = view_get(report, "flows");
+	struct json_object *families[2] = { view_get(flows, "ipv4"), view_get(flows, "ipv6") };
+	struct json_object *events = view_get(report, "events");
+
+	for (size_t i = 0; i < json_object_array_length(generations); i++) {
+		struct json_object *generation = json_object_array_get_idx(generations, i);
+
+		printf("%s generation %llu: %llu rules, %llu zones, %llu atoms; tables %s, counters %s\n",
+		       view_bool(generation, "current") ? "current" : "kept", (unsigned long long)view_number(generation, "number"),
+		       (unsigned long long)view_number(generation, "rules"),
+		       (unsigned long long)view_number(generation, "zones"),
+		       (unsigned long long)view_number(generation, "atoms"),
+		       view_bytes(view_number(generation, "tables_bytes")),
+		       view_bytes(view_number(generation, "counters_bytes")));
+	}
+	printf("flows: room for %llu IPv4 (%s) and %llu IPv6 (%s)\n",
+	       (unsigned long long)view_number(families[0], "entries"), view_bytes(view_number(families[0], "bytes")),
+	       (unsigned long long)view_number(families[1], "entries"), view_bytes(view_number(families[1], "bytes")));
+	if (events)
+		printf("events: %s packets told, %s pending, %s lost; ring %s of %s used, full %llu times\n",
+		       view_count(view_number(events, "told")), view_count(view_number(events, "pending")),
+		       view_count(view_number(events, "lost")), view_bytes(view_number(events, "ring_used_bytes")),
+		       view_bytes(view_number(events, "ring_bytes")),
+		       (unsigned long long)view_number(events, "ring_full"));
+}
+
+static void print_warnings(const struct globals *globals, struct json_object *report)
+{
+	struct json_object *warnings = view_get(report, "warnings");
+
+	for (size_t i = 0; i < json_object_array_length(warnings); i++)
+		printf("%swarning:%s %s\n", globals->colour ? "\033[33m" : "", globals->colour ? "\033[0m" : "",
+		       json_object_get_string(json_object_array_get_idx(warnings, i)));
+}
+
+static void print(const struct globals *globals, struct json_object *report, bool verbose)
+{
+	print_head(report);
+	print_warnings(globals, report);
+	printf("\n");
+	print_points(globals, report);
+	if (verbose)
+		print_reasons(globals, report);
+	printf("\n");
+	print_sizes(report);
+}
+
+static int run(const struct globals *globals, int argc, char **argv)
+{
+	struct json_object *report;
+	bool verbose = false;
+	int option, status;
+
+	while ((option = command_getopt(&cmd_status, argc, argv)) != -1) {
+		if (option != 'v')
+			return EXIT_USAGE;
+		verbose = true;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "zonewall status: this takes no argument: '%s'\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	status = view_report(globals, "status", make, &report);
+	if (status)
+		return status;
+	if (globals->json)
+		view_json(report);
+	else
+		print(globals, report, verbose);
+	json_object_put(report);
+	return EXIT_DONE;
+}
+
+const struct command cmd_status = {
+	.name = "status",
+	.arguments = "",
+	.summary = "show what is attached, what decides, and what it takes",
+	.options = options,
+	.run = run,
+};
