@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The command line itself: global options in any place, help, unknown and future commands, output that cannot be written.
+set -u
+ZONEWALL=${ZONEWALL:-build/zonewall}
+n=0
+
+# is DESCRIPTION STATUS PATTERN COMMAND...: the exit status, and an extended pattern that stdout and stderr must match
+is() {
+	local what=$1 want=$2 pattern=$3 output status
+	shift 3
+	output=$("$@" 2>&1)
+	status=$?
+	n=$((n + 1))
+	if [ $status = "$want" ] && grep -qE -- "$pattern" <<<"$output"; then
+		echo "ok $n - $what"
+	else
+		echo "not ok $n - $what"
+		printf '# %s\n' "status $status, not $want; wanted /$pattern/" "$output"
+	fi
+}
+z() { "$ZONEWALL" "$@"; }
+to() { local file=$1; shift; "$ZONEWALL" "$@" >"$file"; }
+closed() { "$ZONEWALL" "$@" <&- >&- 2>&-; }
+gone() { # a reader that goes away before anything is written
+	local status
+	{ sleep 0.2; "$ZONEWALL" "$@"; echo "status $?" >&2; } | true
+	status=$?
+	return $status
+}
+
+is "without a command, usage and status 2" 2 '^usage: zonewall COMMAND' z
+is "--help" 0 '^commands:$' z --help
+is "help lists check" 0 '^  check ' z help
+is "help of a command" 0 '^usage: zonewall simulate' z help simulate
+is "--help behind a command" 0 '^usage: zonewall simulate' z simulate --help
+is "help of a command that does not exist" 2 "no command 'nonsense'" z help nonsense
+is "help takes one command" 2 'one command' z help check apply
+is "help as JSON" 0 '^\{"schema":"zonewall.help/1","commands":\[\{"name":"check"' z -o json help
+is "--version" 0 '^zonewall [0-9]+\.[0-9]+\.[0-9]+ ' z --version
+is "--version behind a command" 0 '^zonewall [0-9]+\.[0-9]+\.[0-9]+ ' z check --version
+is "version as JSON, option in front" 0 '^\{"schema":"zonewall.version/1",' z -o json version
+is "version as JSON, option behind" 0 '^\{"schema":"zonewall.version/1",' z version -ojson
+is "version as JSON, long option" 0 '^\{"schema":"zonewall.version/1",' z version --output=json
+is "abbreviated long option" 0 '^\{"schema":"zonewall.version/1",' z version --out json
+is "version takes no arguments" 2 'no arguments' z version 1
+is "an unknown output format" 2 "cannot print 'yaml'" z version -o yaml
+is "an option without its value" 2 "'--output' needs a value" z version -o
+is "a value too many" 2 "'--no-colour' takes no value" z version --no-colour=1
+is "an unknown long option" 2 "'--frobnicate'" z version --frobnicate
+is "an unknown letter" 2 "'-x'" z version -x
+is "an option before the command that is not global" 2 "'-f'" z -f drops
+is "an instance name with a slash" 2 'not an instance name' z --instance a/b version
+is "an empty instance name" 2 'not an instance name' z --instance '' version
+is "an instance name that is a folder" 2 'not an instance name' z --instance .. version
+is "an instance name from the environment" 2 'ZONEWALL_INSTANCE' env ZONEWALL_INSTANCE=../x "$ZONEWALL" version
+is "a misspelt command" 2 "did you mean 'check'" z chekc
+is "a word that is no command" 2 "lists the commands" z frobnicate-the-wall-for-me
+for word in test explain diff confirm flows top block unblock audit; do
+	is "'$word' is refused by name" 6 "'$word' is not built in this version" z "$word" x
+done
+is "a full disk is reported" 1 'cannot write the output: No space left' to /dev/full help
+is "a full disk is reported for JSON" 1 'cannot write the output' to /dev/full -o json help
+is "a reader that goes away is a failure without words" 0 '^status 1$' gone help
+is "closed standard descriptors do no harm" 0 '^$' closed version
+echo "1..$n"
