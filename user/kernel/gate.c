@@ -23,7 +23,7 @@ static int pin(int fd, const char *instance, const char *file)
 {
 	char path[PATH_MAX];
 
-	pins_path(path, instance, ".new/%s", file);
+	pins_path(path, instance, "-new/%s", file);
 	return fd < 0 || bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
@@ -33,10 +33,10 @@ static int make_folders(const char *instance)
 	char path[PATH_MAX];
 	int error = 0;
 
-	pins_path(path, instance, ".new");
+	pins_path(path, instance, "-new");
 	pins_remove(path);
 	for (size_t i = 0; i < ARRAY_LEN(folders) && !error; i++) {
-		pins_path(path, instance, ".new%s", folders[i]);
+		pins_path(path, instance, "-new%s", folders[i]);
 		error = pins_mkdir(path, 0700);
 	}
 	return error;
@@ -152,7 +152,7 @@ int gate_settle(const char *instance)
 {
 	char from[PATH_MAX], to[PATH_MAX];
 
-	pins_path(from, instance, ".new");
+	pins_path(from, instance, "-new");
 	pins_path(to, instance, "%s", "");
 	return rename(from, to) ? edge_error(errno, "cannot rename %s", from) : 0;
 }

@@ -27,6 +27,9 @@ void pins_path(char *ret_path, const char *instance, const char *format, ...)
 	int len = snprintf(ret_path, PATH_MAX, "%s/%s/abi-%d", PINS_OWN, instance, ZW_ABI);
 	va_list args;
 
+	/* The BPF file system refuses names with dots, which names of instances may have. */
+	for (char *dot = ret_path; (dot = strchr(dot, '.')); )
+		*dot = '~';
 	va_start(args, format);
 	vsnprintf(ret_path + len, PATH_MAX - len, format, args);
 	va_end(args);

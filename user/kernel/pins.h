@@ -3,8 +3,8 @@
  * Paths and files of an instance: its pins on the BPF file system, its lock, and the small record ("book") that is
  * pinned beside the gate. instance.h lists the pins.
  *
- * The folder of an instance appears whole or not at all: it is filled as "abi-N.new" and renamed. `down` renames it to
- * "abi-N.gone" before it takes it apart. Whoever holds the lock first finishes what a killed process left.
+ * The folder of an instance appears whole or not at all: it is filled as "abi-N-new" and renamed. `down` renames it to
+ * "abi-N-gone" before it takes it apart. Whoever holds the lock first finishes what a killed process left.
  */
 #ifndef ZW_PINS_H
 #define ZW_PINS_H

@@ -138,7 +138,7 @@ static void remove_instance(const char *instance)
 	char from[PATH_MAX], to[PATH_MAX];
 
 	pins_path(from, instance, "%s", "");
-	pins_path(to, instance, ".gone");
+	pins_path(to, instance, "-gone");
 	if (!rename(from, to))
 		pins_remove(to);
 	*strrchr(to, '/') = '\0';
@@ -159,8 +159,8 @@ static int begin(const char *instance, int *ret_lock, struct gate *ret_gate)
 		error = pins_lock(instance, ret_lock);
 	if (error)
 		return error;
-	remove_pins(instance, ".new");
-	remove_pins(instance, ".gone");
+	remove_pins(instance, "-new");
+	remove_pins(instance, "-gone");
 	error = gate_open(instance, ret_gate);
 	if (!error)
 		mend(ret_gate);
@@ -223,7 +223,7 @@ static int pin_state(struct zonewall_bpf *skel, const char *instance)
 	for (unsigned i = 0; (map = load_state_map(skel, i)); i++) {
 		char path[PATH_MAX];
 
-		pins_path(path, instance, ".new/state/%s", bpf_map__name(map));
+		pins_path(path, instance, "-new/state/%s", bpf_map__name(map));
 		if (bpf_obj_pin(bpf_map__fd(map), path))
 			return edge_error(errno, "cannot pin %s", path);
 	}
@@ -271,7 +271,7 @@ static int pin_generation(const struct zonewall_bpf *skel, const struct tables *
 		{ bpf_map__fd(skel->maps.zw_rules), "zw_rules" },
 		{ names, "zw_names" },
 	};
-	const char *suffix = created ? ".new" : "";
+	const char *suffix = created ? "-new" : "";
 	char path[PATH_MAX];
 	int error;
 
@@ -400,7 +400,7 @@ int publish(const char *instance, const struct tables *tables, const struct publ
 	if (waiting.started)
 		wait_end(&waiting);
 	if (error) {
-		remove_pins(instance, ".new");
+		remove_pins(instance, "-new");
 		if (created)
 			remove_instance(instance);
 		else
