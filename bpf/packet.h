@@ -191,13 +191,11 @@ static __always_inline int set_ip_len(struct packet *p, __u32 stated, __u32 leas
 {
 	__u32 there = p->frame_len - p->l3_offset;
 
-	p->ip_len = stated;
-	if (p->gso)
-		p->ip_len = there;
-	else if (stated < least)
+	if (!p->gso && stated < least)
 		return ZW_DROP_MALFORMED;
-	else if (stated > there)
+	if (!p->gso && stated > there)
 		return cut(p);
+	p->ip_len = p->gso ? there : stated;
 	return 0;
 }
 

@@ -258,7 +258,7 @@ struct zw_timeouts {
 /* Counters. Both maps are arrays with one value that user space maps: a stride for each CPU, so no line is shared. */
 struct zw_count {
 	__u64 packets;
-	__u64 bytes; /* IP bytes, each GSO segment with its own headers; frame bytes for what is not IP */
+	__u64 bytes; /* IP bytes, each GSO segment with its own headers; of what is not IP, the frame less its link header */
 };
 
 /* state map zw_points: [cpu][slot] */
