@@ -17,6 +17,12 @@ struct outcome {
 	__u32 is_new; /* a first packet: opened a flow, or was denied by policy */
 };
 
+/* What an ICMP error quotes: see parse_quoted(). */
+struct quote {
+	struct ends ends;
+	struct lookup lookup;
+};
+
 /*
  * All that is known of the packet at hand. It lies in a per-CPU map (programs on one CPU do not nest) and not on the
  * stack: the verifier follows every byte of a stack, and the many ways through the parser would multiply.
@@ -24,6 +30,8 @@ struct outcome {
 struct work {
 	struct packet packet;
 	struct outcome outcome;
+	struct lookup lookup;
+	struct quote quote;
 	struct scratch scratch;
 };
 
@@ -131,99 +139,91 @@ static __always_inline bool is_opening_syn(const struct packet *p)
 /*
  * Is this live flow allowed? Decided under this generation: as it was. Under any other: its first packet is decided
  * again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed flow is
- * stamped. Returns the cell, or 0 if the flow is revoked.
+ * stamped. Returns the cell, or 0 if the flow is revoked. A cell that is being replaced is no rule's, but it allowed.
  */
-static __always_inline __u32 flow_cell(struct zw_flow *flow, bool from_opener, __u8 protocol, __u32 source, __u32 destination)
+static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u8 protocol, __u32 source, __u32 destination)
 {
-	__u64 stamp = flow->stamp;
+	__u64 terms = flow_terms(f);
 	__u32 cell;
 
-	if (stamp >> 32 == zw_layout.generation)
-		return (__u32)stamp;
-	cell = zw_policy_cell(from_opener ? source : destination, from_opener ? destination : source, protocol, flow->port);
+	if (flow_generation(f) == zw_layout.generation)
+		return terms ? (__u32)terms : ZW_CELL_ALLOW;
+	if (!terms)
+		return 0;
+	cell = zw_policy_cell(from_opener ? source : destination, from_opener ? destination : source, protocol,
+			      terms >> 32 & 0xffff);
 	if (!(cell & ZW_CELL_ALLOW))
 		return 0;
-	flow->stamp = flow_stamp(zw_layout.generation, cell);
+	flow_restamp(f, terms, zw_layout.generation, cell);
 	return cell;
 }
 
 /* Stage flow for a packet that is no opening SYN. */
-static __always_inline void decide_flow(const struct packet *p, struct zw_flow *flow, bool second, struct outcome *o)
+static __always_inline void decide_flow(struct work *w, struct flow *f)
 {
-	bool from_opener = is_from_opener(flow, second);
-	__u64 stamp = flow->stamp;
-	__u32 cell;
+	struct outcome *o = &w->outcome;
+	bool from_opener = is_from_opener(f, &w->lookup.key);
+	__u32 cell = allowing_cell(f, from_opener, w->packet.ends.protocol, o->source, o->destination);
 
-	cell = flow_cell(flow, from_opener, p->ends.protocol, o->source, o->destination);
 	if (!cell) {
-		end(o, ZW_DROP_REVOKED, (__u32)stamp, stamp >> 32);
+		end(o, ZW_DROP_REVOKED, flow_terms(f), flow_generation(f));
 		return;
 	}
-	flow_advance(flow, p, from_opener);
-	flow_count(flow, p, from_opener);
+	flow_advance(f, &w->lookup, &w->packet, from_opener);
+	flow_count(f, &w->packet, from_opener);
 	end(o, ZW_ALLOW_FLOW, cell, zw_layout.generation);
 }
 
 /*
  * Stage related: an ICMP error about a packet of a live flow that stage flow would allow. Returns the flow's cell, or 0.
- * scratch holds what the error quotes.
  */
-ZW_GLOBAL __u32 zw_related_cell(const struct packet *p, const struct scratch *s)
+ZW_GLOBAL __u32 zw_related_cell(const struct packet *p, struct quote *q)
 {
-	const struct ends *q;
-	union flow_key key;
-	struct zw_flow *flow;
-	bool second;
+	struct flow f;
 
-	if (!p || !s || !is_same_address(p->ends.destination, s->quoted.source))
+	if (!p || !q || !is_same_address(p->ends.destination, q->ends.source))
 		return 0;
-	q = &s->quoted;
-	second = flow_key(p->family, q, &key);
-	flow = flow_lookup(p->family, &key);
-	if (!flow || !is_live(flow, p->now))
+	if (!flow_find(p->family, &q->ends, p->now, &q->lookup, &f))
 		return 0;
-	return flow_cell(flow, is_from_opener(flow, second), q->protocol, find_atom(p->family, q->source),
-			 find_atom(p->family, q->destination));
+	return allowing_cell(&f, is_from_opener(&f, &q->lookup.key), q->ends.protocol, find_atom(p->family, q->ends.source),
+			     find_atom(p->family, q->ends.destination));
 }
 
-static __always_inline bool decide_related(const struct packet *p, const struct scratch *s, struct outcome *o)
+static __always_inline bool decide_related(struct work *w)
 {
 	__u32 cell;
 
-	if (!p->has_quoted)
+	if (!w->packet.has_quoted)
 		return false;
-	cell = zw_related_cell(p, s);
+	cell = zw_related_cell(&w->packet, &w->quote);
 	if (!cell)
 		return false;
-	end(o, ZW_ALLOW_RELATED, cell, zw_layout.generation);
+	end(&w->outcome, ZW_ALLOW_RELATED, cell, zw_layout.generation);
 	return true;
 }
 
 /* Remembers an allowed first packet, if its kind leaves a flow. Returns whether it does. */
-ZW_GLOBAL int zw_open_flow(const struct packet *p, __u32 cell)
+static __always_inline int open_flow(struct work *w, __u32 cell)
 {
-	struct zw_flow flow = {};
-	union flow_key key;
+	const struct packet *p = &w->packet;
 
-	if (!p)
-		return 0;
-	flow.state = opening_state(p);
-	if (flow.state == ZW_FLOW_FREE)
-		return 0;
-	flow.stamp = flow_stamp(zw_layout.generation, cell);
-	flow.seen = p->now;
-	flow.opened = p->now;
-	flow.flags = flow_key(p->family, &p->ends, &key) ? ZW_FLOW_OPENER : 0;
-	flow.port = p->ends.port;
-	flow.packets[0] = p->packets;
-	flow.bytes[0] = p->bytes;
-	flow_store(p->family, &key, &flow);
-	return 1;
+	w->lookup.opening = (struct opening){
+		.now = p->now,
+		.generation = zw_layout.generation,
+		.cell = cell,
+		.state = opening_state(p),
+		.port = p->ends.port,
+		.packets = p->packets,
+		.bytes = p->bytes,
+	};
+	return w->lookup.opening.state == ZW_FLOW_FREE ? 0 : zw_flow_open(&w->lookup, p->family);
 }
 
-/* Stage policy. flow: the live flow that a SYN repeats, or NULL. */
-static __always_inline void decide_policy(const struct packet *p, struct zw_flow *flow, bool second, struct outcome *o)
+/* Stage policy. repeated: the live flow whose opening a SYN repeats, or NULL. */
+static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 {
+	const struct packet *p = &w->packet;
+	struct outcome *o = &w->outcome;
 	__u32 cell = zw_policy_cell(o->source, o->destination, p->ends.protocol, p->ends.port);
 
 	if (!(cell & ZW_CELL_ALLOW)) {
@@ -233,38 +233,33 @@ static __always_inline void decide_policy(const struct packet *p, struct zw_flow
 	}
 	end(o, cell & ZW_CELL_RULE  ? ZW_ALLOW_RULE : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT, cell,
 	    zw_layout.generation);
-	if (!flow || is_closing(flow)) {
-		o->is_new = zw_open_flow(p, cell);
-		return;
-	}
-	flow_count(flow, p, is_from_opener(flow, second));
+	if (!repeated)
+		o->is_new = open_flow(w, cell);
+	else
+		flow_count(repeated, p, is_from_opener(repeated, &w->lookup.key));
 }
 
 /* Stages flow, related, state and policy. */
-static __always_inline void decide_state(const struct packet *p, const struct scratch *s, struct outcome *o)
+static __always_inline void decide_state(struct work *w)
 {
-	union flow_key key;
-	bool second = flow_key(p->family, &p->ends, &key), tcp = p->ends.protocol == PROTO_TCP, syn = is_opening_syn(p);
+	const struct packet *p = &w->packet;
+	bool tcp = p->ends.protocol == PROTO_TCP, syn = is_opening_syn(p);
 	bool icmp = p->ends.protocol == PROTO_ICMP || p->ends.protocol == PROTO_ICMPV6;
-	struct zw_flow *flow = NULL;
+	struct flow f;
+	bool found = flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
 
-	/* Only echo messages have flows, and a request is found only where its sender opened. */
-	if (!icmp || p->ends.echo)
-		flow = flow_lookup(p->family, &key);
-	if (flow && !is_live(flow, p->now))
-		flow = NULL;
-	barrier_var(flow); /* else clang remembers its absence apart, where the verifier does not see it */
-	if (flow && !syn) {
-		decide_flow(p, flow, second, o);
+	/* Of ICMP only echo messages have flows, and a request is found only where its sender opened. */
+	if (found && !syn && (!icmp || p->ends.echo)) {
+		decide_flow(w, &f);
 		return;
 	}
-	if (icmp && decide_related(p, s, o))
+	if (icmp && decide_related(w))
 		return;
 	if (tcp && !syn && (zw_layout.tcp_strict || (p->tcp_flags & TCP_SYN))) {
-		end(o, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
+		end(&w->outcome, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 		return;
 	}
-	decide_policy(p, flow, second, o);
+	decide_policy(w, found && syn && !is_flow_closing(f.head_word) ? &f : NULL);
 }
 
 /*
@@ -316,7 +311,7 @@ ZW_GLOBAL int zw_decide(struct work *w)
 	else if (p->fragment == FRAGMENT_LATER || p->cut_first)
 		end(o, ZW_DROP_FRAGMENT, 0, generation);
 	else {
-		decide_state(p, &w->scratch, o);
+		decide_state(w);
 		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
 			decide_failsafe(p, o);
 	}

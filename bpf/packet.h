@@ -63,7 +63,7 @@ enum echo { ECHO_NONE, ECHO_REQUEST, ECHO_REPLY };
 struct packet {
 	/* given by the entry point */
 	__u32 frame_len; /* bytes of the frame, from the Ethernet header on; what is known so far unless whole */
-	__u32 now; /* tick */
+	__u64 now; /* jiffies */
 	__u16 tags; /* VLAN tags in metadata: 0 or 1 */
 	__u16 vlan; /* VID of the outermost tag; 0 none */
 	__be16 ethertype; /* of a frame without Ethernet header (l3) */
@@ -89,7 +89,7 @@ struct packet {
 	__u8 fragment; /* enum fragment */
 	__u8 cut_first; /* a first fragment that does not hold its chain and fixed header */
 	__u8 is_icmp_error;
-	__u8 has_quoted; /* scratch holds the ends of the packet that an ICMP error quotes */
+	__u8 has_quoted; /* the ends of the packet that an ICMP error quotes are known */
 	__u8 pad;
 };
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
@@ -481,7 +481,6 @@ struct chain {
 #define SCRATCH_LEN 704
 struct scratch {
 	__u8 bytes[SCRATCH_LEN + 64];
-	struct ends quoted; /* if the packet has_quoted */
 	/*
 	 * Where a loop stands. Here and not on the stack, so that the verifier knows nothing of it and finds each turn of
 	 * the loop equal to the one before, instead of following every way to get there.
@@ -583,11 +582,10 @@ ZW_GLOBAL int zw_options(struct scratch *s, __u32 header_len)
 	return 0;
 }
 
-/* The packet that an ICMP error quotes, at offset: fills s->quoted if it can belong to a flow (stage related). */
-static __always_inline void parse_quoted(struct packet *p, struct scratch *s, __u32 offset, __u32 limit)
+/* The packet that an ICMP error quotes, at offset: fills q if it can belong to a flow (stage related). */
+static __always_inline void parse_quoted(struct packet *p, struct scratch *s, struct ends *q, __u32 offset, __u32 limit)
 {
 	struct chain *k = &s->chain;
-	struct ends *q = &s->quoted;
 	const __u8 *h = scratch_at(s, offset, p->family == 4 ? 20 : 40, limit);
 
 	if (!h || h[0] >> 4 != p->family)
@@ -626,14 +624,14 @@ static __always_inline void parse_quoted(struct packet *p, struct scratch *s, __
 }
 
 /* The whole IP packet again, from scratch: `have` bytes of it were loaded. family and l3_offset are known. */
-ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, __u32 have)
+ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, struct ends *quoted, __u32 have)
 {
 	const __u8 *h;
 	struct chain *k;
 	__u32 limit;
 	int err;
 
-	if (!p || !s)
+	if (!p || !s || !quoted)
 		return ZW_DROP_MALFORMED;
 	k = &s->chain;
 	__builtin_memset(k, 0, sizeof(*k));
@@ -672,7 +670,7 @@ ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, __u32 have)
 	if (err)
 		return err;
 	if (p->is_icmp_error && p->fragment == FRAGMENT_NONE)
-		parse_quoted(p, s, k->offset + 8, limit);
+		parse_quoted(p, s, quoted, k->offset + 8, limit);
 	return is_bad_unspecified(p) ? ZW_DROP_MALFORMED : 0;
 }
 

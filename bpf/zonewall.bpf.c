@@ -62,7 +62,7 @@ static __always_inline void open_packet(struct packet *p, struct account *a, voi
 		simulate_point(p, a);
 	else
 		find_point(p, a, hook == ZW_HOOK_XDP ? xdp->ingress_ifindex : skb->ifindex, hook);
-	p->now = a->jiffies >> ZW_TICK_SHIFT;
+	p->now = a->jiffies;
 }
 
 /* Points the cursor at the frame: first as it is, then (again) with all that can be had of it. */
@@ -120,7 +120,7 @@ static __always_inline int parse_rare(struct work *w, void *ctx, const enum zw_h
 		err = bpf_skb_load_bytes(ctx, p->l3_offset, s->bytes, len);
 	if (err)
 		return ZW_DROP_MALFORMED;
-	return zw_parse_deep(p, s, len);
+	return zw_parse_deep(p, s, &w->quote.ends, len);
 }
 
 static __always_inline int parse(struct work *w, void *ctx, const enum zw_hook hook)
@@ -162,41 +162,50 @@ static __always_inline void note_simulation(const struct packet *p, struct outco
 	s->atom[1] = o->destination;
 }
 
+struct job {
+	struct work work;
+	struct account account;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct work);
-} zw_work SEC(".maps");
+	__type(value, struct job);
+} zw_job SEC(".maps");
 
 static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 {
-	struct work *w = only_value(&zw_work);
-	struct account a = {};
+	struct job *job = only_value(&zw_job);
+	struct account *a;
 	struct outcome *o;
+	struct work *w;
 	int ended;
 
-	if (!w)
+	if (!job)
 		return false;
+	w = &job->work;
+	a = &job->account;
+	__builtin_memset(a, 0, sizeof(*a));
 	__builtin_memset(&w->packet, 0, sizeof(w->packet));
 	o = &w->outcome;
 	__builtin_memset(o, 0, sizeof(*o));
 	o->source = ZW_NO_ATOM;
 	o->destination = ZW_NO_ATOM;
 	o->generation = zw_layout.generation;
-	open_packet(&w->packet, &a, ctx, hook);
+	open_packet(&w->packet, a, ctx, hook);
 	ended = parse(w, ctx, hook);
 	measure(&w->packet, ctx, hook);
 	if (ended)
 		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
 	else
 		zw_decide(w);
-	count_point(&w->packet, &a, o->reason);
-	count_rule(&w->packet, &a, o);
+	count_point(&w->packet, a, o->reason);
+	count_rule(&w->packet, a, o);
 	if (is_told(o)) {
 		if (hook == ZW_HOOK_EGRESS && w->packet.counted)
-			a.cgroup = bpf_skb_cgroup_id(ctx);
-		zw_tell(&w->packet, &a, o->cell, o->generation, o->reason);
+			a->cgroup = bpf_skb_cgroup_id(ctx);
+		zw_tell(&w->packet, a, o->cell, o->generation, o->reason);
 	}
 	if (zw_layout.simulate)
 		note_simulation(&w->packet, o);

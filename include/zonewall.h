@@ -193,23 +193,70 @@ struct zw_layout {
 };
 
 /*
- * Flows. One entry serves both directions: the key is in canonical order (the smaller endpoint first, compared as
- * address bytes then port), struct zw_flow says which endpoint opened it. For ICMP echo both ports are the identifier;
- * for protocols without ports both are 0.
+ * Flows: one table a family, in the array maps zw_flows4 and zw_flows6, each with one value:
+ *
+ *   seeds       16 random 64-bit numbers, written once when the map is made: they key the hash
+ *   stats       a struct zw_flow_stats for each CPU
+ *   buckets     IPv4: four struct zw_flow_slot, 128 bytes; IPv6: a line of eight heads, 64 bytes
+ *   keys        IPv6 only: eight struct zw_flow_keys for each bucket
+ *   accounts    a struct zw_flow_account for each slot
+ *
+ * The words' fields and the protocol that keeps them whole without locks are described in bpf/flow_table.h.
  */
-struct zw_flow_key4 {
-	__u32 address[2]; /* wire order words */
-	__be16 port[2];
-	__u8 protocol;
-	__u8 pad[3];
+struct zw_flow_slot {
+	__u64 first, second; /* endpoints, the smaller word first */
+	__u64 head;
+	__u64 aux;
 };
 
-struct zw_flow_key6 {
-	__u32 address[2][4];
-	__be16 port[2];
-	__u8 protocol;
-	__u8 pad[3];
+struct zw_flow_keys {
+	__u64 word[6]; /* the first endpoint, then the second: three words of 48 bits each */
+	__u64 aux;
+	__u64 stamp;
 };
+
+/* Touched after the decision. Packets and bytes are plain adds and may lose a few under contention; rules' are exact. */
+struct zw_flow_account {
+	__u64 cell; /* that allowed the flow in its stamp's generation, 32 bits; the first packet's port, 16; the version */
+	__u64 opened; /* jiffies */
+	__u64 packets[2], bytes[2]; /* from the opener, from the other side */
+	__u64 reserved[2];
+};
+
+struct zw_flow_stats {
+	__u64 replaced; /* live, unconfirmed flows whose slot went to another */
+	__u64 refused; /* new flows that found no slot */
+	__u64 unprotected; /* flows that should be confirmed and found their bucket full of confirmed ones */
+	__u64 pad[5];
+};
+
+#define ZW_FLOW_SEEDS 16
+#define ZW_FLOW_SLOTS4 4 /* a bucket */
+#define ZW_FLOW_SLOTS6 8
+
+/* Offsets of the sections, in bytes, and the size of the whole value. buckets: a power of two. */
+static inline __u64 zw_flows_buckets(__u32 cpus)
+{
+	return (ZW_FLOW_SEEDS * 8 + (__u64)cpus * sizeof(struct zw_flow_stats) + 127) & ~127ull;
+}
+
+static inline __u64 zw_flows_keys(__u32 cpus, __u32 buckets)
+{
+	return zw_flows_buckets(cpus) + (__u64)buckets * 64;
+}
+
+static inline __u64 zw_flows_accounts(int family, __u32 cpus, __u32 buckets)
+{
+	if (family == 4)
+		return zw_flows_buckets(cpus) + (__u64)buckets * 128;
+	return zw_flows_keys(cpus, buckets) + (__u64)buckets * ZW_FLOW_SLOTS6 * sizeof(struct zw_flow_keys);
+}
+
+static inline __u64 zw_flows_size(int family, __u32 cpus, __u32 buckets)
+{
+	return zw_flows_accounts(family, cpus, buckets) +
+	       (__u64)buckets * (family == 4 ? ZW_FLOW_SLOTS4 : ZW_FLOW_SLOTS6) * sizeof(struct zw_flow_account);
+}
 
 enum zw_flow_state {
 	ZW_FLOW_FREE = 0,
@@ -231,28 +278,9 @@ enum zw_flow_state {
 	ZW_FLOW_STATES,
 };
 
-#define ZW_FLOW_OPENER 1u /* flags: the second endpoint of the key opened the flow */
-#define ZW_FLOW_FIN_OPENER 2u
-#define ZW_FLOW_FIN_OTHER 4u
-
-/* A direction's packets and bytes are plain adds and may lose a few under contention; rule counters are exact. */
-struct zw_flow {
-	__u64 stamp; /* generation << 32 | cell: who decided it last, and what */
-	__u32 seen; /* jiffies64 >> ZW_TICK_SHIFT at the last packet */
-	__u8 state;
-	__u8 flags;
-	__u16 port; /* the first packet's port, as for the port class */
-	__u32 opened; /* tick */
-	__u32 pad;
-	__u64 packets[2]; /* from the opener, from the other side */
-	__u64 bytes[2];
-	__u64 reserved;
-};
-#define ZW_TICK_SHIFT 8
-
-/* Timeouts in ticks by enum zw_flow_state: a load-time constant, since HZ is measured. */
+/* Timeouts in jiffies by enum zw_flow_state: a load-time constant, since HZ is measured. */
 struct zw_timeouts {
-	__u32 ticks[ZW_FLOW_STATES];
+	__u32 jiffies[ZW_FLOW_STATES];
 };
 
 /* Counters. Both maps are arrays with one value that user space maps: a stride for each CPU, so no line is shared. */
@@ -385,8 +413,10 @@ ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_pair_bucket) == 64, "a bucket is a cache line");
-ZW_ASSERT(sizeof(struct zw_flow) == 64, "a flow is a cache line");
-ZW_ASSERT(sizeof(struct zw_flow_key4) == 16 && sizeof(struct zw_flow_key6) == 40, "no hidden padding in keys");
+ZW_ASSERT(sizeof(struct zw_flow_slot) == 32, "four slots in two lines");
+ZW_ASSERT(sizeof(struct zw_flow_keys) == 64, "a cache line");
+ZW_ASSERT(sizeof(struct zw_flow_account) == 64, "a cache line");
+ZW_ASSERT(ZW_FLOW_STATES <= 16, "a state has four bits");
 ZW_ASSERT(sizeof(struct zw_point) == 32, "two attach points a line");
 ZW_ASSERT(sizeof(struct zw_event_key) == 48 && sizeof(struct zw_event_entry) == 64, "an entry is a cache line");
 ZW_ASSERT(sizeof(struct zw_event_head) == 64, "a head is a cache line");

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The flow tables: finding, opening and keeping flows without locks (design section 8; layout in zonewall.h).
+ *
+ * Words. A slot is made of 64-bit words, and the top 16 bits of each are the slot's version:
+ *
+ *   endpoint (IPv4)  address 32 | port 16 << 32 | version << 48         both as they stand on the wire
+ *   endpoint (IPv6)  three words of 48 bits: address bytes 0-5, 6-11, 12-15 and the port
+ *   head             protocol 8 | state byte << 8 | IPv4: generation 32 << 16, IPv6: tag 16 << 16 | version << 48
+ *   aux              jiffies of the last refresh, 48 bits | version << 48
+ *   stamp (IPv6)     0 16 | generation 32 << 16 | version << 48
+ *   account.cell     cell 32 | port of the first packet << 32 | version << 48
+ *
+ * The state byte: enum zw_flow_state in four bits, then OPENER, FIN of either side, CONFIRMED (of a free slot: BUSY, it is being written). The two endpoints stand
+ * in ascending order of their words, so one lookup serves both directions; OPENER says that the second one opened. For
+ * ICMP echo OPENER is part of the key: two hosts that ping each other with one identifier have two flows.
+ *
+ * Reading: load a head; every key word must equal the wanted word with the head's version. All equal: a match. Loads may
+ * happen in any order and need no barrier, on any architecture: a word with version v is written only by the one writer
+ * that claimed v, so words of one version are one incarnation's. The only hole would be 65,536 replacements of one slot
+ * between a reader's first and last load; a slot claimed in this jiffy is never a victim, so that takes 65 s or more.
+ *
+ * Claiming: compare-and-exchange of the head to (version + 1, BUSY); plain stores of the other words; compare-and-
+ * exchange of the head to its live value, which orders it after the stores (LKMM: an atomic that returns a value is
+ * fully ordered). A busy slot is nobody's victim. A writer cannot stay away: programs run to their end.
+ *
+ * Changing (state, time, generation): compare-and-exchange of one word with the value that was read. It holds the version, so
+ * an incarnation that is gone cannot be touched. A lost race leaves the winner's word; the next packet tries again.
+ *
+ * Twins: two CPUs may open one flow at once, in two slots. After publishing, each looks for the other, and whoever sees
+ * a live twin kills the one with the higher index. Since publishing is fully ordered, at least one sees the other.
+ *
+ * Replacement takes the slot of the same key (expired or closing), an empty one, an expired, a closing, the oldest
+ * unconfirmed one; a live confirmed flow never. So that a flood cannot fill a bucket for good, one slot of each bucket
+ * is kept for unconfirmed flows: a flow that would be the last to become confirmed takes the slot of the confirmed one
+ * that has been idle longest, if for more than 600 s, and else stays unconfirmed. All of this is counted.
+ *
+ * Hash: sum of 32-bit words times random 64-bit numbers, high half (multilinear, strongly universal: Lemire and Kaser,
+ * "Strongly universal string hashing is fast", 2014). The seeds live in the map, so they outlive a generation.
+ */
+#ifndef ZW_FLOW_TABLE_H
+#define ZW_FLOW_TABLE_H
+
+#include "packet.h"
+
+#define FLOW_VERSION 0xffff000000000000ull
+#define FLOW_BITS48 0x0000ffffffffffffull
+#define FLOW_STATE 0x0f00ull /* of a head */
+#define FLOW_OPENER 0x1000ull
+#define FLOW_FIN_OPENER 0x2000ull
+#define FLOW_FIN_OTHER 0x4000ull
+#define FLOW_CONFIRMED 0x8000ull
+#define FLOW_STATE_BYTE 0xff00ull
+#define FLOW_BUSY FLOW_CONFIRMED /* with state FREE */
+#define FLOW_GENERATION_SHIFT 16
+#define FLOW_GENERATION (0xffffffffull << FLOW_GENERATION_SHIFT)
+#define FLOW_REFRESH 256 /* jiffies: a flow's time is written at most so often */
+
+ZW_CONSTANT struct zw_timeouts zw_timeouts;
+
+/* A flow that was found: where its words are, and what they were. */
+struct flow {
+	__u64 *head, *aux, *stamp; /* stamp is head for IPv4 */
+	struct zw_flow_account *account;
+	__u64 head_word, aux_word, stamp_word;
+};
+
+struct flow_key {
+	__u64 word[6]; /* IPv4: two */
+	__u64 want, mask; /* of a head: protocol; for echo the opener; for IPv6 the tag */
+	__u32 hash;
+	__u32 second; /* the source is the second endpoint */
+};
+
+static __always_inline __u64 load_word(const __u64 *word)
+{
+	return *(const volatile __u64 *)word;
+}
+
+static __always_inline bool exchange_word(__u64 *word, __u64 old, __u64 new)
+{
+	return __sync_val_compare_and_swap(word, old, new) == old;
+}
+
+static __always_inline __u32 flow_state(__u64 head)
+{
+	return (head & FLOW_STATE) >> 8;
+}
+
+static __always_inline bool is_flow_live(__u64 head)
+{
+	return flow_state(head) != ZW_FLOW_FREE;
+}
+
+/* Jiffies since the last refresh; another CPU's may be ahead of ours. */
+static __always_inline __u64 flow_age(__u64 aux, __u64 now)
+{
+	__u64 age = (now - aux) & FLOW_BITS48;
+
+	return age >> 47 ? 0 : age;
+}
+
+/* A flow past its timeout does not exist. */
+static __always_inline bool is_flow_expired(__u64 head, __u64 aux, __u64 now)
+{
+	return flow_age(aux, now) > zw_timeouts.jiffies[flow_state(head) & 15];
+}
+
+static __always_inline bool is_flow_closing(__u64 head)
+{
+	__u32 state = flow_state(head);
+
+	return state == ZW_FLOW_TCP_CLOSING || state == ZW_FLOW_TCP_RESET;
+}
+
+/* Three words of 48 bits from 16 bytes of address and a port. */
+static __always_inline void endpoint6(__u64 word[3], const __u32 *address, __be16 port)
+{
+	__u64 low = (__u64)address[1] << 32 | address[0], high = (__u64)address[3] << 32 | address[2];
+
+	word[0] = low & FLOW_BITS48;
+	word[1] = low >> 48 | (high & 0xffffffff) << 16;
+	word[2] = high >> 32 | (__u64)port << 32;
+}
+
+static __always_inline void order6(struct flow_key *k, const struct ends *e)
+{
+	__u64 s[3], d[3];
+
+	endpoint6(s, e->source, e->sport);
+	endpoint6(d, e->destination, e->dport);
+	k->second = s[0] != d[0] ? s[0] > d[0] : s[1] != d[1] ? s[1] > d[1] : s[2] > d[2];
+	for (int i = 0; i < 3; i++) {
+		k->word[i] = k->second ? d[i] : s[i];
+		k->word[i + 3] = k->second ? s[i] : d[i];
+	}
+}
+
+static __always_inline void order4(struct flow_key *k, const struct ends *e)
+{
+	__u64 s = (__u64)e->sport << 32 | e->source[0], d = (__u64)e->dport << 32 | e->destination[0];
+
+	k->second = s > d;
+	k->word[0] = k->second ? d : s;
+	k->word[1] = k->second ? s : d;
+}
+
+/* The 48-bit words as 32-bit words times seeds: low halves one by one, high halves in pairs. */
+static __always_inline __u64 hash_words(const __u64 *seed, const struct flow_key *k, int words, __u8 protocol)
+{
+	__u64 h = seed[0] + seed[1] * protocol;
+
+	for (int i = 0; i < words; i += 2) {
+		h += seed[2 + i] * (__u32)k->word[i];
+		h += seed[3 + i] * (__u32)k->word[i + 1];
+		h += seed[8 + i] * (__u32)((k->word[i] >> 32) | (k->word[i + 1] >> 32) << 16);
+	}
+	return h;
+}
+
+/* The key of a packet's, or a quoted packet's, flow. seed: ZW_FLOW_SEEDS numbers. */
+static __always_inline void make_key(struct flow_key *k, const struct ends *e, const __u64 *seed, const bool v6)
+{
+	__u64 h;
+
+	if (v6)
+		order6(k, e);
+	else
+		order4(k, e);
+	k->want = e->protocol;
+	k->mask = 0xff;
+	if (e->echo != ECHO_NONE) {
+		/* The opener sends requests, and the other side replies. */
+		k->want |= (e->echo == ECHO_REQUEST) == !!k->second ? FLOW_OPENER : 0;
+		k->mask |= FLOW_OPENER;
+	}
+	h = hash_words(seed, k, v6 ? 6 : 2, e->protocol);
+	k->hash = h >> 32;
+	if (v6) {
+		k->want |= (h >> 48) << 16;
+		k->mask |= 0xffffull << 16;
+	}
+}
+
+/* A bucket: where its parts are. */
+struct bucket {
+	__u8 *heads; /* IPv4: the slots */
+	__u8 *keys; /* IPv6 */
+	__u8 *accounts;
+};
+
+static __always_inline __u64 *head_at(const struct bucket *b, int i, const bool v6)
+{
+	return v6 ? (__u64 *)b->heads + i : &((struct zw_flow_slot *)b->heads + i)->head;
+}
+
+static __always_inline __u64 *aux_at(const struct bucket *b, int i, const bool v6)
+{
+	return v6 ? &((struct zw_flow_keys *)b->keys + i)->aux : &((struct zw_flow_slot *)b->heads + i)->aux;
+}
+
+static __always_inline bool is_key_at(const struct bucket *b, int i, const struct flow_key *k, __u64 head, const bool v6)
+{
+	const __u64 *word = v6 ? ((struct zw_flow_keys *)b->keys + i)->word : &((struct zw_flow_slot *)b->heads + i)->first;
+	__u64 version = head & FLOW_VERSION, differ = 0;
+
+	if ((head ^ k->want) & k->mask)
+		return false;
+	for (int w = 0; w < (v6 ? 6 : 2); w++)
+		differ |= load_word(&word[w]) ^ (k->word[w] | version);
+	return !differ;
+}
+
+/*
+ * A choice among slots. It is kept in memory, where the verifier does not follow it: else it would go on with each slot apart.
+ */
+struct choice {
+	__u64 rank; /* << 3 | index */
+	__u64 head; /* the slot's, as it was weighed */
+	__u64 count; /* confirmed flows, for make_room() */
+};
+
+/* Points f at slot i of the bucket, whose head was found to be `word`. False if the slot is changing, or has timed out. */
+static __always_inline bool take_slot(const struct bucket *b, int i, __u64 word, __u64 now, struct flow *f, const bool v6)
+{
+	f->head = head_at(b, i, v6);
+	f->aux = aux_at(b, i, v6);
+	f->stamp = v6 ? &((struct zw_flow_keys *)b->keys + i)->stamp : f->head;
+	f->account = (struct zw_flow_account *)b->accounts + i;
+	f->head_word = word;
+	f->aux_word = load_word(f->aux);
+	f->stamp_word = v6 ? load_word(f->stamp) : word;
+	return !((f->aux_word ^ word) & FLOW_VERSION) && !((f->stamp_word ^ word) & FLOW_VERSION) &&
+	       !is_flow_expired(word, f->aux_word, now);
+}
+
+static __always_inline bool find_in_bucket(const struct bucket *b, const struct flow_key *k, __u64 now, volatile struct choice *c,
+					   struct flow *f, const bool v6)
+{
+	const __u64 slots = v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
+	__u64 found;
+
+	c->rank = slots;
+	for (__u64 i = 0; i < slots; i++) {
+		__u64 word = load_word(head_at(b, i, v6));
+
+		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
+			continue;
+		c->rank = i;
+		c->head = word;
+		break;
+	}
+	found = c->rank;
+	return found < slots && take_slot(b, found & (slots - 1), c->head, now, f, v6);
+}
+
+/*
+ * How gladly a slot is given away: the smaller, the sooner; FLOW_KEEP: never. A slot whose words are of two versions is
+ * being written; one claimed in this jiffy is let alone (see the essay).
+ */
+#define FLOW_KEEP (~0ull)
+enum { RANK_SAME, RANK_FREE, RANK_EXPIRED, RANK_CLOSING, RANK_UNCONFIRMED };
+
+static __always_inline __u64 rank(__u64 head, __u64 aux, __u64 now, bool same)
+{
+	__u64 age = flow_age(aux, now);
+
+	if (!is_flow_live(head))
+		return head & FLOW_BUSY ? FLOW_KEEP : RANK_FREE;
+	if (((head ^ aux) & FLOW_VERSION) || !age)
+		return FLOW_KEEP;
+	if (same)
+		return RANK_SAME;
+	if (is_flow_expired(head, aux, now))
+		return RANK_EXPIRED;
+	if (is_flow_closing(head))
+		return RANK_CLOSING;
+	if (head & FLOW_CONFIRMED)
+		return FLOW_KEEP;
+	return RANK_UNCONFIRMED + (FLOW_BITS48 - age);
+}
+
+static __always_inline void choose(const struct bucket *b, const struct flow_key *k, __u64 now, volatile struct choice *c, const bool v6)
+{
+	c->rank = FLOW_KEEP;
+	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
+		__u64 head = load_word(head_at(b, i, v6)), aux = load_word(aux_at(b, i, v6));
+		__u64 r = rank(head, aux, now, is_flow_live(head) && is_key_at(b, i, k, head, v6));
+
+		if (r == FLOW_KEEP || (r << 3 | i) >= c->rank)
+			continue;
+		c->rank = r << 3 | i;
+		c->head = head;
+	}
+}
+
+static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, int mine, __u64 my_head, const bool v6)
+{
+	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
+		__u64 *head = head_at(b, i, v6), word = load_word(head);
+
+		if (i == mine || !is_flow_live(word) || !is_key_at(b, i, k, word, v6))
+			continue;
+		if (i > mine) {
+			exchange_word(head, word, word & ~FLOW_STATE_BYTE);
+		} else {
+			exchange_word(head_at(b, mine, v6), my_head, my_head & ~FLOW_STATE_BYTE);
+			return;
+		}
+	}
+}
+
+/* What a new flow begins with. */
+struct opening {
+	__u64 now;
+	__u32 generation, cell;
+	__u32 state;
+	__u32 port;
+	__u32 packets;
+	__u64 bytes;
+};
+
+/* Writes the words of a claimed slot, and publishes it. */
+static __always_inline void write_slot(const struct bucket *b, const struct flow_key *k, const struct opening *o, int i, __u64 version,
+				       __u64 busy, const bool v6)
+{
+	__u64 *word = v6 ? ((struct zw_flow_keys *)b->keys + i)->word : &((struct zw_flow_slot *)b->heads + i)->first;
+	struct zw_flow_account *account = (struct zw_flow_account *)b->accounts + i;
+	__u64 generation = (__u64)o->generation << FLOW_GENERATION_SHIFT;
+	__u64 live = version | (k->want & ~FLOW_STATE_BYTE) | o->state << 8 | (k->second ? FLOW_OPENER : 0) | (v6 ? 0 : generation);
+
+	for (int w = 0; w < (v6 ? 6 : 2); w++)
+		*(volatile __u64 *)&word[w] = k->word[w] | version;
+	*(volatile __u64 *)aux_at(b, i, v6) = (o->now & FLOW_BITS48) | version;
+	if (v6)
+		*(volatile __u64 *)&((struct zw_flow_keys *)b->keys + i)->stamp = generation | version;
+	*(volatile __u64 *)&account->cell = o->cell | (__u64)o->port << 32 | version;
+	account->opened = o->now;
+	account->packets[0] = o->packets;
+	account->bytes[0] = o->bytes;
+	account->packets[1] = 0;
+	account->bytes[1] = 0;
+	exchange_word(head_at(b, i, v6), busy, live);
+	kill_twins(b, k, i, live, v6);
+}
+
+enum opened { OPENED, OPENED_REPLACING, OPEN_REFUSED };
+
+/* Opens a flow in its bucket. c: memory for the choice. */
+static __always_inline enum opened open_in_bucket(const struct bucket *b, const struct flow_key *k, const struct opening *o,
+						  volatile struct choice *c, const bool v6)
+{
+	__u64 best, word, version, busy;
+	int i;
+
+	choose(b, k, o->now, c, v6);
+	best = c->rank;
+	if (best == FLOW_KEEP)
+		return OPEN_REFUSED;
+	i = best & ((v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4) - 1);
+	word = c->head;
+	version = (word + (1ull << 48)) & FLOW_VERSION;
+	busy = version | FLOW_BUSY;
+	/* Changed since it was weighed: another CPU was faster. As if there were no room. */
+	if (!exchange_word(head_at(b, i, v6), word, busy))
+		return OPEN_REFUSED;
+	write_slot(b, k, o, i, version, busy, v6);
+	return best >> 3 >= RANK_UNCONFIRMED ? OPENED_REPLACING : OPENED;
+}
+
+/*
+ * May one more flow of this bucket become confirmed? If all others are: the one idle longest is let go, if it has been idle
+ * for idle_jiffies. mine: the index of the flow that asks.
+ */
+static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 now, __u64 idle_jiffies,
+				      volatile struct choice *c, const bool v6)
+{
+	const __u64 slots = v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
+	__u64 *head, word, best;
+
+	c->rank = 0;
+	c->head = 0;
+	c->count = 0;
+	for (__u64 i = 0; i < slots; i++) {
+		__u64 at = load_word(head_at(b, i, v6)), aux = load_word(aux_at(b, i, v6)), age = flow_age(aux, now);
+
+		if (i == mine || !is_flow_live(at) || !(at & FLOW_CONFIRMED) || ((at ^ aux) & FLOW_VERSION) ||
+		    is_flow_expired(at, aux, now))
+			continue;
+		c->count++;
+		if ((age << 3 | i) < c->rank)
+			continue;
+		c->rank = age << 3 | i;
+		c->head = at;
+	}
+	if (c->count < slots - 1)
+		return true;
+	best = c->rank;
+	word = c->head;
+	head = head_at(b, best & (slots - 1), v6);
+	return best >> 3 > idle_jiffies && exchange_word(head, word, word & ~FLOW_STATE_BYTE);
+}
+
+#endif
