@@ -38,6 +38,7 @@ clean_up()
 
 set_up()
 {
+	[ -x "$zonewall" ] || { echo "Bail out! there is no $zonewall"; exit 1; }
 	trap clean_up EXIT
 	trap 'exit 1' INT TERM
 	ip netns add "$node"
