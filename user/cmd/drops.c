@@ -143,7 +143,8 @@ static int read_arguments(int argc, char **argv, struct json_object *request)
 
 static int ask(const struct globals *globals, struct json_object *request)
 {
-	FILE *answer = client_ask(globals->instance, request);
+	bool follow = json_object_object_get_ex(request, "follow", NULL);
+	FILE *answer = client_ask(globals->instance, request, follow);
 	int r;
 
 	if (!answer)
@@ -154,6 +155,8 @@ static int ask(const struct globals *globals, struct json_object *request)
 		fprintf(stderr, "zonewall: 'zonewall run' has stopped\n");
 		return EXIT_NOT_RUNNING;
 	}
+	if (r == -ETIMEDOUT)
+		fprintf(stderr, "zonewall: 'zonewall run' does not answer: is it stopped?\n");
 	return r ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -21,7 +21,7 @@ static int ask(const char *instance, const char *name, struct json_object **ret_
 	int r;
 
 	json_object_object_add(request, "request", json_object_new_string(name));
-	answer = client_ask(instance, request);
+	answer = client_ask(instance, request, false);
 	r = answer ? 0 : -errno;
 	json_object_put(request);
 	if (r)
@@ -56,6 +56,8 @@ int view_report(const struct globals *globals, const char *request,
 		return EXIT_FAILED; /* its word about it has been printed */
 	if (asked == -EACCES && geteuid())
 		return client_refused(globals->instance, EACCES);
+	if (asked == -ETIMEDOUT)
+		edge_warn("'zonewall run' does not answer: is it stopped?");
 	r = read_pins(globals->instance, make, ret_report);
 	if (!r)
 		return EXIT_DONE;
@@ -65,7 +67,7 @@ int view_report(const struct globals *globals, const char *request,
 			strcmp(globals->instance, "default") ? globals->instance : "");
 		return EXIT_NOT_RUNNING;
 	}
-	if (r == -EPERM || r == -EACCES)
+	if ((r == -EPERM || r == -EACCES) && asked != -ETIMEDOUT)
 		return client_refused(globals->instance, -asked);
 	edge_error(r, "cannot read what is published for instance %s", globals->instance);
 	return edge_exit_status(r);

@@ -4,8 +4,8 @@
  *
  * A rule is shadowed if it decides nothing though there are pairs and services that it matches: earlier rules decide
  * them all. It is redundant if every cell it decides would have the same verdict without it. A rule with a limit, a TLS
- * check or an end never is, since its verdict varies. Shadowed rules do not count as what follows another rule: of two
- * equal rules only the later one is reported.
+ * check or an end never is, since its verdict varies; nor is one whose own `log` sends other events than what follows
+ * it. Shadowed rules do not count as what follows another rule: of two equal rules only the later one is reported.
  *
  * While the host's addresses are not known, nothing is said where `host` or `world` take part.
  */

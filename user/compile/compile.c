@@ -13,12 +13,16 @@
 #define ZONES_MAX 16384
 #define PREFIXES_MAX 4000000
 
+/* A policy matrix of up to this many bytes is a plain array: one read less, and it stays in the cache. */
+#define DENSE_BYTES ((uint64_t)16 << 20)
+
 enum section { SECTION_ADDRESSES, SECTION_ATOMS, SECTION_PORTS, SECTION_PAIRS, SECTIONS };
 
 /* Everything a compilation holds. */
 struct compiler {
 	const struct policy *policy;
 	struct diag *diag;
+	uint64_t dense_bytes;
 	uint32_t *order;
 	struct services services;
 	struct entries entries[ZW_MATRICES];
@@ -235,7 +239,7 @@ static int write_matrix(struct compiler *c, enum zw_matrix_id id)
 	if (err == -E2BIG && trouble.pairs)
 		return too_many_pairs(c, &trouble);
 	if (!err) {
-		dense = id == ZW_MATRIX_FAILSAFE || matrix_fits_dense(matrix);
+		dense = id == ZW_MATRIX_FAILSAFE || matrix_dense_bytes(matrix) <= c->dense_bytes;
 		err = matrix_write(matrix, dense, &c->lines, &c->layout.matrix[id]);
 	}
 	if (err == -E2BIG)
@@ -366,7 +370,10 @@ static void compiler_clear(struct compiler *c)
 int compile_policy(const struct policy *policy, const struct compile_options *options, struct diag *diag,
 		   struct tables **ret_tables)
 {
-	struct compiler c = { .policy = policy, .diag = diag, .lines.budget = budget_lines(options) };
+	struct compiler c = {
+		.policy = policy, .diag = diag, .lines.budget = budget_lines(options),
+		.dense_bytes = options && options->dense_bytes ? options->dense_bytes : DENSE_BYTES,
+	};
 	int err = build(&c, options);
 
 	if (!err)

@@ -420,9 +420,9 @@ int matrix_build(struct matrix *m, const struct entries *entries, const struct s
 	return err;
 }
 
-bool matrix_fits_dense(const struct matrix *m)
+uint64_t matrix_dense_bytes(const struct matrix *m)
 {
-	return (uint64_t)class_count(m, 0) * class_count(m, 1) * sizeof(uint32_t) <= DENSE_MAX;
+	return (uint64_t)class_count(m, 0) * class_count(m, 1) * sizeof(uint32_t);
 }
 
 static int write_dense(const struct matrix *m, struct lines *lines, struct zw_matrix *layout)

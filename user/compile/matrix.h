@@ -14,9 +14,6 @@
 #include "compile/entries.h"
 #include "compile/rows.h"
 
-/* Rows of a policy matrix stand in a plain array up to this many bytes, else in buckets. */
-#define DENSE_MAX ((size_t)16 << 20)
-
 /* Pairs that combinations name, counted as often as they are named; and default rows. Beyond: an error. */
 #define NAMED_PAIRS_MAX ((uint64_t)1 << 28)
 #define DEFAULT_ROWS_MAX ((uint64_t)1 << 23)
@@ -57,7 +54,7 @@ int matrix_build(struct matrix *matrix, const struct entries *entries, const str
 
 /* Appends the pairs, dense or in buckets, and tells where. A dense matrix of more than 2^32 pairs is -E2BIG. */
 int matrix_write(const struct matrix *matrix, bool dense, struct lines *lines, struct zw_matrix *ret_layout);
-bool matrix_fits_dense(const struct matrix *matrix);
+uint64_t matrix_dense_bytes(const struct matrix *matrix);
 
 /* The entries of a case, in evaluation order, in list (borrowed until the next call). 0 or -ENOMEM. */
 struct case_entries {

@@ -70,6 +70,7 @@ struct tables {
 struct compile_options {
 	uint64_t budget_bytes; /* of the tables; 0: a quarter of RAM, at most ZW_TABLES_MAX */
 	bool analyse; /* also warn of shadowed and redundant rules (design 4.7) */
+	uint64_t dense_bytes; /* up to this size the pairs of classes are a plain array, beyond a sparse table; 0: 16 MiB */
 };
 
 /*

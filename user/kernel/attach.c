@@ -139,12 +139,24 @@ static bool check_tcx(const struct book_slot *slot, uint32_t program_id, char *r
 	return count >= 0 && place < count;
 }
 
+/* Moved to another network namespace: it stays protected there until `down`. */
+static bool lives_elsewhere(const char *instance, const struct book_slot *slot)
+{
+	char path[PATH_MAX];
+	unsigned ifindex;
+	uint32_t id;
+
+	link_path(path, instance, slot->hook, slot->ifindex);
+	return slot->mode != ATTACH_CLSACT && !hook_read_link(path, &ifindex, &id) && ifindex;
+}
+
 bool attach_check(const char *instance, const struct book_slot *slot, uint32_t program_id, const struct netdev *device,
 		  char *ret_note)
 {
 	ret_note[0] = '\0';
 	if (!device) {
-		snprintf(ret_note, 128, "its interface is gone");
+		snprintf(ret_note, 128, "its interface %s",
+			 lives_elsewhere(instance, slot) ? "went to another network namespace" : "is gone");
 		return false;
 	}
 	if (slot->mode == ATTACH_CLSACT) {
@@ -375,7 +387,6 @@ static int begin_target(struct gate *gate, struct attach_plan *plan, struct targ
 {
 	int error = 1;
 
-	points_refresh(gate, target->device);
 	target->ingress = ZW_HOOK_INGRESS;
 	if (wants_xdp(target)) {
 		error = begin_xdp(gate, plan, target);
@@ -393,6 +404,8 @@ int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going)
 {
 	int error = 0;
 
+	for (size_t i = 0; i < plan->device_count; i++)
+		points_refresh(gate, &plan->devices[i]);
 	for (size_t i = 0; i < plan->target_count && (!error || keep_going); i++) {
 		int failed = begin_target(gate, plan, &plan->targets[i]);
 
@@ -441,17 +454,6 @@ static void switch_mode(struct gate *gate, struct attach_plan *plan, struct targ
 		target->ingress = ZW_HOOK_XDP;
 }
 
-/* Moved to another network namespace: it stays protected there until `down`. */
-static bool lives_elsewhere(const struct gate *gate, const struct book_slot *slot)
-{
-	char path[PATH_MAX];
-	unsigned ifindex;
-	uint32_t id;
-
-	link_path(path, gate->instance, slot->hook, slot->ifindex);
-	return slot->mode != ATTACH_CLSACT && !hook_read_link(path, &ifindex, &id) && ifindex;
-}
-
 static bool is_target(const struct attach_plan *plan, unsigned ifindex)
 {
 	for (size_t i = 0; i < plan->target_count; i++)
@@ -481,7 +483,7 @@ void attach_end(struct gate *gate, struct attach_plan *plan, bool prune)
 		if (!slot->attached || is_target(plan, slot->ifindex))
 			continue;
 		if (netdevs_find(plan->devices, plan->device_count, slot->ifindex) ? prune :
-										     !lives_elsewhere(gate, slot))
+			!lives_elsewhere(gate->instance, slot))
 			remove_slot(gate, plan, i);
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "base/util.h"
 #include "kernel/attach.h"
+#include "kernel/edge.h"
 #include "kernel/gate.h"
 #include "kernel/load.h"
 #include "kernel/netdev.h"
@@ -83,6 +84,7 @@ int instance_open(const char *name, struct instance **ret_instance)
 
 	if (!instance)
 		return -ENOMEM;
+	edge_capture_libbpf();
 	instance->ring = -1;
 	instance->cpus = load_cpus();
 	snprintf(instance->name, sizeof(instance->name), "%s", name);

@@ -152,6 +152,7 @@ static int begin(const char *instance, int *ret_lock, struct gate *ret_gate)
 	int error;
 
 	*ret_gate = (struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
+	edge_capture_libbpf();
 	if (missing[0])
 		return edge_error(EPERM, "%s needed (run it as root)", missing);
 	error = pins_prepare();

@@ -13,7 +13,6 @@
 #include <bpf/libbpf.h>
 
 #include "kernel/edge.h"
-#include "kernel/jiffies.h"
 #include "kernel/load.h"
 #include "zonewall.skel.h"
 
@@ -23,7 +22,7 @@ struct testrun {
 	struct zonewall_bpf *skel;
 	struct zw_simulation *simulation; /* the map's value */
 	bool stateful;
-	unsigned hz, cpus;
+	unsigned cpus;
 	uint32_t rule_count;
 	int program[ZW_HOOKS];
 };
@@ -53,12 +52,13 @@ int testrun_new(const struct tables *tables, bool stateful, struct testrun **ret
 	if (!run)
 		return -ENOMEM;
 	run->stateful = stateful;
-	run->hz = jiffies_hz();
 	run->cpus = load_cpus();
 	run->rule_count = tables->layout.rule_count;
 	r = load_open(tables, &options, &run->skel);
-	if (!r)
+	if (!r) {
+		timeouts_set((struct zw_timeouts *)&run->skel->rodata->zw_timeouts, SIMULATED_HZ);
 		r = load_finish(run->skel, tables);
+	}
 	if (!r)
 		r = map_simulation(run);
 	if (r) {
@@ -96,7 +96,7 @@ static void tell_place(struct testrun *run, const struct frame *frame)
 {
 	struct zw_simulation *s = run->simulation;
 
-	s->jiffies = frame->time * run->hz + (1 << 20);
+	s->jiffies = frame->time * SIMULATED_HZ;
 	s->slot = 0;
 	s->flags = 0;
 	memcpy(s->mac, frame->mac, sizeof(s->mac));

@@ -14,8 +14,9 @@
 #include "kernel/instance.h"
 #include "watch/server.h"
 
-static int connect_to(const char *instance)
+static int connect_to(const char *instance, bool patient)
 {
+	const struct timeval timeout = { .tv_sec = 3 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char path[PATH_MAX];
 	int fd, r;
@@ -29,8 +30,12 @@ static int connect_to(const char *instance)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	if (!patient) {
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)); /* for connect too */
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	}
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
-		r = -errno;
+		r = errno == EAGAIN ? -ETIMEDOUT : -errno;
 		close(fd);
 		return r;
 	}
@@ -52,11 +57,11 @@ static int send_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
-FILE *client_ask(const char *instance, struct json_object *request)
+FILE *client_ask(const char *instance, struct json_object *request, bool patient)
 {
 	const char *line = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN);
 	FILE *answer;
-	int fd = connect_to(instance), r = 0;
+	int fd = connect_to(instance, patient), r = 0;
 
 	if (fd < 0) {
 		errno = -fd;
@@ -123,11 +128,13 @@ int client_object(FILE *answer, struct json_object **ret_object)
 	struct json_object *object;
 	char *line = NULL;
 	size_t room = 0;
-	ssize_t len = getline(&line, &room, answer);
+	ssize_t len;
 	int r = 0;
 
+	errno = 0;
+	len = getline(&line, &room, answer);
 	if (len <= 0 || line[len - 1] != '\n')
-		r = -EPIPE;
+		r = errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
 	else if (is_error(line))
 		r = -EPROTO;
 	object = r ? NULL : json_tokener_parse(line);
@@ -147,7 +154,8 @@ int client_copy(FILE *answer)
 	ssize_t len;
 	int r = -EPIPE;
 
-	/* Lines go out as they come, unless more are there already: a stream must not wait for a buffer to fill. */
+	errno = 0;
+	/* Lines go out as they come: a stream must not wait for a buffer to fill. */
 	while ((len = getline(&line, &room, answer)) > 0 && line[len - 1] == '\n') {
 		if (len == 1) {
 			r = 0;
@@ -162,6 +170,8 @@ int client_copy(FILE *answer)
 			break;
 		}
 	}
+	if (r == -EPIPE && errno == EAGAIN)
+		r = -ETIMEDOUT;
 	free(line);
 	return r;
 }

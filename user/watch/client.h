@@ -14,20 +14,20 @@ struct json_object;
 
 /*
  * Connects and sends the request. Returns the stream of the answer, or NULL with errno: ENOENT or ECONNREFUSED (nobody
- * listens), EACCES, others.
+ * listens), EACCES, others. Unless patient, a loader that says nothing for three seconds counts as one that is stopped.
  */
-FILE *client_ask(const char *instance, struct json_object *request);
+FILE *client_ask(const char *instance, struct json_object *request, bool patient);
 
 /* A word on standard error about errno of client_ask, and the exit status that goes with it. */
 int client_refused(const char *instance, int error);
 
 /*
- * An answer of one object. 0, the caller owns it; -EPIPE: the loader went away; -EPROTO: it answered with an error,
- * which has been told.
+ * An answer of one object. 0, the caller owns it; -EPIPE: the loader went away; -ETIMEDOUT: it is stopped; -EPROTO: it
+ * answered with an error, which has been told.
  */
 int client_object(FILE *answer, struct json_object **ret_object);
 
-/* Copies lines to stdout until the answer's end (0). -EPIPE: the loader went away; -EPROTO as above; -errno: stdout. */
+/* Copies lines to stdout until the answer's end (0). -EPIPE, -ETIMEDOUT, -EPROTO as above; -errno: of stdout. */
 int client_copy(FILE *answer);
 
 #endif

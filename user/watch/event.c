@@ -104,7 +104,7 @@ static void tcp_flags_text(uint8_t flags, char text[9])
 
 static const char *hook_text(enum zw_hook hook)
 {
-	static const char *const names[ZW_HOOKS] = { "xdp", "tc-ingress", "tc-egress" };
+	static const char *const names[ZW_HOOKS] = { "xdp", "ingress", "egress" };
 
 	return hook < ZW_HOOKS ? names[hook] : "";
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "kernel/attach.h"
 #include "kernel/jiffies.h"
 #include "kernel/pins.h"
 #include "policy/policy.h"
@@ -226,26 +227,6 @@ static void add_verdicts(struct json_object *object, const struct zw_count *coun
 	}
 }
 
-static const char *hook_name(enum zw_hook hook)
-{
-	return (const char *[ZW_HOOKS]){ "xdp", "tc-ingress", "tc-egress" }[hook];
-}
-
-static const char *mode_name(enum attach_mode mode)
-{
-	switch (mode) {
-	case ATTACH_XDP_NATIVE:
-		return "native";
-	case ATTACH_XDP_GENERIC:
-		return "generic";
-	case ATTACH_TCX:
-		return "tcx";
-	case ATTACH_CLSACT:
-		return "clsact";
-	}
-	return "";
-}
-
 static struct json_object *point_json(const struct instance *instance, const struct attach_point *point)
 {
 	struct json_object *object = json_object_new_object();
@@ -253,8 +234,8 @@ static struct json_object *point_json(const struct instance *instance, const str
 
 	add_string(object, "interface", *point->ifname ? point->ifname : NULL);
 	add_number(object, "ifindex", point->ifindex);
-	add_string(object, "hook", hook_name(point->hook));
-	add_string(object, "mode", mode_name(point->mode));
+	add_string(object, "hook", attach_hook_name(point->hook));
+	add_string(object, "mode", attach_mode_name(point->mode));
 	add_bool(object, "healthy", point->healthy);
 	add_string(object, "note", *point->note ? point->note : NULL);
 	add_number(object, "slot", point->slot);
@@ -418,7 +399,7 @@ static void add_points(struct json_object *report, const struct instance *instan
 		if (!points[i].healthy)
 			warn(warnings, "%s: our program is not on its %s hook: %s",
 			     *points[i].ifname ? points[i].ifname : "an interface that is gone",
-			     hook_name(points[i].hook), points[i].note);
+			     attach_hook_name(points[i].hook), points[i].note);
 	}
 	free(points);
 	json_object_object_add(report, "attach_points", array);

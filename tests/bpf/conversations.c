@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Conversations: packets one after the other, with the flows that they leave behind (design section 5, stages flow,
+ * related and state). Each runs in both families where it is not bound to one, on XDP, TC ingress and TC egress, through
+ * the programs, the tables and the oracle.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "scene.h"
+#include "test.h"
+
+static const char policy[] =
+	"version: 1\n"
+	"defaults: {action: drop}\n"
+	"zones:\n"
+	"  red: [10.1.0.0/24, \"fd00:1::/64\"]\n"
+	"  blue: [10.2.0.0/24, \"fd00:2::/64\"]\n"
+	"failsafe: [{id: rescue, from: red, to: blue, service: tcp/22}]\n"
+	"rules:\n"
+	"  - {id: web, from: red, to: blue, service: [tcp/80, sctp/9], action: allow}\n"
+	"  - {id: names, from: red, to: blue, service: udp/53, action: allow}\n"
+	"  - {id: ping, from: red, to: blue, service: [icmp/echo-request, icmpv6/echo-request], action: allow}\n"
+	"  - {id: tunnels, from: red, to: blue, service: proto/47, action: allow}\n";
+
+struct step {
+	const char *what; /* NULL: the conversation ends */
+	double wait; /* seconds since the step before */
+	bool back; /* from blue to red */
+	struct packet_spec packet; /* without ends */
+	const struct packet_spec *quoted; /* an ICMP error's, from blue to red unless quoted_forth */
+	bool quoted_forth;
+	enum zw_reason reason;
+	const char *rule;
+};
+
+#define STEPS 16
+struct conversation {
+	const char *what;
+	int family; /* 0: both */
+	struct step steps[STEPS];
+};
+
+#define SYN_ .packet = {.dport = 80}
+#define FORTH(f) .packet = {.dport = 80, .flags = f}
+#define BACK(f) .back = true, .packet = {.sport = 80, .dport = 40000, .flags = f}
+#define RULE(id) .reason = ZW_ALLOW_RULE, .rule = id
+#define FLOW(id) .reason = ZW_ALLOW_FLOW, .rule = id
+#define RELATED(id) .reason = ZW_ALLOW_RELATED, .rule = id
+#define DEFAULT .reason = ZW_DROP_DEFAULT
+#define STATE .reason = ZW_DROP_TCP_STATE
+#define UDP_FORTH .packet = {.protocol = P_UDP, .dport = 53}
+#define UDP_BACK .back = true, .packet = {.protocol = P_UDP, .sport = 53, .dport = 40000}
+#define ECHO4(type_, id_) .packet = {.protocol = P_ICMP, .type = type_, .id = id_}
+#define ECHO6(type_, id_) .packet = {.protocol = P_ICMPV6, .type = type_, .id = id_}
+#define UNREACHABLE .protocol = P_ICMP, .type = 3, .code = 4
+
+static const struct packet_spec answer = {.sport = 80, .dport = 40000, .flags = F_ACK};
+static const struct packet_spec other_answer = {.sport = 80, .dport = 40001, .flags = F_ACK};
+static const struct packet_spec question = {.dport = 80, .flags = F_ACK};
+static const struct packet_spec short_answer = {.sport = 80, .dport = 40000, .flags = F_ACK, .ip_cut = 13};
+static const struct packet_spec least_answer = {.sport = 80, .dport = 40000, .flags = F_ACK, .ip_cut = 12};
+static const struct packet_spec answer_fragment = {.sport = 80, .dport = 40000, .offset = 8, .payload_len = 20};
+static const struct packet_spec first_fragment = {.sport = 80, .dport = 40000, .flags = F_ACK, .more = true};
+static const struct packet_spec echo_reply = {.protocol = P_ICMP, .type = 0, .id = 7};
+static const struct packet_spec quoted_error = {.protocol = P_ICMP, .type = 3, .id = 7};
+
+static const struct conversation conversations[] = {
+	{"a TCP connection", 0, {
+		{"the SYN by its rule", SYN_, RULE("web")},
+		{"the SYN again", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"data back", BACK(F_ACK | F_PSH), FLOW("web")},
+		{"data a day later", .wait = 86400, FORTH(F_ACK | F_PSH), FLOW("web")},
+		{"FIN", FORTH(F_FIN | F_ACK), FLOW("web")},
+		{"FIN back", BACK(F_FIN | F_ACK), FLOW("web")},
+		{"the last ACK", FORTH(F_ACK), FLOW("web")},
+		{"a new SYN on the closing flow", SYN_, RULE("web")},
+		{"its SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"impossible flags, flow or not", FORTH(F_SYN | F_FIN), STATE},
+	}},
+	{"a denied SYN leaves no state", 0, {
+		{"the SYN", .packet = {.dport = 81}, DEFAULT},
+		{"its SYN+ACK", .back = true, .packet = {.sport = 81, .dport = 40000, .flags = F_SYN | F_ACK}, STATE},
+		{"an ACK back", .back = true, .packet = {.sport = 81, .dport = 40000, .flags = F_ACK}, DEFAULT},
+	}},
+	{"a SYN is always decided by policy", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"a SYN the other way on the live flow", BACK(F_SYN), DEFAULT},
+		{"the flow lives on", BACK(F_SYN | F_ACK), FLOW("web")},
+	}},
+	{"an unanswered SYN", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK 118 s later", .wait = 118, BACK(F_SYN | F_ACK), FLOW("web")},
+		{"again 58 s later", .wait = 58, BACK(F_SYN | F_ACK), FLOW("web")},
+		{"again 62 s later", .wait = 62, BACK(F_SYN | F_ACK), STATE},
+	}},
+	{"a SYN is forgotten after 120 s", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK 122 s later", .wait = 122, BACK(F_SYN | F_ACK), STATE},
+	}},
+	{"a reset connection", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the RST+ACK", BACK(F_RST | F_ACK), FLOW("web")},
+		{"what is under way", .wait = 8, BACK(F_ACK), FLOW("web")},
+		{"12 s later it is gone", .wait = 12, BACK(F_ACK), DEFAULT},
+	}},
+	{"picked up mid-stream", 0, {
+		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
+		{"the answer", BACK(F_ACK), FLOW("web")},
+		{"an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
+	}},
+	{"picked up and not answered", 0, {
+		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
+		{"302 s later", .wait = 302, BACK(F_ACK), DEFAULT},
+	}},
+	{"a FIN or RST leaves no flow", 0, {
+		{"a FIN by policy", FORTH(F_FIN | F_ACK), RULE("web")},
+		{"no answer to it", BACK(F_ACK), DEFAULT},
+		{"a RST by policy", FORTH(F_RST), RULE("web")},
+		{"no answer to it either", BACK(F_ACK), DEFAULT},
+	}},
+	{"an answer without a question", 0, {
+		{"SYN+ACK", BACK(F_SYN | F_ACK), STATE},
+		{"ACK", BACK(F_ACK), DEFAULT},
+		{"UDP", UDP_BACK, DEFAULT},
+	}},
+	{"failsafe needs no flow", 0, {
+		{"its SYN", .packet = {.dport = 22}, .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"},
+		{"its SYN+ACK", .back = true, .packet = {.sport = 22, .dport = 40000, .flags = F_SYN | F_ACK},
+		 .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"},
+		{"its ACK", .packet = {.dport = 22, .flags = F_ACK}, .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"},
+	}},
+	{"UDP, unconfirmed", 0, {
+		{"the question", UDP_FORTH, RULE("names")},
+		{"the answer", .wait = 28, UDP_BACK, FLOW("names")},
+		{"another answer, too late", .wait = 32, UDP_BACK, DEFAULT},
+	}},
+	{"UDP, confirmed", 0, {
+		{"the question", UDP_FORTH, RULE("names")},
+		{"the answer", UDP_BACK, FLOW("names")},
+		{"the opener again", UDP_FORTH, FLOW("names")},
+		{"118 s later", .wait = 118, UDP_BACK, FLOW("names")},
+		{"122 s later", .wait = 122, UDP_BACK, DEFAULT},
+		{"the next question", UDP_FORTH, RULE("names")},
+	}},
+	{"SCTP", 0, {
+		{"the first packet", .packet = {.protocol = P_SCTP, .dport = 9}, RULE("web")},
+		{"the answer", .back = true, .packet = {.protocol = P_SCTP, .sport = 9, .dport = 40000}, FLOW("web")},
+		{"the opener again", .packet = {.protocol = P_SCTP, .dport = 9}, FLOW("web")},
+		{"200 s later", .wait = 200, .back = true, .packet = {.protocol = P_SCTP, .sport = 9, .dport = 40000}, FLOW("web")},
+	}},
+	{"a protocol without ports", 0, {
+		{"GRE by its rule", .packet = {.protocol = P_GRE}, RULE("tunnels")},
+		{"GRE back", .back = true, .packet = {.protocol = P_GRE}, FLOW("tunnels")},
+		{"ESP back does not share its flow", .back = true, .packet = {.protocol = P_ESP}, DEFAULT},
+		{"GRE back, 598 s later", .wait = 598, .back = true, .packet = {.protocol = P_GRE}, FLOW("tunnels")},
+		{"GRE back, 602 s later", .wait = 602, .back = true, .packet = {.protocol = P_GRE}, DEFAULT},
+	}},
+	{"ping", 4, {
+		{"the request", ECHO4(8, 7), RULE("ping")},
+		{"the reply", .back = true, ECHO4(0, 7), FLOW("ping")},
+		{"a request the other way with the same id is new", .back = true, ECHO4(8, 7), DEFAULT},
+		{"a reply with another id", .back = true, ECHO4(0, 8), DEFAULT},
+		{"a reply the same way", ECHO4(0, 7), DEFAULT},
+		{"another type with the same id", .back = true, ECHO4(13, 7), DEFAULT},
+		{"the next request", ECHO4(8, 7), FLOW("ping")},
+		{"a reply 32 s later", .wait = 32, .back = true, ECHO4(0, 7), DEFAULT},
+	}},
+	{"ping in IPv6", 6, {
+		{"the request", ECHO6(128, 7), RULE("ping")},
+		{"the reply", .back = true, ECHO6(129, 7), FLOW("ping")},
+		{"a request the other way with the same id is new", .back = true, ECHO6(128, 7), DEFAULT},
+		{"a reply with another id", .back = true, ECHO6(129, 8), DEFAULT},
+		{"a forwarded neighbour solicitation is no reply", .back = true, ECHO6(135, 7), DEFAULT},
+	}},
+	{"ICMP errors of a flow", 4, {
+		{"the SYN", SYN_, RULE("web")},
+		{"fragmentation needed, to the sender of what it quotes", .packet = {UNREACHABLE}, .quoted = &answer, RELATED("web")},
+		{"the same back, quoting the opener", .back = true, .packet = {UNREACHABLE}, .quoted = &question, .quoted_forth = true, RELATED("web")},
+		{"time exceeded", .packet = {.protocol = P_ICMP, .type = 11}, .quoted = &answer, RELATED("web")},
+		{"a parameter problem", .packet = {.protocol = P_ICMP, .type = 12}, .quoted = &answer, RELATED("web")},
+		{"a source quench is none of them", .packet = {.protocol = P_ICMP, .type = 4}, .quoted = &answer, DEFAULT},
+		{"an error for somebody else's packet", .packet = {UNREACHABLE}, .quoted = &question, .quoted_forth = true, DEFAULT},
+		{"an error that quotes no flow", .packet = {UNREACHABLE}, .quoted = &other_answer, DEFAULT},
+		{"an error that quotes seven bytes", .packet = {UNREACHABLE}, .quoted = &short_answer, DEFAULT},
+		{"an error that quotes eight bytes", .packet = {UNREACHABLE}, .quoted = &least_answer, RELATED("web")},
+		{"an error that quotes a later fragment", .packet = {UNREACHABLE}, .quoted = &answer_fragment, DEFAULT},
+		{"an error that quotes a first fragment", .packet = {UNREACHABLE}, .quoted = &first_fragment, RELATED("web")},
+		{"an error that quotes nothing", .packet = {UNREACHABLE}, DEFAULT},
+		{"an error leaves the flow as it is", BACK(F_SYN | F_ACK), FLOW("web")},
+	}},
+	{"ICMP errors of a ping", 4, {
+		{"the request", ECHO4(8, 7), RULE("ping")},
+		{"an error to the other side about its reply", .packet = {UNREACHABLE}, .quoted = &echo_reply, RELATED("ping")},
+		{"an error about an error", .packet = {UNREACHABLE}, .quoted = &quoted_error, DEFAULT},
+	}},
+	{"ICMPv6 errors of a flow", 6, {
+		{"the SYN", SYN_, RULE("web")},
+		{"packet too big", .packet = {.protocol = P_ICMPV6, .type = 2}, .quoted = &answer, RELATED("web")},
+		{"unreachable, back", .back = true, .packet = {.protocol = P_ICMPV6, .type = 1}, .quoted = &question, .quoted_forth = true, RELATED("web")},
+		{"time exceeded", .packet = {.protocol = P_ICMPV6, .type = 3}, .quoted = &answer, RELATED("web")},
+		{"a parameter problem", .packet = {.protocol = P_ICMPV6, .type = 4}, .quoted = &answer, RELATED("web")},
+		{"type 5 is none of them", .packet = {.protocol = P_ICMPV6, .type = 5}, .quoted = &answer, DEFAULT},
+		{"an error that quotes no flow", .packet = {.protocol = P_ICMPV6, .type = 2}, .quoted = &other_answer, DEFAULT},
+	}},
+};
+
+static struct scene scene;
+static double now = 1000;
+static unsigned host; /* so that conversations do not meet */
+
+static void set_ends(struct packet_spec *spec, int family, bool back, char text[2][48])
+{
+	snprintf(text[0], 48, family == 4 ? "10.1.0.%u" : "fd00:1::%x", host);
+	snprintf(text[1], 48, family == 4 ? "10.2.0.%u" : "fd00:2::%x", host);
+	spec->from = text[back];
+	spec->to = text[!back];
+}
+
+static void build(const struct step *step, int family, struct packet *ret_packet)
+{
+	struct packet_spec spec = step->packet, quoted_spec;
+	struct packet quoted;
+	char text[2][48];
+
+	set_ends(&spec, family, step->back, text);
+	if (step->quoted) {
+		quoted_spec = *step->quoted;
+		set_ends(&quoted_spec, family, !step->quoted_forth, text);
+		packet_build(&quoted_spec, &quoted);
+		set_ends(&spec, family, step->back, text);
+		spec.payload = quoted.data + quoted.l3;
+		spec.payload_len = quoted.len - quoted.l3;
+	}
+	packet_build(&spec, ret_packet);
+}
+
+static void run(const struct conversation *conversation, int family, enum zw_hook hook)
+{
+	bool good = true;
+
+	host++;
+	for (const struct step *step = conversation->steps; step < conversation->steps + STEPS && step->what; step++) {
+		struct scene_frame frame = {.hook = hook, .mac = {2, 0, 0, 0, 0, 10}};
+		char text[SCENE_TEXT], hex[2 * PACKET_MAX + 1];
+		struct oracle_answer answer;
+		struct packet packet;
+
+		now += step->wait;
+		build(step, family, &packet);
+		frame.data = packet.data;
+		frame.len = packet.len;
+		frame.time = now;
+		if (scene_agrees(&scene, &frame, &answer, text) && answer.reason == step->reason &&
+		    !strcmp(answer.rule ? answer.rule : "", step->rule ? step->rule : ""))
+			continue;
+		good = false;
+		packet_print_hex(packet.data, packet.len, hex);
+		note("%s: %s", step->what, text);
+		note("wanted %s(%d) rule=%s; frame %s", reason_name(step->reason), step->reason, step->rule ? step->rule : "-", hex);
+	}
+	ok(good, "%s (IPv%d, %s)", conversation->what, family, scene_hook_name(hook));
+}
+
+int main(void)
+{
+	const struct scene_options options = {.stateful = true, .kernel = true};
+
+	if (geteuid() != 0)
+		skip_all("loading the programs needs root");
+	if (scene_open(policy, &options, &scene)) {
+		ok(false, "the policy loads");
+		return done();
+	}
+	for (size_t i = 0; i < sizeof(conversations) / sizeof(conversations[0]); i++)
+		for (int family = 4; family <= 6; family += 2)
+			for (int hook = 0; hook < ZW_HOOKS; hook++)
+				if (!conversations[i].family || conversations[i].family == family)
+					run(&conversations[i], family, hook);
+	scene_close(&scene);
+	return done();
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Random policies and packets, weighted to boundaries: addresses and ports at, just before and just behind the ends of
+ * what the policy names. A policy stays a model until it is written as YAML, so that a test can drop parts of it.
+ */
+#ifndef ZW_GENERATE_H
+#define ZW_GENERATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "packet.h"
+
+struct random {
+	uint64_t state;
+};
+
+uint64_t random_next(struct random *random);
+unsigned random_below(struct random *random, unsigned n); /* 0..n-1; n > 0 */
+bool random_percent(struct random *random, unsigned percent);
+
+#define MODEL_TEXT 96
+
+/* A list of words as they stand in YAML, without quotes. */
+struct words {
+	char (*v)[MODEL_TEXT];
+	size_t count;
+};
+
+struct model_zone {
+	char name[16];
+	struct words addresses, except, zones;
+};
+
+struct model_rule {
+	char id[24];
+	char tier[8]; /* "": not said */
+	struct words from, to, service;
+	const char *action; /* NULL: a failsafe entry */
+	bool stage;
+};
+
+struct model {
+	const char *action, *intra_zone, *non_ip, *tcp, *log; /* NULL: not said, but for action */
+	struct words tiers; /* empty: not said */
+	struct model_zone *zones;
+	size_t zone_count;
+	struct model_rule *services; /* id and service only */
+	size_t service_count;
+	struct model_rule *failsafe;
+	size_t failsafe_count;
+	bool has_failsafe;
+	struct model_rule *rules;
+	size_t rule_count;
+	struct words host;
+	bool has_host;
+	/* Not written: what packets are drawn from. */
+	struct addr *points;
+	size_t point_count;
+	struct {
+		uint8_t protocol;
+		uint16_t port;
+	} *ports;
+	size_t port_count;
+};
+
+struct model *model_new(struct random *random);
+void model_free(struct model *model);
+char *model_yaml(const struct model *model); /* the caller frees it */
+char *model_host(const struct model *model); /* words with spaces between; NULL: not known */
+
+/* Removes one part; part counts from 0. False: there is no such part. (The model is changed; copy it before.) */
+bool model_drop(struct model *model, size_t part);
+struct model *model_copy(const struct model *model);
+
+/* A frame: mostly a good first packet between points of the model; `odd` percent are bent in some way. */
+void generate_frame(struct random *random, const struct model *model, unsigned odd, struct packet *ret_packet);
+
+#endif

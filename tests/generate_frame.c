@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <string.h>
+
+#include "generate.h"
+
+#define pick(random, array) ((array)[random_below(random, sizeof(array) / sizeof((array)[0]))])
+
+static const char *const special4[] = {"0.0.0.0", "255.255.255.255", "127.0.0.1", "127.255.255.255", "224.0.0.1",
+				       "239.255.255.255", "169.254.0.1", "240.0.0.1", "126.255.255.255", "128.0.0.0",
+				       "223.255.255.255", "0.0.0.1"};
+static const char *const special6[] = {"::", "::1", "::2", "ff02::1", "ff02::1:2", "ff02::16", "fe80::1", "fe80::2",
+				       "febf::1", "fec0::1", "::ffff:10.0.0.1", "::fffe:10.0.0.1", "feff::1", "ff00::"};
+
+static void some_address(struct random *random, const struct model *model, int family, char *text)
+{
+	struct addr addr = {.family = family};
+
+	if (random_percent(random, 6)) {
+		strcpy(text, family == 4 ? pick(random, special4) : pick(random, special6));
+		return;
+	}
+	for (int tries = 0; tries < 20 && model->point_count; tries++) {
+		const struct addr *point = &model->points[random_below(random, model->point_count)];
+
+		if (point->family != family)
+			continue;
+		addr = *point;
+		if (random_percent(random, 10))
+			addr.value ^= (u128)1 << random_below(random, family == 4 ? 32 : 128);
+		addr_print(&addr, text);
+		return;
+	}
+	addr.value = family == 4 ? (u128)(uint32_t)random_next(random) :
+				   (u128)random_next(random) << 64 | random_next(random);
+	addr_print(&addr, text);
+}
+
+static void some_protocol(struct random *random, const struct model *model, int family, struct packet_spec *spec)
+{
+	static const unsigned protocols[] = {P_TCP, P_TCP, P_TCP, P_UDP, P_UDP, P_ICMP, P_ICMPV6, P_SCTP, P_IGMP, P_GRE,
+					     P_ESP, P_AH, 0, 43, 44, 60, 59, 135, 4, 41, 255};
+	static const unsigned ports[] = {0, 1, 67, 68, 546, 547, 65534, 65535};
+	unsigned port = random_percent(random, 40) ? pick(random, ports) : random_below(random, 65536);
+
+	spec->protocol = pick(random, protocols);
+	if (spec->protocol == P_ICMP || spec->protocol == P_ICMPV6) {
+		if (random_percent(random, 90))
+			spec->protocol = family == 4 ? P_ICMP : P_ICMPV6;
+		port = (family == 4 ? random_below(random, 20) : 125 + random_below(random, 20)) << 8 |
+		       random_below(random, 3);
+	}
+	if (model->port_count && random_percent(random, 75)) {
+		size_t i = random_below(random, model->port_count);
+
+		spec->protocol = model->ports[i].protocol;
+		port = (uint16_t)(model->ports[i].port + random_below(random, 3) - 1);
+		if (random_percent(random, 60))
+			port = model->ports[i].port;
+	}
+	spec->protocol_zero = !spec->protocol;
+	spec->dport = port;
+	spec->type = port >> 8;
+	spec->code = port & 255;
+	spec->sport = random_percent(random, 60) ? 40000 : 1 + random_below(random, 65535);
+	if (model->port_count && random_percent(random, 20))
+		spec->sport = model->ports[random_below(random, model->port_count)].port;
+	if (random_percent(random, 10))
+		spec->sport = pick(random, ports);
+	if (random_percent(random, 5)) {
+		spec->protocol = P_UDP;
+		spec->sport = pick(random, ports);
+		spec->dport = pick(random, ports);
+	}
+}
+
+static void some_flags(struct random *random, struct packet_spec *spec)
+{
+	static const unsigned good[] = {F_SYN, F_SYN, F_SYN, F_SYN | F_ACK, F_ACK, F_FIN | F_ACK, F_RST, F_RST | F_ACK,
+					F_ACK | F_PSH, F_SYN | F_ECE | F_CWR};
+
+	spec->flags = pick(random, good);
+	if (random_percent(random, 5)) {
+		spec->flags = random_below(random, 256);
+		if (!spec->flags)
+			spec->flags = F_NONE;
+	}
+}
+
+/* One bend of a good packet; some bends make it only unusual, others malformed. */
+static void bend(struct random *random, int family, struct packet_spec *spec)
+{
+	static const unsigned limits[] = {1, 2, 255, 254};
+	static const char *const chains6[] = {"hop", "dst", "rt", "rt:1", "ah", "mh", "hop dst rt frag", "dst hop",
+					      "frag frag", "frag", "hop hop", "dst dst dst dst dst dst dst dst",
+					      "dst dst dst dst dst dst dst dst dst", "dst:31", "dst:30 dst", "dst:30",
+					      "ah ah", "hop:5 dst:3", "dst:31 dst", "ah:62", "ah:63", "ah:1", "ah:0"};
+	static const char *const chains4[] = {"ah", "ah ah", "ah:62", "ah:63", "ah:1", "ah:0", "ah:2",
+					      "ah ah ah ah ah ah ah ah", "ah ah ah ah ah ah ah ah ah"};
+	static const char *const options[] = {"01", "94040000", "07070400000000", "83070400000000", "89070400000000",
+					      "0100", "4403", "44", "4400", "4401", "01010183030400", "440c05000000000000000000",
+					      "00830304", "44290000", "01010101010101010101010101010101"};
+	static const uint16_t tpids[] = {0x8100, 0x88a8, 0x8100, 0x9100};
+	static const unsigned types[] = {0x0806, 0x0800, 0x86dd, 0x0100, 0x88cc, 0x8035, 0x8847, 0x8100, 0x88a8, 0xffff};
+	static const char *const macs[] = {"0180c2000000", "0180c200000e", "0180c200000f", "0180c2000010", "0180c2010000",
+					   "02000000000a", "ffffffffffff", "0180c3000000", "3333ff000001"};
+
+	switch (random_below(random, 16)) {
+	case 0:
+		spec->tags = 1 + random_below(random, 3);
+		for (unsigned i = 0; i < spec->tags; i++) {
+			spec->tpid[i] = pick(random, tpids);
+			spec->vid[i] = random_below(random, 65536);
+		}
+		break;
+	case 1: case 2:
+		spec->fragment = true;
+		spec->more = random_below(random, 2);
+		spec->offset = random_below(random, 2) ? 0 : 8 * random_below(random, 8192);
+		spec->id = random_next(random) & 0xffff;
+		break;
+	case 3: case 4:
+		spec->chain = family == 4 ? pick(random, chains4) : pick(random, chains6);
+		if (random_percent(random, 20))
+			spec->chain_len = random_below(random, 256) | 0x100;
+		spec->fragment = spec->more = random_percent(random, 20);
+		break;
+	case 5:
+		if (family == 4)
+			spec->options = pick(random, options);
+		break;
+	case 6:
+		spec->ether_type = pick(random, types);
+		break;
+	case 7:
+		spec->dmac = pick(random, macs);
+		break;
+	case 8:
+		spec->ip_cut = random_below(random, 60);
+		spec->fragment = spec->more = random_percent(random, 50);
+		break;
+	case 9:
+		spec->cut = random_below(random, 60);
+		break;
+	case 10:
+		spec->total_add = (int)random_below(random, 80) - 40;
+		break;
+	case 11:
+		spec->doff = random_below(random, 2) ? (int)random_below(random, 16) : NOTHING;
+		spec->payload_len = random_below(random, 48);
+		spec->fragment = spec->more = random_percent(random, 30);
+		break;
+	case 12:
+		spec->protocol = P_UDP;
+		spec->udp_len = random_below(random, 2) ? (int)random_below(random, 40) : NOTHING;
+		spec->fragment = spec->more = random_percent(random, 30);
+		break;
+	case 13:
+		spec->version = random_below(random, 16);
+		spec->ihl = random_below(random, 16);
+		spec->payload_len = random_below(random, 64);
+		break;
+	case 14:
+		spec->pad = random_below(random, 64);
+		break;
+	default:
+		spec->hop_limit = pick(random, limits);
+		if (random_percent(random, 40)) {
+			spec->protocol = family == 4 ? P_IGMP : P_ICMPV6;
+			spec->type = 128 + random_below(random, 18);
+		}
+		break;
+	}
+}
+
+void generate_frame(struct random *random, const struct model *model, unsigned odd, struct packet *ret_packet)
+{
+	int family = random_percent(random, 50) ? 4 : 6;
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
+	struct packet_spec spec = {.from = from, .to = to};
+
+	some_address(random, model, family, from);
+	some_address(random, model, family, to);
+	some_protocol(random, model, family, &spec);
+	some_flags(random, &spec);
+	if (random_percent(random, 30))
+		spec.payload_len = random_below(random, 100);
+	if (random_percent(random, 5))
+		spec.hop_limit = 255;
+	spec.seq = random_next(random);
+	spec.ack = random_next(random);
+	for (unsigned chance = odd; random_percent(random, chance); chance /= 2)
+		bend(random, family, &spec);
+	packet_build(&spec, ret_packet);
+	if (random_percent(random, odd / 5) && ret_packet->len)
+		ret_packet->data[random_below(random, ret_packet->len)] ^= 1 << random_below(random, 8);
+	if (random_percent(random, odd / 10))
+		ret_packet->len = random_below(random, ret_packet->len + 1);
+}

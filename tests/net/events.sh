@@ -1,0 +1,214 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# events.sh - every dropped packet is told once, whatever happens to the reader; and the loader as a service.
+# publish.bash draws the hosts; events_flood sends from 10.98.0.0/16 through v1. PACKETS=N: of a flood.
+. "${BASH_SOURCE%/*}/publish.bash" "events-$$"
+flood_tool=${BUILD:-build}/tests/net/events_flood
+packets=${PACKETS:-1000000}
+runs=() run= flood=
+
+kill_children()
+{
+	for pid in $run $flood $follower; do kill -CONT "$pid"; kill -9 "$pid"; done 2>/dev/null
+	clean_up
+}
+follower=
+set_up
+trap kill_children EXIT
+
+policy_file() # FILE MODE INTERFACES
+{
+	cat >"$dir/$1" <<-END
+		version: 1
+		defaults: {action: drop}
+		interfaces: [{match: [$3], xdp: $2}]
+		zones: {crowd: [10.98.0.0/16], peer: [10.99.0.2, 10.99.0.3]}
+		services: {ping: icmp/echo-request}
+		rules:
+		  - {id: no-crowd, from: crowd, to: host, service: any, action: drop}
+		  - {id: ping, from: peer, to: host, service: ping, action: allow}
+	END
+}
+
+# start_run LOG ARGUMENT...: in the node, until its socket answers.
+start_run()
+{
+	local log=$1
+	shift
+	nsenter --net="/run/netns/$node" "$zonewall" run --instance "$instance" -o json --log "$log" "$@" \
+		>"$dir/run.out" 2>"$dir/run.err" &
+	run=$!
+	for _ in {1..100}; do
+		grep -q ready "$dir/run.err" && return 0
+		kill -0 "$run" 2>/dev/null || break
+		sleep 0.05
+	done
+	sed 's/^/# /' "$dir/run.err"
+	return 1
+}
+stop_run() # SIGNAL
+{
+	kill "-$1" "$run"
+	wait "$run" 2>/dev/null
+	status=$?
+	run=
+	return $status
+}
+
+mac() { ip -n "$node" -br link show v0 | awk '{print $3}'; }
+flood() { "$flood_tool" "$peer" v1 "$(mac)" "$1" "$2"; } # COUNT FLOWS
+start_flood() { "$flood_tool" "$peer" v1 "$(mac)" 0 "$1" >/dev/null & flood=$!; }
+stop_flood() { kill "$flood"; wait "$flood" 2>/dev/null; flood=; }
+
+# field NAME: of the status, wherever it stands; the first one after the word AFTER, if given.
+field()
+{
+	zw status -o json 2>/dev/null | tr -d '\n' | sed -n "s/.*${2:+\"$2\":}${2:+.*}\"$1\":\(-\{0,1\}[0-9]*\).*/\1/p"
+}
+dropped() { zw status -o json 2>/dev/null | grep -o '"totals":.*' | grep -o '"dropped":{"packets":[0-9]*' | head -1 | grep -o '[0-9]*$'; }
+events() { zw status -o json 2>/dev/null | grep -o '"events":{[^}]*}' | grep -o "\"$1\":[0-9]*" | grep -o '[0-9]*$'; }
+counted() { cat "$@" 2>/dev/null | grep -o '"count":[0-9]*' | awk -F: '{ sum += $2 } END { printf "%d\n", sum }'; }
+received() { at_node awk '/^Ip:/ && $3 ~ /^[0-9]+$/ { print $4 }' /proc/net/snmp; } # InReceives
+
+# sum LOG...: everything that was dropped stands in the logs, is pending, or is counted as lost. Exactly.
+sum()
+{
+	local told pending lost drops
+	pending=$(events pending) lost=$(events lost) drops=$(dropped) told=$(counted "$@")
+	echo "$told told + $pending pending + $lost lost, $drops dropped, $(events logged) logged, ring full $(events ring_full) times"
+	[ $((told + pending + lost)) = "$drops" ] && [ "$drops" = "$(events logged)" ]
+}
+nothing_pending() { for _ in {1..50}; do [ "$(events pending)" = 0 ] && return 0; sleep 0.1; done; events pending; return 1; }
+
+check "without anything published there is nothing to adopt" \
+	has "$(zw run 2>&1; echo "status $?")" "status 4"
+out=$(zw drops 2>&1)
+check "drops without run: exit status 4" test $? = 4
+check "and says so" has "$out" "'zonewall run' is not running"
+
+for mode in native off; do
+	echo "# a running reader, xdp: $mode"
+	policy_file "$mode" "$mode" v0
+	log=$dir/log.$mode
+	check "run" start_run "$log" "$dir/$mode"
+	before=$(received)
+	check "a flood of one flow" test "$(flood "$packets" 1)" -ge "$packets"
+	check "a flood of 4,000 flows" flood "$packets" 4000
+	check "a flood of 65,536 flows" flood "$packets" 65536
+	check "told + pending + lost = dropped" sum "$log"
+	check "after two seconds nothing is pending" nothing_pending
+	out=$(sum "$log")
+	check "told = dropped ($out)" test "$(counted "$log")" = "$(dropped)"
+	check "at least $((packets * 2)) were dropped" test "$(dropped)" -ge $((packets * 2))
+	check "nothing passed" test "$(received)" = "$before"
+	check "some are folded, and those have no addresses" grep -q '"from":null,"to":null.*"folded":true' "$log"
+	check "events are JSON" perl -MJSON::PP -ne 'decode_json($_)->{schema} eq "zonewall.event/1" or die' "$log"
+	check "the rule counts as many" has "$(zw rules -o json)" \
+		"\"id\":\"no-crowd\".*\"packets\":$(zw status -o json | grep -o '"rule":{"packets":[0-9]*' | head -1 | grep -o '[0-9]*$')"
+
+	echo "# a reader that is stopped, xdp: $mode"
+	kill -STOP "$run"
+	flood "$packets" 1 >/dev/null
+	flood "$packets" 65536 >/dev/null
+	check "told + pending + lost = dropped" sum "$log"
+	check "much is pending" test "$(events pending)" -ge "$packets"
+	kill -CONT "$run"
+	check "then nothing" nothing_pending
+	out=$(sum "$log")
+	check "told = dropped ($out)" test "$(counted "$log")" = "$(dropped)"
+	stop_run TERM
+	check "SIGTERM: exit status 0" test $? = 0
+	zw down >/dev/null 2>&1
+done
+
+echo "# a reader that is killed"
+check "run" start_run "$dir/log.1" "$dir/native"
+links=$(link_ids)
+before=$(received)
+start_flood 3000
+sleep 1
+stop_run KILL
+sleep 1
+check "nobody reads: pending" test "$(events pending)" -gt 1000
+check "another adopts what is pinned" start_run "$dir/log.2"
+sleep 1
+stop_run KILL
+check "and another" start_run "$dir/log.3"
+sleep 1
+stop_flood
+check "links are as they were" test "$links" = "$(link_ids)"
+check "nothing denied passed" test "$(received)" = "$before"
+check "nothing is pending in the end" nothing_pending
+check "told + pending + lost = dropped, over three readers" sum "$dir"/log.[123]
+
+echo "# what people see"
+out=$("$zonewall" run --instance "$instance" 2>&1)
+check "a second run is refused: exit status 1" test $? = 1
+check "and named" has "$out" "another 'zonewall run' (process $run) serves instance '$instance'"
+start_flood 65536
+sleep 1.5
+zw drops -f -o json --from 10.99.0.2 --port 4444 >"$dir/follow" 2>/dev/null &
+follower=$!
+sleep 0.3
+at_peer bash -c 'echo x >/dev/udp/10.99.0.1/4444'
+for i in {1..30}; do [ -s "$dir/follow" ] && break; sleep 0.05; done
+check "a single drop of another source is seen during a flood, within 1.5 s" test -s "$dir/follow"
+stop_flood
+kill "$follower"
+wait "$follower" 2>/dev/null
+follower=
+check "with its zones" has "$(cat "$dir/follow")" '"from_zones":\["peer"\],"to_zones":\["host"\]'
+check "its interface" has "$(cat "$dir/follow")" '"interface":"v0","hook":"xdp","direction":"ingress"'
+check "and why" has "$(cat "$dir/follow")" '"verdict":"drop","reason":"default","rule":null'
+check "as text" has "$(zw drops --from peer --port 4444)" \
+	'drop 10.99.0.2:[0-9]* → 10.99.0.1:4444/udp peer → host default (no rule allows it) on v0'
+check "by rule" has "$(zw drops -n 1 --rule no-crowd)" "crowd → host rule no-crowd"
+check "by reason" not has "$(zw drops --reason default)" no-crowd
+check "by CIDR" test "$(zw drops -n 5 --from 10.98.0.0/16 --to 10.99.0.1/32 | wc -l)" = 5
+check "by interface" test -z "$(zw drops --interface v2)"
+check "the last minute" test -n "$(zw drops --since 1m -n 3)"
+out=$(zw drops --port x 2>&1)
+check "a wrong filter: exit status 2" test $? = 2
+check "status" has "$(zw status -v)" "zonewall run is alive (process $run"
+check "status names the attach point" has "$(zw status)" "v0 *xdp *native *ok"
+check "rules" has "$(zw rules)" "no-crowd *drop *any"
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	out=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$zonewall" status --instance "$instance" 2>&1)
+	check "a stranger: exit status 5" test $? = 5
+	check "which names the group" has "$out" "group 'zonewall'"
+fi
+
+echo "# the loader follows"
+stop_run TERM
+policy_file any native '"v*"'
+check "run" start_run "$dir/log.4" "$dir/any"
+ip -n "$node" link add v8 type veth peer name v9
+ip -n "$node" link set v8 up
+for _ in {1..20}; do zw status | grep -q 'v8 *xdp' && break; sleep 0.1; done
+check "an interface that appears is attached" has "$(zw status)" "v8 *xdp *native *ok"
+before=$(field generation)
+ip -n "$node" addr add 10.99.0.77/24 dev v0
+for _ in {1..20}; do [ "$(field generation)" = "$before" ] || break; sleep 0.1; done
+check "an address of the host publishes again" test "$(field generation)" -gt "$before"
+check "and is said" grep -q "the addresses of this host have changed" "$dir/run.err"
+before=$(field generation)
+cp "$dir/any" "$dir/good"
+echo "nonsense" >"$dir/any"
+kill -HUP "$run"
+sleep 0.5
+check "SIGHUP with a bad file changes nothing" test "$(field generation)" = "$before"
+check "and says what is wrong" grep -q "error:" "$dir/run.err"
+cp "$dir/good" "$dir/any"
+kill -HUP "$run"
+sleep 0.5
+check "with a good one it is applied" test "$(field generation)" -gt "$before"
+zw apply "$dir/native" >/dev/null 2>&1
+sleep 1.5
+check "an apply of another process is noticed" grep -q "published by another process" "$dir/run.err"
+zw down >/dev/null 2>&1
+for _ in {1..30}; do kill -0 "$run" 2>/dev/null || break; sleep 0.1; done
+check "after down it ends" not kill -0 "$run"
+wait "$run"
+check "with exit status 0" test $? = 0
+run=
+echo "1..$count"

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# publish.bash - what the tests of publishing share. Sourced with a name, by which namespaces and instance are called.
+#
+#    zw-NAME-node                         zw-NAME-peer
+#    v0 10.99.0.1 ----------------------- v1 10.99.0.2, 10.99.0.3
+#    v2 ---------------------------------- v3
+set -u
+name=$1
+node=zw-$name-node
+peer=zw-$name-peer
+instance=zw-$name
+zonewall=${ZONEWALL:-build/zonewall}
+pins=/sys/fs/bpf/zonewall/$instance/abi-1
+dir=$(mktemp -d)
+count=0
+
+at_node() { nsenter --net="/run/netns/$node" "$@"; }
+at_peer() { nsenter --net="/run/netns/$peer" "$@"; }
+zw() { at_node "$zonewall" "$1" --instance "$instance" "${@:2}"; }
+
+add_v0()
+{
+	ip -n "$node" link add v0 type veth peer name v1 netns "$peer"
+	ip -n "$node" addr add 10.99.0.1/24 dev v0
+	ip -n "$peer" addr add 10.99.0.2/24 dev v1
+	ip -n "$peer" addr add 10.99.0.3/24 dev v1
+	ip -n "$node" link set v0 up
+	ip -n "$peer" link set v1 up
+}
+
+clean_up()
+{
+	zw down >/dev/null 2>&1
+	ip netns del "$node" 2>/dev/null
+	ip netns del "$peer" 2>/dev/null
+	rm -rf "$dir" "/run/zonewall/$instance" "/var/lib/zonewall/$instance"
+}
+
+set_up()
+{
+	[ -x "$zonewall" ] || { echo "Bail out! there is no $zonewall"; exit 1; }
+	trap clean_up EXIT
+	trap 'exit 1' INT TERM
+	ip netns add "$node"
+	ip netns add "$peer"
+	ip -n "$node" link set lo up
+	add_v0
+	ip -n "$node" link add v2 type veth peer name v3 netns "$peer"
+	ip -n "$node" link set v2 up
+	ip -n "$peer" link set v3 up
+}
+
+# policy FILE SOURCE XDP INTERFACE...: echo requests from SOURCE to the node pass, nothing else.
+policy()
+{
+	local file=$dir/$1 source=$2 xdp=$3 list
+	shift 3
+	list=$(printf '"%s", ' "$@")
+	cat >"$file" <<-END
+		version: 1
+		defaults: {action: drop, log: none}
+		interfaces: [{match: [${list%, }], xdp: $xdp}]
+		zones: {source: [$source], node: [10.99.0.1]}
+		services: {ping: icmp/echo-request}
+		rules: [{id: ping, from: source, to: node, service: ping, action: allow}]
+	END
+}
+
+ok() { # ok STATUS WHAT
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; fi
+}
+check() { # check WHAT COMMAND...
+	local what=$1 out status
+	shift
+	out=$("$@" 2>&1)
+	status=$?
+	ok "$status" "$what"
+	[ "$status" -eq 0 ] || printf '%s\n' "$out" | sed 's/^/# /'
+}
+has() { # has TEXT PATTERN
+	grep -q -- "$2" <<<"$1" || { printf 'no "%s" in: %s\n' "$2" "$1"; return 1; }
+}
+not() { ! "$@"; }
+
+# Is an echo request from 10.99.0.$1 answered? One at a time: an answer takes microseconds here.
+pings() { at_peer ping -n -c 1 -W 0.3 -I "10.99.0.$1" 10.99.0.1 >/dev/null 2>&1; }
+only_pings() { # only_pings 2: 10.99.0.2 may, 10.99.0.3 may not
+	pings "$1" || { echo "10.99.0.$1 is not answered"; return 1; }
+	not pings $((5 - $1)) || { echo "10.99.0.$((5 - $1)) is answered"; return 1; }
+}
+
+link_ids() { for pin in "$pins"/links/*; do bpftool link show pinned "$pin" | sed -n "s,^\([0-9]*\):.*,${pin##*/} \1,p"; done; }

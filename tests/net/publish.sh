@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# publish.sh - attach points, adoption, rollback and down, with real interfaces (publish.bash draws them).
+. "${BASH_SOURCE%/*}/publish.bash" "publish-$$"
+set_up
+for mode in auto native generic off; do policy "$mode" 10.99.0.2 "$mode" v0; done
+policy two 10.99.0.2 off v0 v2
+policy other 10.99.0.3 off v0
+policy none 10.99.0.2 off nothing0
+
+# A program of another, by the oldest way to attach one.
+cat >"$dir/other.c" <<-END
+	__attribute__((section("xdp"), used)) int other(void *ctx) { return 2; }
+	__attribute__((section("license"), used)) char _license[] = "GPL";
+END
+clang -O2 -g -target bpf -c "$dir/other.c" -o "$dir/other.o"
+
+echo "# modes"
+for mode in native:xdp:native generic:xdp:generic off:ingress:tcx auto:ingress:tcx; do
+	IFS=: read -r wish hook got <<<"$mode"
+	out=$(zw apply -o json "$dir/$wish" 2>&1)
+	check "$wish: $hook is attached as $got" \
+		has "$out" "\"hook\":\"$hook\",\"mode\":\"$got\",\"change\":\"\(attached\|kept\)\""
+	check "$wish: one ingress attach point" test "$(zw apply -o json "$dir/$wish" 2>/dev/null | grep -o '"kept"' | wc -l)" = 2
+	check "$wish: decides" only_pings 2
+done
+
+echo "# adoption"
+before=$(link_ids)
+for _ in 1 2 3; do zw apply "$dir/other" >/dev/null 2>&1; done
+check "links are not recreated" test "$before" = "$(link_ids)"
+check "a second policy decides" only_pings 3
+
+echo "# rollback"
+zw apply "$dir/off" >/dev/null 2>&1
+check "rollback" zw rollback
+check "the former policy decides" only_pings 3
+check "rollback again" zw rollback
+check "the latter decides" only_pings 2
+
+echo "# interfaces"
+out=$(zw apply "$dir/two" 2>&1)
+check "an interface that the policy newly names is attached" has "$out" "v2 *egress *tcx *attached"
+out=$(zw apply "$dir/off" 2>&1)
+check "one that it no longer names is detached, and said so" has "$out" "v2 *egress *tcx *detached"
+out=$(zw apply "$dir/none" 2>&1)
+check "a pattern without an interface is a warning" has "$out" "no interface matches 'nothing0'"
+zw apply "$dir/native" >/dev/null 2>&1
+ip -n "$node" link set v0 down && ip -n "$node" link set v0 name w0 && ip -n "$node" link set w0 up
+check "a renamed interface keeps its programs" only_pings 2
+ip -n "$node" link set w0 down && ip -n "$node" link set w0 name v0 && ip -n "$node" link set v0 up
+ip -n "$node" link del v0
+add_v0
+out=$(zw apply "$dir/native" 2>&1)
+check "one deleted and made again is attached again" has "$out" "v0 *xdp *native *attached"
+check "and decides" only_pings 2
+check "stale pins are gone" test "$(find "$pins/links" -type f | wc -l)" = 2
+
+echo "# another's XDP program"
+zw apply "$dir/off" >/dev/null 2>&1
+if ip -n "$node" link set dev v0 xdpgeneric obj "$dir/other.o" sec xdp 2>/dev/null; then
+	out=$(zw apply "$dir/native" 2>&1)
+	check "it is named, and TC ingress used" has "$out" "TC ingress instead of XDP.*'other' is there"
+	check "and decides" only_pings 2
+	check "it is still there" has "$(ip -n "$node" link show v0)" xdpgeneric
+	ip -n "$node" link set dev v0 xdpgeneric off
+	out=$(zw apply "$dir/native" 2>&1)
+	check "XDP once it is gone" has "$out" "v0 *xdp *native *attached"
+else
+	ok 0 "# skip: ip cannot load XDP programs here"
+fi
+
+echo "# failures"
+before=$(link_ids)
+sed 's/rules:/rulez:/' "$dir/off" >"$dir/wrong"
+zw apply "$dir/wrong" >/dev/null 2>&1
+check "a policy with errors: exit status 3" test $? = 3
+# A device without native XDP, which is tried after v0 and v2 were attached.
+ip -n "$node" link add t0 type dummy 2>/dev/null || ip -n "$node" link add t0 type ifb 2>/dev/null
+if ip -n "$node" link show t0 >/dev/null 2>&1; then
+	policy mixed 10.99.0.3 native v0 v2 t0
+	out=$(zw apply "$dir/mixed" 2>&1)
+	check "an interface that cannot be attached: error" has "$out" "cannot attach XDP to 't0'"
+	check "the same links as before" test "$before" = "$(link_ids)"
+	check "the same policy as before" only_pings 2
+else
+	ok 0 "# skip: neither dummy nor ifb devices here"
+fi
+check "dry run" zw apply --dry-run "$dir/other"
+check "changes nothing" only_pings 2
+out=$("$zonewall" apply --instance "$instance" "$dir/off" 2>&1)
+check "another network namespace is refused" has "$out" "belongs to another network namespace"
+out=$(ip netns exec "$node" "$zonewall" apply --instance "$instance" "$dir/off" 2>&1)
+check "a mount namespace that ends with the command is refused" has "$out" "nsenter --net=/run/netns/$node"
+
+echo "# counters"
+at_peer ping -n -q -c 5 -i 0.05 -I 10.99.0.2 10.99.0.1 >/dev/null
+for _ in 1 2 3; do zw apply "$dir/off" >/dev/null 2>&1; done
+zw down >/dev/null
+total() { sed -n 's/^rule ping \([0-9]*\) .*/\1/p' "/var/lib/zonewall/$instance/counters"; }
+first=$(total)
+zw apply "$dir/off" >/dev/null 2>&1
+for _ in 1 2 3; do pings 2; done
+zw down >/dev/null
+check "three new flows are three more, over generations and down" test "$(total)" = $((first + 3))
+
+echo "# down"
+zw apply "$dir/two" >/dev/null 2>&1
+id=$(bpftool prog show pinned "$pins/gate/zw_gate_xdp" | sed -n 's/^\([0-9]*\):.*/\1/p')
+check "down" zw down
+check "no pins" test ! -e "/sys/fs/bpf/zonewall/$instance"
+for _ in 1 2 3 4 5 6 7 8 9 10; do bpftool prog show id "$id" >/dev/null 2>&1 && sleep 0.1; done
+check "no programs" not bpftool prog show id "$id"
+check "everything passes" pings 3
+zw down >/dev/null 2>&1
+check "down again: exit status 4" test $? = 4
+
+echo "# clsact, as before kernel 6.6"
+export ZONEWALL_NO_TCX=1
+out=$(zw apply "$dir/two" 2>&1)
+check "filters are attached" has "$out" "v2 *ingress *clsact *attached"
+check "and decide" only_pings 2
+handles=$(at_node tc filter show dev v0 ingress)
+zw apply "$dir/other" >/dev/null 2>&1
+check "they are kept" test "$handles" = "$(at_node tc filter show dev v0 ingress)"
+check "and decide by the next policy" only_pings 3
+check "qdisc gone where nothing uses it" not has "$(at_node tc qdisc show dev v2)" clsact
+at_node tc qdisc del dev v0 clsact
+zw apply "$dir/off" >/dev/null 2>&1
+check "filters that others removed come back" only_pings 2
+at_node tc filter add dev v0 egress prio 77 bpf obj "$dir/other.o" sec xdp 2>/dev/null ||
+	at_node tc filter add dev v0 egress prio 77 protocol ip flower action pass 2>/dev/null
+shared=$?
+zw down >/dev/null
+if [ "$shared" -eq 0 ]; then
+	check "a qdisc that others use stays" has "$(at_node tc qdisc show dev v0)" clsact
+else
+	check "no qdisc left" not has "$(at_node tc qdisc show dev v0)" clsact
+fi
+unset ZONEWALL_NO_TCX
+echo "1..$count"

@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# publish_kill.sh - `zonewall apply` killed at random points: the old policy or the new one, whole, and a clean next start.
+# KILLS=N how often; SEED=N repeats a run.
+. "${BASH_SOURCE%/*}/publish.bash" "kill-$$"
+set_up
+RANDOM=${SEED:=$$}
+echo "# SEED=$SEED"
+policy a 10.99.0.2 native v0
+policy b 10.99.0.3 native v0
+now() { date +%s%N; }
+
+# Random moments within the time of an apply, and a little after it.
+zw apply "$dir/b" >/dev/null 2>&1
+begin=$(now)
+zw apply "$dir/a" >/dev/null 2>&1
+took_us=$((($(now) - begin) / 1000))
+before=$(link_ids)
+current=2 old=0 new=0 wrong=0 links=0
+for ((i = 0; i < ${KILLS:-20}; i++)); do
+	next=$((5 - current))
+	file=a
+	[ "$next" -eq 3 ] && file=b
+	nsenter --net="/run/netns/$node" "$zonewall" apply --instance "$instance" "$dir/$file" >/dev/null 2>&1 &
+	sleep "$(printf '0.%06d' $(((RANDOM * 32768 + RANDOM) % (took_us * 11 / 10))))"
+	kill -9 $! 2>/dev/null
+	wait $! 2>/dev/null
+	if only_pings "$current" >/dev/null; then
+		old=$((old + 1))
+	elif only_pings "$next" >/dev/null; then
+		new=$((new + 1))
+		current=$next
+	else
+		wrong=$((wrong + 1))
+		echo "# kill $i: neither policy"
+	fi
+	[ "$(link_ids)" = "$before" ] || links=$((links + 1))
+done
+echo "# old $old, new $new"
+check "old or new, never a mix" test "$wrong" = 0
+check "links are as they were" test "$links" = 0
+zw apply "$dir/a" >/dev/null 2>&1
+check "the next apply decides" only_pings 2
+check "two generations stay pinned" test "$(find "$pins" -maxdepth 1 -name 'gen-*' | wc -l)" = 2
+
+# From nothing: the first apply killed, then one that is not.
+fresh=0
+for ((i = 0; i < ${KILLS:-20} / 4; i++)); do
+	zw down >/dev/null 2>&1
+	nsenter --net="/run/netns/$node" "$zonewall" apply --instance "$instance" "$dir/a" >/dev/null 2>&1 &
+	sleep "$(printf '0.%06d' $(((RANDOM * 32768 + RANDOM) % (took_us * 2))))"
+	kill -9 $! 2>/dev/null
+	wait $! 2>/dev/null
+	zw apply "$dir/a" >/dev/null 2>&1 && only_pings 2 >/dev/null || fresh=$((fresh + 1))
+done
+check "a first apply that was killed is mended by the next" test "$fresh" = 0
+zw down >/dev/null
+check "down leaves nothing" test ! -e "/sys/fs/bpf/zonewall/$instance"
+echo "1..$count"

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "oracle_flow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ICMP = 1, TCP = 6, UDP = 17, AH = 51, ICMPV6 = 58, SCTP = 132 };
+enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
+enum { OPENER = 0, OTHER = 1 };
+
+/* Section 5, timeouts in seconds. */
+static const double timeouts[ZW_FLOW_STATES] = {
+	[ZW_FLOW_TCP_SYN] = 120,
+	[ZW_FLOW_TCP_SYN_ACK] = 60,
+	[ZW_FLOW_TCP_ESTABLISHED] = 432000,
+	[ZW_FLOW_TCP_FIN] = 120,
+	[ZW_FLOW_TCP_CLOSING] = 30,
+	[ZW_FLOW_TCP_RESET] = 10,
+	[ZW_FLOW_TCP_PICKED_UP] = 300,
+	[ZW_FLOW_UDP] = 30,
+	[ZW_FLOW_UDP_REPLIED] = 30,
+	[ZW_FLOW_UDP_CONFIRMED] = 120,
+	[ZW_FLOW_ICMP] = 30,
+	[ZW_FLOW_SCTP] = 60,
+	[ZW_FLOW_SCTP_REPLIED] = 60,
+	[ZW_FLOW_SCTP_CONFIRMED] = 210,
+	[ZW_FLOW_OTHER] = 600,
+};
+
+/* Who speaks to whom: of a packet, or of the packet that an ICMP error quotes. */
+struct ends {
+	int family;
+	uint8_t protocol;
+	struct addr from, to;
+	uint16_t source_port, port;
+	bool echo_request, echo_reply;
+};
+
+struct flow {
+	struct flow *next;
+	struct ends opening; /* of the first packet */
+	enum zw_flow_state state;
+	bool fin[2];
+	double seen;
+	const struct rule *rule;
+};
+
+struct oracle_flows {
+	struct flow *first; /* the newest */
+};
+
+struct oracle_flows *oracle_flows_new(void)
+{
+	return calloc(1, sizeof(struct oracle_flows));
+}
+
+void oracle_flows_free(struct oracle_flows *flows)
+{
+	while (flows && flows->first) {
+		struct flow *flow = flows->first;
+
+		flows->first = flow->next;
+		free(flow);
+	}
+	free(flows);
+}
+
+static bool is_echo(uint8_t protocol, unsigned type, bool request)
+{
+	return (protocol == ICMP && type == (request ? 8 : 0)) || (protocol == ICMPV6 && type == (request ? 128 : 129));
+}
+
+static struct ends ends_of(const struct oracle_packet *p)
+{
+	struct ends e = {.family = p->family, .protocol = p->protocol, .from = p->from, .to = p->to};
+
+	if (p->protocol == ICMP || p->protocol == ICMPV6) {
+		e.echo_request = is_echo(p->protocol, p->port >> 8, true);
+		e.echo_reply = is_echo(p->protocol, p->port >> 8, false);
+		e.source_port = e.port = p->identifier;
+	} else {
+		e.source_port = p->source_port;
+		e.port = p->port;
+	}
+	return e;
+}
+
+static bool is_same(const struct addr *a, const struct addr *b)
+{
+	return a->family == b->family && a->value == b->value;
+}
+
+/* Do these ends belong to the flow, and on which side does their source stand? */
+static bool belongs(const struct flow *flow, const struct ends *e, int *ret_side)
+{
+	const struct ends *o = &flow->opening;
+	bool icmp = e->protocol == ICMP || e->protocol == ICMPV6;
+	bool forth = is_same(&e->from, &o->from) && is_same(&e->to, &o->to) && e->source_port == o->source_port &&
+		     e->port == o->port;
+	bool back = is_same(&e->from, &o->to) && is_same(&e->to, &o->from) && e->source_port == o->port &&
+		    e->port == o->source_port;
+
+	if (e->family != o->family || e->protocol != o->protocol)
+		return false;
+	if (icmp) { /* only an echo request leaves a flow, whose only reply is the echo reply the other way */
+		forth = forth && e->echo_request;
+		back = back && e->echo_reply;
+	}
+	*ret_side = forth ? OPENER : OTHER;
+	return forth || back;
+}
+
+static struct flow *find(struct oracle_flows *flows, const struct ends *e, double now, int *ret_side)
+{
+	for (struct flow *flow = flows->first; flow; flow = flow->next)
+		if (belongs(flow, e, ret_side))
+			return now - flow->seen <= timeouts[flow->state] ? flow : NULL;
+	return NULL;
+}
+
+static bool is_syn(const struct oracle_packet *p)
+{
+	return p->protocol == TCP && (p->tcp_flags & (SYN | ACK)) == SYN;
+}
+
+static bool is_closing(const struct flow *flow)
+{
+	return flow->state == ZW_FLOW_TCP_CLOSING || flow->state == ZW_FLOW_TCP_RESET;
+}
+
+/* The table in the header of the flow code. */
+static enum zw_flow_state next_tcp(const struct flow *flow, uint8_t flags, int side)
+{
+	if (flags & RST)
+		return ZW_FLOW_TCP_RESET;
+	if (is_closing(flow))
+		return flow->state;
+	if (flow->fin[OPENER] && flow->fin[OTHER])
+		return ZW_FLOW_TCP_CLOSING;
+	if (flow->fin[OPENER] || flow->fin[OTHER])
+		return ZW_FLOW_TCP_FIN;
+	switch (flow->state) {
+	case ZW_FLOW_TCP_SYN:
+		return side == OTHER && (flags & SYN) ? ZW_FLOW_TCP_SYN_ACK : ZW_FLOW_TCP_SYN;
+	case ZW_FLOW_TCP_SYN_ACK:
+		return side == OPENER && !(flags & SYN) ? ZW_FLOW_TCP_ESTABLISHED : ZW_FLOW_TCP_SYN_ACK;
+	case ZW_FLOW_TCP_PICKED_UP:
+		return side == OTHER ? ZW_FLOW_TCP_ESTABLISHED : ZW_FLOW_TCP_PICKED_UP;
+	default:
+		return flow->state;
+	}
+}
+
+static enum zw_flow_state next_other(enum zw_flow_state state, int side)
+{
+	if (state == ZW_FLOW_UDP && side == OTHER)
+		return ZW_FLOW_UDP_REPLIED;
+	if (state == ZW_FLOW_UDP_REPLIED && side == OPENER)
+		return ZW_FLOW_UDP_CONFIRMED;
+	if (state == ZW_FLOW_SCTP && side == OTHER)
+		return ZW_FLOW_SCTP_REPLIED;
+	if (state == ZW_FLOW_SCTP_REPLIED && side == OPENER)
+		return ZW_FLOW_SCTP_CONFIRMED;
+	return state;
+}
+
+static void advance(struct flow *flow, const struct oracle_packet *p, int side)
+{
+	if (p->protocol == TCP) {
+		if (p->tcp_flags & FIN)
+			flow->fin[side] = true;
+		flow->state = next_tcp(flow, p->tcp_flags, side);
+	} else {
+		flow->state = next_other(flow->state, side);
+	}
+	flow->seen = p->time;
+}
+
+static unsigned be16(const uint8_t *bytes)
+{
+	return bytes[0] << 8 | bytes[1];
+}
+
+/* Extension headers of a quoted packet. Returns the bytes they take, or len if something is wrong. */
+static size_t quoted_chain(const uint8_t *bytes, size_t len, int family, uint8_t *protocol)
+{
+	size_t at = 0;
+
+	for (int headers = 0; len - at >= 8; headers++) {
+		const uint8_t *header = bytes + at;
+		uint8_t is = *protocol;
+		size_t step = is == AH ? (header[1] + 2) * 4 : is == 44 ? 8 : (header[1] + 1) * 8;
+
+		if (is != AH && !(family == 6 && (is == 0 || is == 43 || is == 44 || is == 60 || is == 135)))
+			return at;
+		if (headers == 8 || step > len - at || at + step > 256 || (is == 44 && (be16(header + 2) & 0xfff8)))
+			return len;
+		*protocol = header[0];
+		at += step;
+	}
+	return len;
+}
+
+/* What an ICMP error quotes: offset 0, and at least 8 bytes after its headers. */
+static bool read_quoted(const struct oracle_packet *p, struct ends *ret_ends)
+{
+	const uint8_t *ip = p->transport + 8, *transport;
+	size_t len = p->transport_len - 8, header = p->family == 4 ? 20 : 40;
+	struct ends e = {.family = p->family};
+
+	if (len < header || ip[0] >> 4 != p->family)
+		return false;
+	if (p->family == 4) {
+		header = (ip[0] & 15) * 4;
+		if (header < 20 || len < header || (be16(ip + 6) & 0x1fff))
+			return false;
+	}
+	e.protocol = p->family == 4 ? ip[9] : ip[6];
+	e.from = addr_from_bytes(p->family, ip + (p->family == 4 ? 12 : 8));
+	e.to = addr_from_bytes(p->family, ip + (p->family == 4 ? 16 : 24));
+	header += quoted_chain(ip + header, len - header, p->family, &e.protocol);
+	if (len < header + 8)
+		return false;
+	transport = ip + header;
+	if (e.protocol == ICMP || e.protocol == ICMPV6) {
+		e.echo_request = is_echo(e.protocol, transport[0], true);
+		e.echo_reply = is_echo(e.protocol, transport[0], false);
+		e.source_port = e.port = be16(transport + 4);
+	} else if (e.protocol == TCP || e.protocol == UDP || e.protocol == SCTP) {
+		e.source_port = be16(transport);
+		e.port = be16(transport + 2);
+	}
+	*ret_ends = e;
+	return true;
+}
+
+static bool is_error(const struct oracle_packet *p)
+{
+	unsigned type = p->port >> 8;
+
+	if (p->protocol == ICMP)
+		return type == 3 || type == 11 || type == 12;
+	return p->protocol == ICMPV6 && type >= 1 && type <= 4;
+}
+
+enum zw_reason oracle_flows_decide(struct oracle_flows *flows, const struct oracle_packet *p,
+				   const struct rule **ret_rule)
+{
+	struct ends e = ends_of(p);
+	struct flow *flow;
+	int side;
+
+	if (is_syn(p))
+		return ZW_REASON_NONE;
+	flow = find(flows, &e, p->time, &side);
+	if (flow) {
+		advance(flow, p, side);
+		*ret_rule = flow->rule;
+		return ZW_ALLOW_FLOW;
+	}
+	if (!is_error(p) || !read_quoted(p, &e) || !is_same(&p->to, &e.from))
+		return ZW_REASON_NONE;
+	flow = find(flows, &e, p->time, &side);
+	if (!flow)
+		return ZW_REASON_NONE;
+	*ret_rule = flow->rule;
+	return ZW_ALLOW_RELATED;
+}
+
+static enum zw_flow_state opening_state(const struct oracle_packet *p, const struct ends *e)
+{
+	switch (p->protocol) {
+	case TCP:
+		if (is_syn(p))
+			return ZW_FLOW_TCP_SYN;
+		return (p->tcp_flags & (SYN | ACK | RST | FIN)) == ACK ? ZW_FLOW_TCP_PICKED_UP : ZW_FLOW_FREE;
+	case UDP:
+		return ZW_FLOW_UDP;
+	case SCTP:
+		return ZW_FLOW_SCTP;
+	case ICMP:
+	case ICMPV6:
+		return e->echo_request ? ZW_FLOW_ICMP : ZW_FLOW_FREE;
+	}
+	return ZW_FLOW_OTHER;
+}
+
+void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p, const struct rule *rule)
+{
+	struct ends e = ends_of(p);
+	enum zw_flow_state state = opening_state(p, &e);
+	struct flow *flow;
+	int side;
+
+	if (state == ZW_FLOW_FREE)
+		return;
+	flow = find(flows, &e, p->time, &side);
+	if (flow && !is_closing(flow))
+		return; /* a SYN that repeats the opening, or the other side's: the first opener owns the flow */
+	flow = calloc(1, sizeof(*flow));
+	if (!flow)
+		abort();
+	*flow = (struct flow){.next = flows->first, .opening = e, .state = state, .seen = p->time, .rule = rule};
+	flows->first = flow;
+}

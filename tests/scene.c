@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "scene.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ZONES_MAX 128
+
+unsigned long scene_kernel_asked, scene_kernel_refused;
+
+const char *scene_hook_name(enum zw_hook hook)
+{
+	static const char *const names[ZW_HOOKS] = {"xdp", "tc-ingress", "tc-egress"};
+
+	return names[hook];
+}
+
+/* The policy reader reads files. */
+static int write_file(const char *text, char path[32])
+{
+	size_t len = strlen(text);
+	int fd, r = 0;
+
+	strcpy(path, "/tmp/zw-scene-XXXXXX");
+	fd = mkstemp(path);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, len) != (ssize_t)len)
+		r = -EIO;
+	close(fd);
+	return r;
+}
+
+static void show_diagnostics(const struct diag *diag)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return;
+	diag_print(diag, out, false);
+	fclose(out);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		printf("# %s\n", line);
+	free(text);
+}
+
+static int read_host(const char *text, struct ranges *host)
+{
+	char copy[512];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
+		struct addr addr;
+
+		if (addr_parse(word, &addr) || ranges_add(host, addr.family, addr.value, addr.value))
+			return -EINVAL;
+	}
+	return ranges_normalise(host);
+}
+
+static int compile(struct scene *scene, const char *path)
+{
+	const struct compile_options options = {0};
+	struct diag *diag = diag_new();
+	int r;
+
+	if (!diag)
+		return -ENOMEM;
+	r = policy_read(&path, 1, diag, &scene->policy);
+	if (!r)
+		r = policy_resolve(scene->policy, scene->has_host ? &scene->host : NULL);
+	if (!r)
+		r = compile_policy(scene->policy, &options, diag, &scene->tables);
+	if (r)
+		show_diagnostics(diag);
+	diag_free(diag);
+	return r;
+}
+
+/* Those who decide at this hook. */
+static int add_deciders(struct scene *scene, enum zw_hook hook, bool kernel)
+{
+	const struct ranges *host = scene->has_host ? &scene->host : NULL;
+	int r;
+
+	scene->oracle[hook] = oracle_new(scene->policy, host, scene->stateful);
+	if (!scene->oracle[hook])
+		return -ENOMEM;
+	r = decider_new(scene->tables->bytes, &scene->tables->layout, scene->stateful, &scene->decider[hook]);
+	if (!r && kernel)
+		r = testrun_new(scene->tables, scene->stateful, &scene->testrun[hook]);
+	return r;
+}
+
+int scene_open(const char *policy, const struct scene_options *options, struct scene *scene)
+{
+	char path[32];
+	int r;
+
+	*scene = (struct scene){.has_host = options->host, .stateful = options->stateful};
+	r = options->host ? read_host(options->host, &scene->host) : 0;
+	if (!r)
+		r = write_file(policy, path);
+	if (!r) {
+		r = compile(scene, path);
+		unlink(path);
+	}
+	for (int hook = 0; !r && hook < (options->stateful ? ZW_HOOKS : 1); hook++)
+		r = add_deciders(scene, hook, options->kernel);
+	if (r)
+		scene_close(scene);
+	return r;
+}
+
+void scene_close(struct scene *scene)
+{
+	for (int hook = 0; hook < ZW_HOOKS; hook++) {
+		oracle_free(scene->oracle[hook]);
+		decider_free(scene->decider[hook]);
+		testrun_free(scene->testrun[hook]);
+	}
+	tables_free(scene->tables);
+	policy_free(scene->policy);
+	ranges_clear(&scene->host);
+	*scene = (struct scene){0};
+}
+
+/* "drop rule=x reason=rule from=[a b] to=[c]" */
+static void describe(enum zw_reason reason, const char *rule, const char *const *from, size_t from_count,
+		     const char *const *to, size_t to_count, char *text, size_t size)
+{
+	FILE *out = fmemopen(text, size, "w");
+
+	if (!out)
+		abort();
+	fprintf(out, "%s reason=%s(%d) rule=%s from=[", ZW_REASON_IS_DROP(reason) ? "drop" : "allow",
+		reason_name(reason), reason, rule ? rule : "-");
+	for (size_t i = 0; i < from_count; i++)
+		fprintf(out, "%s%s", i ? " " : "", from[i]);
+	fputs("] to=[", out);
+	for (size_t i = 0; i < to_count; i++)
+		fprintf(out, "%s%s", i ? " " : "", to[i]);
+	fputs("]", out);
+	fclose(out);
+	text[size - 1] = 0;
+}
+
+static const char *shown_rule(const struct scene *scene, const struct decision *decision)
+{
+	const struct rule_name *name = decision->rule ? names_rule(scene->tables->names, decision->rule) : NULL;
+
+	return name ? name->id : NULL;
+}
+
+void scene_describe(const struct scene *scene, const struct decision *decision, char *ret_text, size_t size)
+{
+	const struct names *names = scene->tables->names;
+	const char *const *from = NULL, *const *to = NULL;
+	size_t from_count = 0, to_count = 0;
+
+	if (decision->atom[0] != ZW_NO_ATOM)
+		from_count = names_zones(names, decision->atom[0], &from);
+	if (decision->atom[1] != ZW_NO_ATOM)
+		to_count = names_zones(names, decision->atom[1], &to);
+	describe(decision->reason, shown_rule(scene, decision), from, from_count, to, to_count, ret_text, size);
+}
+
+static void describe_answer(const struct oracle *oracle, const struct oracle_answer *answer, char *text, size_t size)
+{
+	const char *from[ZONES_MAX], *to[ZONES_MAX];
+	size_t from_count = 0, to_count = 0;
+
+	if (answer->read_addresses) {
+		from_count = oracle_zones(oracle, &answer->from, from, ZONES_MAX);
+		to_count = oracle_zones(oracle, &answer->to, to, ZONES_MAX);
+	}
+	describe(answer->reason, answer->rule, from, from_count, to, to_count, text, size);
+}
+
+bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct oracle_answer *ret_answer,
+		  char ret_text[SCENE_TEXT])
+{
+	int which = scene->stateful ? frame->hook : 0;
+	struct oracle_frame asked = {.data = frame->data, .len = frame->len, .egress = frame->hook == ZW_HOOK_EGRESS,
+				     .time = frame->time};
+	struct frame shown = {.data = frame->data, .len = frame->len, .hook = frame->hook, .time = frame->time};
+	char oracle[1024], tables[1024], kernel[1024] = "not asked";
+	struct decision decision;
+	bool agree;
+	int r;
+
+	memcpy(asked.mac, frame->mac, 6);
+	memcpy(shown.mac, frame->mac, 6);
+	oracle_decide(scene->oracle[which], &asked, ret_answer);
+	describe_answer(scene->oracle[which], ret_answer, oracle, sizeof(oracle));
+	decider_decide(scene->decider[which], &shown, &decision);
+	scene_describe(scene, &decision, tables, sizeof(tables));
+	agree = !strcmp(oracle, tables);
+	if (scene->testrun[which]) {
+		scene_kernel_asked++;
+		r = testrun_decide(scene->testrun[which], &shown, &decision);
+		if (r == -EINVAL) {
+			scene_kernel_refused++;
+		} else if (r) {
+			snprintf(kernel, sizeof(kernel), "%s", r == -EPROTO ? "return value and reason differ" :
+									       strerror(-r));
+			agree = false;
+		} else {
+			scene_describe(scene, &decision, kernel, sizeof(kernel));
+			agree = agree && !strcmp(oracle, kernel);
+		}
+	}
+	snprintf(ret_text, SCENE_TEXT, "%s: oracle %s; tables %s; kernel %s", scene_hook_name(frame->hook), oracle,
+		 tables, kernel);
+	return agree;
+}

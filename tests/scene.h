@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A policy under test with everyone who can decide by it: the oracle, the tables in user space and the programs in the
+ * kernel, on each hook. A disagreement is a text that says who said what.
+ */
+#ifndef ZW_SCENE_H
+#define ZW_SCENE_H
+
+#include "compile/tables.h"
+#include "kernel/testrun.h"
+#include "oracle.h"
+#include "packet.h"
+#include "policy/policy.h"
+#include "simulate/decision.h"
+
+struct scene_options {
+	const char *host; /* addresses separated by spaces; NULL: not known */
+	bool stateful;
+	bool kernel; /* load the programs: needs root */
+};
+
+struct scene {
+	struct policy *policy;
+	struct ranges host;
+	bool has_host;
+	struct tables *tables;
+	bool stateful;
+	/* One of each for every hook, so that flows of one are not seen by another. Without flows all are the first. */
+	struct oracle *oracle[ZW_HOOKS];
+	struct decider *decider[ZW_HOOKS];
+	struct testrun *testrun[ZW_HOOKS]; /* NULL without kernel */
+};
+
+/* Reads the policy's text. Prints diagnostics as TAP comments if it has errors. 0 or -errno. */
+int scene_open(const char *policy, const struct scene_options *options, struct scene *ret_scene);
+void scene_close(struct scene *scene);
+
+struct scene_frame {
+	const uint8_t *data;
+	size_t len;
+	enum zw_hook hook;
+	double time;
+	uint8_t mac[6];
+};
+
+/*
+ * Asks everyone. ret_answer is the oracle's. Returns true if all agree on verdict, reason, rule and zones; else what
+ * each said stands in ret_text. Where the kernel's test run does not take the frame, it is not asked, and counted.
+ */
+#define SCENE_TEXT 4096
+bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct oracle_answer *ret_answer,
+		  char ret_text[SCENE_TEXT]);
+
+extern unsigned long scene_kernel_asked, scene_kernel_refused;
+
+/* Shows one decision as a text, for messages. */
+void scene_describe(const struct scene *scene, const struct decision *decision, char *ret_text, size_t size);
+
+const char *scene_hook_name(enum zw_hook hook);
+
+#endif

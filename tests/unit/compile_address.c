@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Search trees and address tables, against looking at every run and every range in turn. */
+#include "unit/compile_help.h"
+
+#include "compile/address.h"
+
+static void wrap(struct tables *t, const struct lines *lines)
+{
+	t->bytes = lines->all.v;
+	t->layout.lines = lines->all.count;
+}
+
+static size_t min_lines(size_t runs)
+{
+	return runs <= 10 ? 1 : (runs - 1 + 8) / 9;
+}
+
+static void check_search(const uint32_t *value_of, size_t runs, const struct run *run)
+{
+	struct lines lines = { .budget = 1 << 20 };
+	struct tables t = { 0 };
+	uint32_t root;
+
+	assert_int_equal(search_build(&lines, run, runs, &root), 0);
+	assert_int_equal(lines.all.count, min_lines(runs));
+	wrap(&t, &lines);
+	for (uint32_t key = 0; key < 65536; key++) {
+		unsigned reads = 0;
+
+		assert_int_equal(walk_search(&t, root, key, &reads), value_of[key]);
+		assert_true(reads <= search_depth(runs) && reads <= ZW_SEARCH_DEPTH);
+	}
+	array_free(&lines.all);
+}
+
+static void search_trees_answer_as_their_runs_do(void **state)
+{
+	static const size_t counts[] = { 1, 2, 9, 10, 11, 12, 19, 20, 99, 100, 101, 109, 110, 999, 1000, 1001, 9999,
+					 10001, 65535, 65536 };
+	static uint32_t value_of[65536];
+	static struct run run[65536];
+	uint64_t seed = 7;
+
+	(void)state;
+	for (size_t c = 0; c < sizeof(counts) / sizeof(*counts); c++) {
+		size_t n = 0;
+
+		/* Every key is taken with the right chance, so that exactly so many are. */
+		for (uint32_t key = 0; key < 65536; key++) {
+			if (!key || rnd(&seed) % (65536 - key) < counts[c] - n) {
+				run[n].key = key;
+				run[n++].value = rnd(&seed) & ~ZW_LINK;
+			}
+			value_of[key] = run[n - 1].value;
+		}
+		check_search(value_of, n, run);
+	}
+}
+
+static void a_search_line_looks_as_the_header_says(void **state)
+{
+	const struct run run[] = { { 0, 3 }, { 0x0100, 0 } };
+	struct lines lines = { .budget = 10 };
+	const struct zw_line *line;
+	uint32_t root;
+
+	(void)state;
+	assert_int_equal(search_build(&lines, run, 2, &root), 0);
+	line = lines_at(&lines, root);
+	assert_int_equal(line->bound[0], 0x0100);
+	assert_int_equal(line->value[0], 3);
+	for (int i = 1; i < ZW_LINE_BOUNDS; i++)
+		assert_int_equal(line->bound[i], 0xffff);
+	for (int i = 1; i <= ZW_LINE_BOUNDS; i++)
+		assert_int_equal(line->value[i], 0);
+	array_free(&lines.all);
+}
+
+/* zonewall.h: "10.2.0.0/24 in atom 3, all else atom 0". */
+static void the_example_of_the_header(void **state)
+{
+	struct interval v[] = { { 0, 0, 0 }, { 0, 0x0a020000, 3 }, { 0, 0x0a020100, 0 } };
+	struct intervals intervals = { .all = { .v = v, .count = 3 } };
+	struct lines lines = { .budget = 1 << 20 };
+	const struct zw_line *line;
+	const uint32_t *words;
+	unsigned reads;
+	uint32_t root;
+
+	(void)state;
+	assert_int_equal(address_build(&lines, 4, &intervals, &root, &reads), 0);
+	assert_int_equal(lines.all.count, 4096 + 1);
+	assert_int_equal(reads, 2);
+	words = lines_at(&lines, root);
+	for (uint32_t i = 0; i < 65536; i++)
+		assert_int_equal(words[i], i == 0x0a02 ? ZW_NEXT | 4096 : 0);
+	line = lines_at(&lines, 4096);
+	assert_int_equal(line->bound[0], 0x0100);
+	assert_int_equal(line->value[0], 3);
+	assert_int_equal(line->value[1], 0);
+	array_free(&lines.all);
+}
+
+/* One IPv6 host costs one tail, whatever its bits. */
+static void a_tail_skips_to_a_lone_prefix(void **state)
+{
+	struct interval v[] = { { 0, 0, 0 }, { 0x20010db800000000, 0x42, 1 }, { 0x20010db800000000, 0x43, 0 } };
+	struct intervals intervals = { .all = { .v = v, .count = 3 } };
+	struct lines lines = { .budget = 1 << 20 };
+	const struct zw_tail *tail;
+	unsigned reads;
+	uint32_t root;
+
+	(void)state;
+	assert_int_equal(address_build(&lines, 6, &intervals, &root, &reads), 0);
+	assert_int_equal(lines.all.count, 4096 + 1);
+	assert_int_equal(reads, 2);
+	assert_int_equal(((const uint32_t *)lines_at(&lines, root))[0x2001], ZW_TAIL | 4096);
+	tail = lines_at(&lines, 4096);
+	assert_true(tail->prefix[0] == 0x20010db800000000 && tail->prefix[1] == 0x42);
+	assert_true(tail->mask[0] == ~0ull && tail->mask[1] == ~0ull);
+	assert_int_equal(tail->inside, 1);
+	assert_int_equal(tail->outside, 0);
+	array_free(&lines.all);
+}
+
+static u128 random_address(uint64_t *seed, int family, int shape)
+{
+	u128 a = (u128)rnd(seed) << 80 ^ (u128)rnd(seed) << 40 ^ rnd(seed);
+
+	if (family == 4)
+		a = (uint32_t)a;
+	switch (shape) {
+	case 0: /* anywhere */
+		return a;
+	case 1: /* few values of each chunk: deep sharing */
+		return family == 4 ? a & 0x00030003 : a & (((u128)0x0001000000010003 << 64) | 0x0003000000000003);
+	case 2: /* the ends of the space */
+		return rnd(seed) & 1 ? a & 0xff : (family == 4 ? ADDR_MAX4 : ADDR_MAX6) - (a & 0xff);
+	default: /* one block */
+		return family == 4 ? 0x0a000000 | (a & 0xffff) : ((u128)0x20010db8 << 96) | (a & 0xfffff);
+	}
+}
+
+/* A prefix of any length, or a range that is none. */
+static struct range random_range(uint64_t *seed, int family, int shape)
+{
+	int bits = family == 4 ? 32 : 128, len = rnd(seed) % 3 ? bits - rnd(seed) % 20 : rnd(seed) % (bits + 1);
+	u128 first = random_address(seed, family, shape), size;
+
+	if (rnd(seed) % 4 == 0) {
+		u128 last = rnd(seed) & 1 ? random_address(seed, family, shape) : first + rnd(seed) % 300;
+
+		last &= family == 4 ? ADDR_MAX4 : ADDR_MAX6;
+		return first <= last ? (struct range){ first, last } : (struct range){ last, first };
+	}
+	size = len ? ((u128)1 << (bits - len)) - 1 : (family == 4 ? ADDR_MAX4 : ADDR_MAX6);
+	return (struct range){ first & ~size, first | size };
+}
+
+/* The zones of an atom, by name, as the compiler lists them. */
+static void check_zones(const struct policy *p, const struct tables *t, const struct addr *a, unsigned worst)
+{
+	unsigned reads = 0;
+	uint32_t atom = a->family == 4 ? walk_atom4(t, a->value, &reads) : walk_atom6(t, a->value, &reads);
+	const char *const *zones;
+	size_t count = names_zones(t->names, atom, &zones), n = 0;
+
+	assert_true(atom < t->layout.atom_count);
+	assert_true(reads <= worst);
+	for (unsigned z = ZONE_INDEX_FIRST_DECLARED; z < p->zone_count; z++) {
+		if (!in_zone(p, z, a))
+			continue;
+		assert_true(n < count);
+		assert_string_equal(zones[n++], p->zones[z].name);
+	}
+	if (in_zone(p, ZONE_INDEX_HOST, a))
+		assert_string_equal(zones[n++], "host");
+	assert_int_equal(n, count);
+	assert_int_equal(walk_get_atom(t, atom)->flags, in_zone(p, ZONE_INDEX_HOST, a) ? ZW_ATOM_HOST : 0);
+}
+
+static void check_addresses(const struct policy *p, const struct tables *t, const struct range *range, int family)
+{
+	u128 max = family == 4 ? ADDR_MAX4 : ADDR_MAX6;
+	u128 at[6] = { range->first, range->last, range->first - 1, range->last + 1,
+		       range->first + (range->last - range->first) / 2, range->first + (range->last - range->first) / 3 };
+
+	for (int i = 0; i < 6; i++) {
+		struct addr a = { .family = family, .value = at[i] & max };
+
+		check_zones(p, t, &a, family == 4 ? t->stats.reads4 : t->stats.reads6);
+	}
+}
+
+static void random_zones(uint64_t seed, size_t zones, size_t ranges)
+{
+	struct policy *p = made_new();
+	struct range *v = calloc(ranges, sizeof(*v));
+	int *family = calloc(ranges, sizeof(*family));
+	struct tables *t;
+	char name[32];
+
+	for (size_t i = 0; i < zones; i++) {
+		snprintf(name, sizeof(name), "z%zu", i);
+		made_zone(p, name, ZONE_DECLARED);
+	}
+	for (size_t i = 0; i < ranges; i++) {
+		unsigned zone = rnd(&seed) % 16 ? ZONE_INDEX_FIRST_DECLARED + rnd(&seed) % zones : ZONE_INDEX_HOST;
+
+		family[i] = rnd(&seed) & 1 ? 4 : 6;
+		v[i] = random_range(&seed, family[i], rnd(&seed) % 4);
+		assert_int_equal(ranges_add(&p->zones[zone].set, family[i], v[i].first, v[i].last), 0);
+	}
+	for (size_t i = 0; i < p->zone_count; i++)
+		assert_int_equal(ranges_normalise(&p->zones[i].set), 0);
+	t = made_tables(p, NULL);
+	for (size_t i = 0; i < ranges; i++)
+		check_addresses(p, t, &v[i], family[i]);
+	for (int i = 0; i < 300; i++) {
+		int f = i & 1 ? 4 : 6;
+		struct addr a = { .family = f, .value = random_address(&seed, f, i % 4) };
+
+		check_zones(p, t, &a, f == 4 ? t->stats.reads4 : t->stats.reads6);
+	}
+	tables_free(t);
+	made_free(p);
+	free(v);
+	free(family);
+}
+
+static void addresses_are_in_the_zones_that_hold_them(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 400; seed++) {
+		random_zones(seed * 7919, 1 + seed % 7, seed % 40 + 1);
+	}
+	random_zones(11, 5, 3000);
+	random_zones(13, 40, 2000);
+}
+
+static void the_whole_space_and_single_addresses(void **state)
+{
+	struct policy *p = made_new();
+	unsigned all = made_zone(p, "all", ZONE_DECLARED), one = made_zone(p, "one", ZONE_DECLARED);
+	struct tables *t;
+
+	(void)state;
+	made_range(p, all, "0.0.0.0", "255.255.255.255");
+	made_range(p, all, "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	made_range(p, one, "0.0.0.0", "0.0.0.0");
+	made_range(p, one, "255.255.255.255", "255.255.255.255");
+	made_range(p, one, "::", "::");
+	made_range(p, one, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	made_range(p, one, "2001:db8::1", "2001:db8::1");
+	t = made_tables(p, NULL);
+	for (size_t z = all; z <= one; z++) {
+		for (size_t i = 0; i < p->zones[z].set.v4_count; i++)
+			check_addresses(p, t, &p->zones[z].set.v4[i], 4);
+		for (size_t i = 0; i < p->zones[z].set.v6_count; i++)
+			check_addresses(p, t, &p->zones[z].set.v6[i], 6);
+	}
+	assert_int_equal(t->layout.atom_count, 2);
+	tables_free(t);
+	made_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(search_trees_answer_as_their_runs_do),
+		cmocka_unit_test(a_search_line_looks_as_the_header_says),
+		cmocka_unit_test(the_example_of_the_header),
+		cmocka_unit_test(a_tail_skips_to_a_lone_prefix),
+		cmocka_unit_test(addresses_are_in_the_zones_that_hold_them),
+		cmocka_unit_test(the_whole_space_and_single_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * zonewall apply: policy files become the current generation.
+ */
+#include "base/util.h"
+#include "cmd/published.h"
+#include "kernel/edge.h"
+
+enum { OPTION_CONFIRM = 256, OPTION_DRY_RUN, OPTION_WERROR };
+
+static const struct option_help options[] = {
+	{ { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, NULL,
+	  "compile, and let the kernel verify, but change nothing" },
+	{ { "werror", no_argument, NULL, OPTION_WERROR }, NULL, "warnings are errors" },
+	{ { "confirm", required_argument, NULL, OPTION_CONFIRM }, "TIME",
+	  "go back by itself unless confirmed (not built in this version)" },
+	{ { NULL, 0, NULL, 0 }, NULL, NULL },
+};
+
+DEFINE_CLEANUP(struct tables *, tables_free)
+
+struct arguments {
+	bool dry_run, werror;
+	const char *const *files;
+	size_t count;
+};
+
+/* Returns an exit status; EXIT_DONE: go on. */
+static int read_arguments(int argc, char **argv, struct arguments *arguments)
+{
+	int option;
+
+	while ((option = command_getopt(&cmd_apply, argc, argv)) != -1)
+		switch (option) {
+		case OPTION_DRY_RUN:
+			arguments->dry_run = true;
+			break;
+		case OPTION_WERROR:
+			arguments->werror = true;
+			break;
+		case OPTION_CONFIRM:
+			edge_error(0, "apply --confirm is not built in this version; nothing was changed");
+			return EXIT_UNSUPPORTED;
+		default:
+			return EXIT_USAGE;
+		}
+	arguments->files = (const char *const *)argv + optind;
+	arguments->count = argc - optind;
+	if (arguments->count)
+		return EXIT_DONE;
+	edge_error(0, "apply needs a policy file");
+	return EXIT_USAGE;
+}
+
+static void print_dry_run(const struct globals *globals, const struct publish_report *report,
+			  const struct tables *tables)
+{
+	if (globals->json)
+		printf("{\"schema\":\"zonewall.apply-dry-run/1\",\"rules\":%u,\"atoms\":%zu,\"tables_bytes\":%zu,"
+		       "\"counters_bytes\":%zu}\n",
+		       tables->layout.rule_count, tables->stats.atoms, report->tables_len, report->counters_len);
+	else
+		printf("the kernel takes it: %u rules, %zu atoms, tables %.1f KiB, counters %.1f KiB; "
+		       "nothing was changed\n",
+		       tables->layout.rule_count, tables->stats.atoms, report->tables_len / 1024.0,
+		       report->counters_len / 1024.0);
+}
+
+static int run(const struct globals *globals, int argc, char **argv)
+{
+	_cleanup_(tables_freep) struct tables *tables = NULL;
+	struct arguments arguments = { 0 };
+	struct publish_options how = { 0 };
+	struct publish_report report = { 0 };
+	int status = read_arguments(argc, argv, &arguments);
+
+	if (status)
+		return status;
+	status = published_compile(arguments.files, arguments.count, arguments.werror, globals->colour, &tables,
+				   &how.flows);
+	if (status)
+		return status;
+	if (arguments.dry_run) {
+		status = edge_exit_status(publish_try(globals->instance, tables, &how, &report));
+		if (!status)
+			print_dry_run(globals, &report, tables);
+		return status;
+	}
+	status = edge_exit_status(publish(globals->instance, tables, &how, &report));
+	if (status)
+		return status;
+	published_print(globals, "apply", &report, tables);
+	published_warn_alone(globals->instance);
+	publish_report_clear(&report);
+	return EXIT_DONE;
+}
+
+const struct command cmd_apply = {
+	.name = "apply",
+	.arguments = "FILE...",
+	.summary = "make the policy the current generation",
+	.options = options,
+	.run = run,
+};

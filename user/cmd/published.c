@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cmd/published.h"
+
+#include <json-c/json.h>
+#include <libsmartcols/libsmartcols.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/diag.h"
+#include "base/util.h"
+#include "kernel/edge.h"
+#include "kernel/host.h"
+#include "policy/policy.h"
+
+DEFINE_CLEANUP(struct diag *, diag_free)
+DEFINE_CLEANUP(struct policy *, policy_free)
+
+static int resolve(struct policy *policy)
+{
+	struct ranges host = { 0 };
+	int error = host_addresses(&host);
+
+	if (!error)
+		error = policy_resolve(policy, &host);
+	ranges_clear(&host);
+	return error ? edge_error(error, "cannot read this host's addresses") : 0;
+}
+
+/* 0, or -errno with the reason in diag or told. */
+static int compile(const char *const *files, size_t count, struct diag *diag, struct tables **ret_tables,
+		   uint64_t *ret_flows)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	const struct compile_options options = { .analyse = true };
+	int error = policy_read(files, count, diag, &policy);
+
+	if (error)
+		return error == -ENOMEM ? edge_error(error, "cannot read the policy") : error;
+	error = resolve(policy);
+	if (error)
+		return error;
+	policy_warn(policy, diag);
+	policy_unsupported(policy, diag);
+	if (!policy->interface_count)
+		diag_error(diag, NULL, "name them under `interfaces:`", "the policy has no interfaces to attach to");
+	if (diag_errors(diag))
+		return -EINVAL;
+	*ret_flows = policy->flows;
+	error = compile_policy(policy, &options, diag, ret_tables);
+	return error == -ENOMEM ? edge_error(error, "cannot compile the policy") : error;
+}
+
+int published_compile(const char *const *files, size_t count, bool werror, bool colour, struct tables **ret_tables,
+		      uint64_t *ret_flows)
+{
+	_cleanup_(diag_freep) struct diag *diag = diag_new();
+	struct tables *tables = NULL;
+	int error;
+
+	if (!diag) {
+		edge_error(ENOMEM, "cannot read the policy");
+		return EXIT_FAILED;
+	}
+	error = compile(files, count, diag, &tables, ret_flows);
+	diag_print(diag, stderr, colour);
+	if (!error && werror && diag_warnings(diag)) {
+		tables_free(tables);
+		fprintf(stderr, "zonewall: nothing was changed: --werror makes errors of warnings\n");
+		return EXIT_POLICY;
+	}
+	if (error)
+		return diag_errors(diag) ? EXIT_POLICY : EXIT_FAILED;
+	*ret_tables = tables;
+	return EXIT_DONE;
+}
+
+static const char *change_name(enum change change)
+{
+	static const char *const names[] = { "kept", "attached", "detached" };
+
+	return names[change];
+}
+
+static struct json_object *changes_json(const struct publish_report *report)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < report->change_count; i++) {
+		const struct attach_change *change = &report->changes[i];
+		struct json_object *item = json_object_new_object();
+
+		json_object_object_add(item, "interface", json_object_new_string(change->ifname));
+		json_object_object_add(item, "hook", json_object_new_string(attach_hook_name(change->hook)));
+		json_object_object_add(item, "mode", json_object_new_string(attach_mode_name(change->mode)));
+		json_object_object_add(item, "change", json_object_new_string(change_name(change->change)));
+		json_object_array_add(list, item);
+	}
+	return list;
+}
+
+static void print_json(const char *verb, const struct publish_report *report, const struct tables *tables)
+{
+	struct json_object *root = json_object_new_object();
+	char schema[32];
+
+	snprintf(schema, sizeof(schema), "zonewall.%s/1", verb);
+	json_object_object_add(root, "schema", json_object_new_string(schema));
+	json_object_object_add(root, "generation", json_object_new_int64(report->generation));
+	json_object_object_add(root, "previous", json_object_new_int64(report->previous));
+	json_object_object_add(root, "attach_points", changes_json(report));
+	if (report->tables_len) {
+		json_object_object_add(root, "tables_bytes", json_object_new_int64(report->tables_len));
+		json_object_object_add(root, "counters_bytes", json_object_new_int64(report->counters_len));
+	}
+	if (report->flows)
+		json_object_object_add(root, "flows", json_object_new_int64(report->flows));
+	if (tables) {
+		json_object_object_add(root, "rules", json_object_new_int64(tables->layout.rule_count));
+		json_object_object_add(root, "atoms", json_object_new_int64(tables->stats.atoms));
+	}
+	printf("%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(root);
+}
+
+static void print_changes(const struct publish_report *report)
+{
+	struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		return;
+	scols_table_new_column(table, "INTERFACE", 0, 0);
+	scols_table_new_column(table, "HOOK", 0, 0);
+	scols_table_new_column(table, "MODE", 0, 0);
+	scols_table_new_column(table, "CHANGE", 0, 0);
+	for (size_t i = 0; i < report->change_count; i++) {
+		const struct attach_change *change = &report->changes[i];
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+
+		if (!line)
+			break;
+		scols_line_set_data(line, 0, change->ifname);
+		scols_line_set_data(line, 1, attach_hook_name(change->hook));
+		scols_line_set_data(line, 2, attach_mode_name(change->mode));
+		scols_line_set_data(line, 3, change_name(change->change));
+	}
+	if (report->change_count)
+		scols_print_table(table);
+	scols_unref_table(table);
+}
+
+static void print_text(const struct publish_report *report, const struct tables *tables)
+{
+	if (!report->generation)
+		printf("detached; generation %u was the last\n", report->previous);
+	else if (report->previous)
+		printf("generation %u is current (before: %u)\n", report->generation, report->previous);
+	else
+		printf("generation %u is current\n", report->generation);
+	if (tables)
+		printf("%u rules, %zu atoms, tables %.1f KiB, counters %.1f KiB, %llu flows a family\n",
+		       tables->layout.rule_count, tables->stats.atoms, report->tables_len / 1024.0,
+		       report->counters_len / 1024.0, (unsigned long long)report->flows);
+	print_changes(report);
+}
+
+void published_print(const struct globals *globals, const char *verb, const struct publish_report *report,
+		     const struct tables *tables)
+{
+	if (globals->json)
+		print_json(verb, report, tables);
+	else
+		print_text(report, tables);
+	if (report->flows_differ)
+		edge_warn("another number of flows takes effect after 'zonewall down'; until then it is %llu a family",
+			  (unsigned long long)report->flows);
+}
+
+void published_warn_alone(const char *instance)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char path[PATH_MAX];
+
+	instance_run_path(instance, "sock", path);
+	if (strlen(path) >= sizeof(address.sun_path))
+		return;
+	strcpy(address.sun_path, path);
+	/* A loader too busy to take the connection now is alive all the same. */
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) && errno != EAGAIN)
+		edge_warn("'zonewall run' is not running: nobody follows new interfaces and addresses, nobody reads events");
+}

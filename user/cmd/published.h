@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the commands that publish have in common: from policy files to tables, and the report of what was done.
+ */
+#ifndef ZW_PUBLISHED_H
+#define ZW_PUBLISHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/command.h"
+#include "compile/tables.h"
+#include "kernel/publish.h"
+
+/*
+ * Reads, resolves with this host's addresses, checks and compiles. Diagnostics go to standard error. Returns an exit
+ * status; on EXIT_DONE the tables are the caller's, and ret_flows the policy's `flows:` (0 auto).
+ */
+int published_compile(const char *const *files, size_t count, bool werror, bool colour, struct tables **ret_tables,
+		      uint64_t *ret_flows);
+
+/* Prints the report of `verb` ("apply", ...): a line or two and the attach points, or one JSON object. */
+void published_print(const struct globals *globals, const char *verb, const struct publish_report *report,
+		     const struct tables *tables);
+
+/* Warns if no `zonewall run` answers: nobody reads events then, and nobody follows interfaces. */
+void published_warn_alone(const char *instance);
+
+#endif

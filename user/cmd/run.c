@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * zonewall run: the loader as a service. Applies the files, or adopts what is pinned; follows interfaces and the host's
+ * addresses; reads events and serves the socket. When it ends, however it ends, what it published goes on deciding.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "base/util.h"
+#include "cmd/command.h"
+#include "cmd/run_policy.h"
+#include "kernel/edge.h"
+#include "kernel/pins.h"
+#include "kernel/publish.h"
+#include "watch/links.h"
+#include "watch/notify.h"
+#include "watch/report.h"
+#include "watch/server.h"
+#include "watch/teller.h"
+
+enum { OPTION_LOG = 256 };
+
+static const struct option_help options[] = {
+	{ { "log", required_argument, NULL, OPTION_LOG }, "stdout|FILE|none",
+	  "where to write events, as lines or, with -o json, as JSON lines (default: none)" },
+	{ { NULL, 0, NULL, 0 }, NULL, NULL },
+};
+
+#define RING_PAUSE_MS 10 /* between two looks at a ring that is busy: a wake-up for every record would cost more */
+#define RING_BUSY 64 /* events in one look */
+#define SETTLE_MS 150 /* from the first change of an interface or address to doing something about it */
+
+struct service {
+	const struct globals *globals;
+	struct run_policy *policy;
+	struct store *store;
+	struct output *output;
+	struct teller *teller;
+	struct server *server;
+	int lock, epoll, timer, signals, links;
+	int64_t started; /* Unix time */
+	uint32_t generation; /* that decided when we last looked */
+	bool links_changed, addresses_changed;
+	int64_t settle_at_ms, ring_at_ms; /* monotonic; 0: nothing to wait for */
+	bool stop;
+	int status;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+}
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fprintf(stderr, "zonewall: ");
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+}
+
+/* One loader an instance: it alone reads events. The lock goes with the process, however it ends. */
+static int take_lock(struct service *service)
+{
+	char path[PATH_MAX], holder[24] = "";
+	ssize_t len;
+	int r = instance_run_path(service->globals->instance, "", path);
+
+	if (!r)
+		r = pins_mkdir(path, 0755);
+	if (r)
+		return edge_error(r, "cannot make %s", path);
+	instance_run_path(service->globals->instance, "run.lock", path);
+	service->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (service->lock < 0)
+		return edge_error(errno, "cannot open %s", path);
+	if (!flock(service->lock, LOCK_EX | LOCK_NB))
+		return ftruncate(service->lock, 0) || dprintf(service->lock, "%d\n", getpid()) < 0 ?
+			       edge_error(errno, "cannot write %s", path) : 0;
+	if (errno != EWOULDBLOCK)
+		return edge_error(errno, "cannot lock %s", path);
+	len = pread(service->lock, holder, sizeof(holder) - 1, 0);
+	holder[len > 0 ? strcspn(holder, "\n") : 0] = '\0';
+	edge_error(0, "another 'zonewall run' (process %s) serves instance '%s'", *holder ? holder : "unknown",
+		   service->globals->instance);
+	return -EBUSY;
+}
+
+static int watch(struct service *service, int fd, uint32_t what)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = what };
+
+	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+enum source { SOURCE_RING, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LINKS, SOURCE_SOCKET };
+
+static struct json_object *answer(void *context, const char *request)
+{
+	struct service *service = context;
+	const struct instance *instance = teller_instance(service->teller);
+	struct json_object *report, *run;
+
+	if (!strcmp(request, "rules"))
+		return report_rules(instance);
+	report = report_status(instance, service->globals->instance, teller_reader(service->teller));
+	if (!report)
+		return NULL;
+	run = json_object_new_object();
+	json_object_object_add(run, "pid", json_object_new_int(getpid()));
+	json_object_object_add(run, "since", report_time(service->started));
+	json_object_object_add(run, "clients", json_object_new_int(server_clients(service->server)));
+	json_object_object_add(run, "kept_events",
+			       json_object_new_uint64(store_end(service->store) - store_first(service->store)));
+	json_object_object_add(run, "files", run_policy_files(service->policy));
+	json_object_object_add(report, "run", run);
+	return report;
+}
+
+static const char *change_text(const struct attach_change *change)
+{
+	switch (change->change) {
+	case CHANGE_KEPT:
+		return "kept";
+	case CHANGE_ATTACHED:
+		return "attached";
+	case CHANGE_DETACHED:
+		return "detached";
+	}
+	return "";
+}
+
+static void say_changes(const struct publish_report *report)
+{
+	for (size_t i = 0; i < report->change_count; i++) {
+		const struct attach_change *change = &report->changes[i];
+
+		if (change->change != CHANGE_KEPT)
+			say("%s %s (%s, %s)", change_text(change), change->ifname, attach_hook_name(change->hook),
+			    attach_mode_name(change->mode));
+	}
+}
+
+static void follow(struct service *service)
+{
+	struct publish_report report = { 0 };
+
+	if (!publish_follow(service->globals->instance, &report))
+		say_changes(&report);
+	publish_report_clear(&report);
+}
+
+/* Applies the files. Returns an exit status; what is wrong has been told, and nothing has changed then. */
+static int apply(struct service *service, enum run_policy_what what)
+{
+	struct publish_report report = { 0 };
+	int status = run_policy_apply(service->policy, what, &report);
+
+	if (status == EXIT_DONE) {
+		say("generation %u decides now", report.generation);
+		say_changes(&report);
+		service->generation = report.generation;
+	}
+	publish_report_clear(&report);
+	return status;
+}
+
+static int open_teller(struct service *service)
+{
+	const char *name = service->globals->instance;
+	int r = teller_open(name, service->store, service->output, &service->teller);
+
+	if (r == -ENOENT)
+		fprintf(stderr, "zonewall: nothing is published for instance '%s', so there is nothing to adopt\n"
+				"fix: zonewall run FILE..., or zonewall apply FILE... first\n", name);
+	else if (r == -EPERM || r == -EACCES)
+		edge_error(r, "cannot open what is published (missing: %s)", edge_missing_rights());
+	else if (r)
+		edge_error(r, "cannot open what is published for instance '%s'", name);
+	if (r)
+		return edge_exit_status(r);
+	if (teller_lost(service->teller))
+		edge_warn("the loader before was killed: %llu packets that it told may not have been written",
+			  (unsigned long long)teller_lost(service->teller));
+	r = watch(service, teller_fd(service->teller), SOURCE_RING);
+	return r ? edge_exit_status(edge_error(r, "cannot wait for the ring buffer")) : EXIT_DONE;
+}
+
+static int open_descriptors(struct service *service, const sigset_t *signals)
+{
+	struct itimerspec every_second = { { 1, 0 }, { 1, 0 } };
+
+	service->epoll = epoll_create1(EPOLL_CLOEXEC);
+	service->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	service->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (service->epoll < 0 || service->timer < 0 || service->signals < 0 ||
+	    timerfd_settime(service->timer, 0, &every_second, NULL))
+		return edge_error(errno, "cannot make descriptors");
+	service->links = links_open();
+	if (service->links < 0)
+		return edge_error(service->links, "cannot listen to changes of interfaces");
+	if (watch(service, service->timer, SOURCE_TIMER) || watch(service, service->signals, SOURCE_SIGNAL) ||
+	    watch(service, service->links, SOURCE_LINKS))
+		return edge_error(errno, "cannot wait for descriptors");
+	return 0;
+}
+
+static void stop(struct service *service, int status)
+{
+	service->stop = true;
+	service->status = status;
+}
+
+static void read_ring(struct service *service)
+{
+	unsigned told = teller_read(service->teller);
+
+	if (told)
+		server_pump(service->server);
+	if (told < RING_BUSY || service->ring_at_ms)
+		return;
+	epoll_ctl(service->epoll, EPOLL_CTL_DEL, teller_fd(service->teller), NULL);
+	service->ring_at_ms = now_ms() + RING_PAUSE_MS;
+}
+
+static void resume_ring(struct service *service)
+{
+	service->ring_at_ms = 0;
+	if (watch(service, teller_fd(service->teller), SOURCE_RING))
+		edge_warn("the ring buffer cannot be waited for: events are told once a second");
+}
+
+/* The instance was taken down, or taken down and published again: then what we have mapped is nobody's any more. */
+static void reopen(struct service *service)
+{
+	if (!service->ring_at_ms)
+		epoll_ctl(service->epoll, EPOLL_CTL_DEL, teller_fd(service->teller), NULL);
+	service->ring_at_ms = 0;
+	teller_tick(service->teller); /* the last events of the old one */
+	teller_free(service->teller);
+	service->teller = NULL;
+	if (open_teller(service) != EXIT_DONE) {
+		say("the instance was taken down: nothing is enforced any more");
+		stop(service, EXIT_DONE);
+	}
+}
+
+static void look_at_gate(struct service *service)
+{
+	uint32_t generation = instance_current(teller_instance(service->teller));
+
+	if (generation == service->generation)
+		return;
+	say("generation %u decides now, published by another process", generation);
+	service->generation = generation;
+}
+
+static void tick(struct service *service)
+{
+	uint64_t expirations;
+
+	if (read(service->timer, &expirations, sizeof(expirations)) < 0)
+		return;
+	teller_tick(service->teller);
+	if (!teller_is_current(service->teller))
+		reopen(service);
+	if (service->stop)
+		return;
+	look_at_gate(service);
+	server_tick(service->server);
+	server_pump(service->server);
+}
+
+static void reload(struct service *service)
+{
+	output_reopen(service->output);
+	if (!run_policy_has_files(service->policy)) {
+		say("no files were given: there is no policy to read again");
+		return;
+	}
+	notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now_ms() * 1000);
+	if (apply(service, RUN_POLICY_READ))
+		say("the policy was not applied: generation %u goes on", service->generation);
+	notify("READY=1");
+}
+
+static void take_signal(struct service *service)
+{
+	struct signalfd_siginfo info;
+
+	if (read(service->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload(service);
+	else
+		stop(service, EXIT_DONE);
+}
+
+static void links_came(struct service *service)
+{
+	bool links, addresses;
+
+	links_read(service->links, &links, &addresses);
+	service->links_changed |= links;
+	service->addresses_changed |= addresses;
+	if ((links || addresses) && !service->settle_at_ms)
+		service->settle_at_ms = now_ms() + SETTLE_MS;
+}
+
+static void settle(struct service *service)
+{
+	bool links = service->links_changed, addresses = service->addresses_changed;
+
+	service->settle_at_ms = 0;
+	service->links_changed = service->addresses_changed = false;
+	if (links)
+		follow(service);
+	if (!addresses || !run_policy_host_changed(service->policy))
+		return;
+	/* Only over our own generation: what somebody else has applied since is not what these files say. */
+	if (!run_policy_is_current(service->policy, instance_current(teller_instance(service->teller)))) {
+		edge_warn("the addresses of this host have changed, and its policy is not known here: apply it again");
+		run_policy_host_seen(service->policy);
+		return;
+	}
+	say("the addresses of this host have changed");
+	if (apply(service, RUN_POLICY_RESOLVE))
+		edge_warn("the zone 'host' is not up to date: generation %u goes on", service->generation);
+}
+
+static int timeout_ms(const struct service *service)
+{
+	int64_t now = now_ms(), next = -1;
+
+	if (service->settle_at_ms)
+		next = service->settle_at_ms;
+	if (service->ring_at_ms && (next < 0 || service->ring_at_ms < next))
+		next = service->ring_at_ms;
+	return next < 0 ? -1 : next < now ? 0 : next - now;
+}
+
+static void handle(struct service *service, enum source source)
+{
+	switch (source) {
+	case SOURCE_RING:
+		read_ring(service);
+		break;
+	case SOURCE_TIMER:
+		tick(service);
+		break;
+	case SOURCE_SIGNAL:
+		take_signal(service);
+		break;
+	case SOURCE_LINKS:
+		links_came(service);
+		break;
+	case SOURCE_SOCKET:
+		server_handle(service->server);
+		break;
+	}
+}
+
+static void serve(struct service *service)
+{
+	struct epoll_event events[8];
+
+	while (!service->stop) {
+		int count = epoll_wait(service->epoll, events, 8, timeout_ms(service));
+
+		for (int i = 0; i < count && !service->stop; i++)
+			handle(service, events[i].data.u32);
+		if (service->stop)
+			break;
+		if (service->ring_at_ms && now_ms() >= service->ring_at_ms)
+			resume_ring(service);
+		if (service->settle_at_ms && now_ms() >= service->settle_at_ms)
+			settle(service);
+	}
+	notify("STOPPING=1");
+	if (service->teller) {
+		teller_read(service->teller);
+		teller_tick(service->teller);
+	}
+}
+
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files); /* fewer clients then */
+}
+
+/* Everything up to the first event. Returns an exit status. */
+static int start(struct service *service, const sigset_t *signals)
+{
+	int r;
+
+	if (take_lock(service))
+		return EXIT_FAILED;
+	raise_limits();
+	r = open_descriptors(service, signals);
+	if (r)
+		return edge_exit_status(r);
+	service->store = store_new(STORE_EVENTS);
+	if (!service->store)
+		return edge_exit_status(edge_error(ENOMEM, "cannot keep events"));
+	/* Before the files are applied, so that no link or address of the meantime is missed. */
+	if (run_policy_has_files(service->policy)) {
+		r = apply(service, RUN_POLICY_READ);
+		if (r)
+			return r;
+	}
+	r = open_teller(service);
+	if (r)
+		return r;
+	if (!run_policy_has_files(service->policy)) {
+		service->generation = instance_current(teller_instance(service->teller));
+		say("generation %u is adopted", service->generation);
+		follow(service);
+		run_policy_host_seen(service->policy);
+	}
+	r = server_new(service->globals->instance, service->store, answer, service, &service->server);
+	if (!r)
+		r = watch(service, server_fd(service->server), SOURCE_SOCKET);
+	return r ? edge_exit_status(r) : EXIT_DONE;
+}
+
+static void finish(struct service *service)
+{
+	server_free(service->server);
+	teller_free(service->teller);
+	output_free(service->output);
+	store_free(service->store);
+	run_policy_free(service->policy);
+	closep(&service->links);
+	closep(&service->signals);
+	closep(&service->timer);
+	closep(&service->epoll);
+	closep(&service->lock);
+}
+
+static int run_service(struct service *service)
+{
+	sigset_t signals;
+	int status;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL); /* an apply is finished first, then the signal is taken */
+	service->started = time(NULL);
+	status = start(service, &signals);
+	if (status == EXIT_DONE) {
+		notify("READY=1");
+		say("ready; 'zonewall drops -f' shows what is dropped");
+		serve(service);
+		status = service->status;
+	}
+	finish(service);
+	return status;
+}
+
+static int run(const struct globals *globals, int argc, char **argv)
+{
+	struct service service = { .globals = globals, .lock = -1, .epoll = -1, .timer = -1, .signals = -1, .links = -1 };
+	const char *log = "none";
+	int option;
+
+	while ((option = command_getopt(&cmd_run, argc, argv)) != -1) {
+		if (option != OPTION_LOG)
+			return EXIT_USAGE;
+		log = optarg;
+	}
+	service.policy = run_policy_new(globals, (const char *const *)argv + optind, argc - optind);
+	if (!service.policy)
+		return edge_exit_status(edge_error(ENOMEM, "cannot start"));
+	if (output_open(log, globals->json, globals->colour, &service.output)) {
+		run_policy_free(service.policy);
+		return EXIT_FAILED;
+	}
+	return run_service(&service);
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.arguments = "[FILE...]",
+	.summary = "the loader as a service: apply, follow interfaces, tell events",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cmd/run_policy.h"
+
+#include <json-c/json.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "compile/tables.h"
+#include "kernel/edge.h"
+#include "kernel/host.h"
+#include "kernel/publish.h"
+#include "policy/policy.h"
+
+DEFINE_CLEANUP(struct policy *, policy_free)
+DEFINE_CLEANUP(struct tables *, tables_free)
+DEFINE_CLEANUP(struct diag *, diag_free)
+
+struct run_policy {
+	const struct globals *globals;
+	const char *const *files;
+	size_t file_count;
+	struct policy *policy; /* as read last without a mistake */
+	struct ranges host; /* as resolved last */
+	uint32_t generation; /* as published last, 0 never */
+};
+
+struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count)
+{
+	struct run_policy *policy = calloc(1, sizeof(*policy));
+
+	if (!policy)
+		return NULL;
+	policy->globals = globals;
+	policy->files = files;
+	policy->file_count = count;
+	return policy;
+}
+
+void run_policy_free(struct run_policy *policy)
+{
+	if (!policy)
+		return;
+	policy_free(policy->policy);
+	ranges_clear(&policy->host);
+	free(policy);
+}
+
+bool run_policy_has_files(const struct run_policy *policy)
+{
+	return policy->file_count;
+}
+
+struct json_object *run_policy_files(const struct run_policy *policy)
+{
+	struct json_object *files = json_object_new_array();
+
+	for (size_t i = 0; i < policy->file_count; i++)
+		json_object_array_add(files, json_object_new_string(policy->files[i]));
+	return files;
+}
+
+static void take_host(struct run_policy *policy, struct ranges *host)
+{
+	ranges_clear(&policy->host);
+	policy->host = *host;
+	*host = (struct ranges){ 0 };
+}
+
+static bool same_ranges(const struct range *a, size_t a_count, const struct range *b, size_t b_count)
+{
+	return a_count == b_count && (!a_count || !memcmp(a, b, a_count * sizeof(*a)));
+}
+
+bool run_policy_host_changed(const struct run_policy *policy)
+{
+	struct ranges host = { 0 };
+	bool same;
+
+	if (host_addresses(&host))
+		return true;
+	same = same_ranges(host.v4, host.v4_count, policy->host.v4, policy->host.v4_count) &&
+	       same_ranges(host.v6, host.v6_count, policy->host.v6, policy->host.v6_count);
+	ranges_clear(&host);
+	return !same;
+}
+
+void run_policy_host_seen(struct run_policy *policy)
+{
+	struct ranges host = { 0 };
+
+	if (!host_addresses(&host))
+		take_host(policy, &host);
+}
+
+bool run_policy_is_current(const struct run_policy *policy, uint32_t generation)
+{
+	return policy->policy && generation == policy->generation;
+}
+
+/* What apply also says of a policy it has read (published.c). */
+static void judge(const struct policy *policy, struct diag *diag)
+{
+	policy_warn(policy, diag);
+	policy_unsupported(policy, diag);
+	if (!policy->interface_count)
+		diag_error(diag, NULL, "name them under `interfaces:`", "the policy has no interfaces to attach to");
+}
+
+/* 0, or -errno with the reason in diag or told. */
+static int compile(struct policy *policy, enum run_policy_what what, const struct ranges *host, struct diag *diag,
+		   struct tables **ret_tables)
+{
+	const struct compile_options options = { .analyse = what == RUN_POLICY_READ };
+	int r = policy_resolve(policy, host);
+
+	if (r)
+		return edge_error(r, "cannot resolve the policy");
+	if (what == RUN_POLICY_READ)
+		judge(policy, diag); /* its warnings are not said again when an address changes */
+	if (diag_errors(diag))
+		return -EINVAL;
+	r = compile_policy(policy, &options, diag, ret_tables);
+	return r == -ENOMEM ? edge_error(r, "cannot compile the policy") : r;
+}
+
+static int publish_policy(struct run_policy *run, struct policy *policy, enum run_policy_what what, struct diag *diag,
+			  struct publish_report *ret_report)
+{
+	struct publish_options options = { .flows = policy->flows, .quiet = what == RUN_POLICY_RESOLVE };
+	_cleanup_(tables_freep) struct tables *tables = NULL;
+	struct ranges host = { 0 };
+	int r;
+
+	r = host_addresses(&host);
+	if (r)
+		return edge_exit_status(edge_error(r, "cannot read the addresses of this host"));
+	r = compile(policy, what, &host, diag, &tables);
+	diag_print(diag, stderr, false);
+	if (!r)
+		r = publish(run->globals->instance, tables, &options, ret_report);
+	if (r) {
+		ranges_clear(&host);
+		return diag_errors(diag) ? EXIT_POLICY : edge_exit_status(r);
+	}
+	take_host(run, &host);
+	run->generation = ret_report->generation;
+	return EXIT_DONE;
+}
+
+static int read_and_publish(struct run_policy *run, struct diag *diag, struct publish_report *ret_report)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	int status, r = policy_read(run->files, run->file_count, diag, &policy);
+
+	if (r) {
+		diag_print(diag, stderr, false);
+		return r == -ENOMEM ? edge_exit_status(edge_error(r, "cannot read the policy")) : EXIT_POLICY;
+	}
+	status = publish_policy(run, policy, RUN_POLICY_READ, diag, ret_report);
+	if (status)
+		return status;
+	policy_free(run->policy);
+	run->policy = take_ptr(policy);
+	return EXIT_DONE;
+}
+
+int run_policy_apply(struct run_policy *run, enum run_policy_what what, struct publish_report *ret_report)
+{
+	_cleanup_(diag_freep) struct diag *diag = diag_new();
+
+	if (!diag)
+		return edge_exit_status(edge_error(ENOMEM, "cannot read the policy"));
+	if (what == RUN_POLICY_RESOLVE)
+		return publish_policy(run, run->policy, RUN_POLICY_RESOLVE, diag, ret_report);
+	return read_and_publish(run, diag, ret_report);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The policy that `zonewall run` was given: applied at the start and on SIGHUP, and resolved anew when the addresses of
+ * the host change. What was read last without a mistake is kept, so that a change of address never applies an edit.
+ */
+#ifndef ZW_RUN_POLICY_H
+#define ZW_RUN_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/command.h"
+
+struct json_object;
+struct publish_report;
+struct run_policy;
+
+struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count); /* borrowed; NULL: out of memory */
+void run_policy_free(struct run_policy *policy);
+
+bool run_policy_has_files(const struct run_policy *policy);
+struct json_object *run_policy_files(const struct run_policy *policy); /* array of names; caller owns */
+
+enum run_policy_what {
+	RUN_POLICY_READ, /* read the files */
+	RUN_POLICY_RESOLVE, /* take what was read */
+};
+/* Compiles and publishes. Returns an exit status, having told what is wrong. */
+int run_policy_apply(struct run_policy *policy, enum run_policy_what what, struct publish_report *ret_report);
+
+/* Is this the generation that was published here last? */
+bool run_policy_is_current(const struct run_policy *policy, uint32_t generation);
+
+/* Have the host's addresses changed since the last apply, or the last run_policy_host_seen()? */
+bool run_policy_host_changed(const struct run_policy *policy);
+void run_policy_host_seen(struct run_policy *policy);
+
+#endif
