@@ -6,6 +6,10 @@
 #ifndef ZW_FLOW_MAPS_H
 #define ZW_FLOW_MAPS_H
 
+#ifndef __bpf__
+#include <stdint.h>
+#endif
+
 #include "flow_table.h"
 
 /* Memory for a look-up, and for what it may lead to: not on the stack, which is small; see also struct choice. */
@@ -132,6 +136,12 @@ ZW_GLOBAL int zw_flow_make_room(struct lookup *l, __u64 now, __u64 idle_jiffies,
 	return family == 4 ? make_room_in_table(l, now, idle_jiffies, l->choice.rank & 3, false) :
 			     make_room_in_table(l, now, idle_jiffies, l->choice.rank & 7, true);
 }
+
+#else
+
+static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6);
+static int zw_flow_open(struct lookup *l, int family);
+static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);
 
 #endif
 

@@ -102,6 +102,12 @@ static void print_sizes(struct json_object *report)
 	printf("flows: room for %llu IPv4 (%s) and %llu IPv6 (%s)\n",
 	       (unsigned long long)view_number(families[0], "entries"), view_bytes(view_number(families[0], "bytes")),
 	       (unsigned long long)view_number(families[1], "entries"), view_bytes(view_number(families[1], "bytes")));
+	for (size_t i = 0; i < 2; i++)
+		if (view_number(families[i], "replaced") || view_number(families[i], "refused") || view_number(families[i], "unprotected"))
+			printf("flows: of IPv%d %llu replaced by newer ones, %llu found no room, %llu not protected\n", i ? 6 : 4,
+			       (unsigned long long)view_number(families[i], "replaced"),
+			       (unsigned long long)view_number(families[i], "refused"),
+			       (unsigned long long)view_number(families[i], "unprotected"));
 	if (events)
 		printf("events: %s packets told, %s pending, %s lost; ring %s of %s used, full %llu times\n",
 		       view_count(view_number(events, "told")), view_count(view_number(events, "pending")),

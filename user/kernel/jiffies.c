@@ -39,28 +39,3 @@ int jiffies_now(uint64_t *ret_jiffies)
 	*ret_jiffies = now;
 	return 0;
 }
-
-void jiffies_timeouts(unsigned hz, struct zw_timeouts *ret_timeouts)
-{
-	static const unsigned seconds[ZW_FLOW_STATES] = {
-		[ZW_FLOW_TCP_SYN] = 120,
-		[ZW_FLOW_TCP_SYN_ACK] = 60,
-		[ZW_FLOW_TCP_ESTABLISHED] = 432000,
-		[ZW_FLOW_TCP_FIN] = 120,
-		[ZW_FLOW_TCP_CLOSING] = 30,
-		[ZW_FLOW_TCP_RESET] = 10,
-		[ZW_FLOW_TCP_PICKED_UP] = 300,
-		[ZW_FLOW_UDP] = 30,
-		[ZW_FLOW_UDP_REPLIED] = 30,
-		[ZW_FLOW_UDP_CONFIRMED] = 120,
-		[ZW_FLOW_ICMP] = 30,
-		[ZW_FLOW_SCTP] = 60,
-		[ZW_FLOW_SCTP_REPLIED] = 60,
-		[ZW_FLOW_SCTP_CONFIRMED] = 210,
-		[ZW_FLOW_OTHER] = 600,
-	};
-
-	for (unsigned state = 0; state < ZW_FLOW_STATES; state++)
-		ret_timeouts->ticks[state] =
-			((uint64_t)seconds[state] * hz + (1u << ZW_TICK_SHIFT) - 1) >> ZW_TICK_SHIFT;
-}

@@ -8,12 +8,7 @@
 
 #include <stdint.h>
 
-#include "zonewall.h"
-
 unsigned jiffies_hz(void);
 int jiffies_now(uint64_t *ret_jiffies); /* jiffies64; 0 or -errno, silent */
-
-/* Timeouts of design section 5 in ticks, rounded up. */
-void jiffies_timeouts(unsigned hz, struct zw_timeouts *ret_timeouts);
 
 #endif

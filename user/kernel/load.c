@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sysinfo.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/util.h"
+#include "compile/timeouts.h"
 #include "kernel/edge.h"
+#include "kernel/flows.h"
 #include "kernel/jiffies.h"
 #include "kernel/pins.h"
 #include "zonewall.skel.h"
@@ -42,17 +43,22 @@ size_t load_counters_stride(void)
 	return ZW_POINT_SLOTS * sizeof(struct zw_point_counters);
 }
 
-/* A flow takes some 128 bytes of each family's table: at most about one part in sixty of memory for both. */
-uint64_t load_flows_auto(void)
+static struct bpf_map *flows_map(const struct zonewall_bpf *skel, int family)
 {
-	uint64_t flows = 262144;
-	struct sysinfo info;
+	return family == 4 ? skel->maps.zw_flows4 : skel->maps.zw_flows6;
+}
 
-	if (sysinfo(&info))
-		return flows;
-	while (flows > 4096 && flows * 256 > (uint64_t)info.totalram * info.mem_unit / 60)
-		flows /= 2;
-	return flows;
+static void set_buckets(struct zonewall_bpf *skel, int family, uint32_t buckets)
+{
+	if (family == 4)
+		skel->rodata->zw_flow_buckets4 = buckets;
+	else
+		skel->rodata->zw_flow_buckets6 = buckets;
+}
+
+uint32_t load_buckets(const struct zonewall_bpf *skel, int family)
+{
+	return family == 4 ? skel->rodata->zw_flow_buckets4 : skel->rodata->zw_flow_buckets6;
 }
 
 static int set_value_size(struct bpf_map *map, size_t bytes, const char *what)
@@ -66,7 +72,7 @@ static int set_value_size(struct bpf_map *map, size_t bytes, const char *what)
 static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, const struct load_options *options)
 {
 	unsigned cpus = load_cpus();
-	uint64_t flows = options->flows ? options->flows : load_flows_auto();
+	uint64_t flows = options->flows ? options->flows : flows_auto();
 	int error;
 
 	error = set_value_size(skel->maps.zw_tables, tables->len, "the tables");
@@ -84,10 +90,16 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 		error = set_value_size(skel->maps.zw_simulation, sizeof(struct zw_simulation), "the simulation");
 	if (error)
 		return error;
-	if (flows > UINT32_MAX / 2 || bpf_map__set_max_entries(skel->maps.zw_flows4, flows) ||
-	    bpf_map__set_max_entries(skel->maps.zw_flows6, flows))
-		return edge_error(0, "a table of %llu flows is too large", (unsigned long long)flows);
-	return 0;
+	for (int family = 4; family <= 6 && !error; family += 2) {
+		uint32_t buckets = flows_buckets(family, flows);
+
+		if (flows_room(family, buckets) < flows)
+			return edge_error(0, "a table of %llu flows is too large: %llu IPv%d flows are possible",
+					  (unsigned long long)flows, (unsigned long long)flows_room(family, buckets), family);
+		set_buckets(skel, family, buckets);
+		error = set_value_size(flows_map(skel, family), zw_flows_size(family, cpus, buckets), "the flows");
+	}
+	return error;
 }
 
 int load_open(const struct tables *tables, const struct load_options *options, struct zonewall_bpf **ret_skel)
@@ -103,18 +115,18 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 		edge_print_captured();
 		return edge_error(error, "cannot open the programs");
 	}
+	skel->rodata->zw_cpus = load_cpus();
 	error = set_sizes(skel, tables, options);
 	if (error) {
 		zonewall_bpf__destroy(skel);
 		return error;
 	}
-	jiffies_timeouts(jiffies_hz(), &timeouts);
+	timeouts_set(&timeouts, jiffies_hz());
 	/* The object is not loaded yet: these are writes to what will become its constants. */
 	memcpy((void *)&skel->rodata->zw_layout, &tables->layout, sizeof(tables->layout));
 	memcpy((void *)&skel->rodata->zw_timeouts, &timeouts, sizeof(timeouts));
 	skel->rodata->zw_layout.generation = options->generation;
 	skel->rodata->zw_layout.simulate = options->simulate;
-	skel->rodata->zw_cpus = load_cpus();
 	skel->rodata->zw_hz = jiffies_hz();
 	*ret_skel = skel;
 	return 0;
@@ -128,19 +140,37 @@ struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index)
 	return index < sizeof(maps) / sizeof(maps[0]) ? maps[index] : NULL;
 }
 
-int load_reuse(struct bpf_map *map, const char *path, bool *ret_resized)
+/* A flow table of another size than this policy asks for is used as it is. */
+static int reuse_size(struct zonewall_bpf *skel, struct bpf_map *map, uint32_t value_size, bool *ret_resized)
+{
+	int family = map == skel->maps.zw_flows4 ? 4 : map == skel->maps.zw_flows6 ? 6 : 0;
+	uint32_t buckets;
+
+	if (value_size == bpf_map__value_size(map))
+		return 0;
+	buckets = family ? flows_buckets_of(family, load_cpus(), value_size) : 0;
+	if (!buckets)
+		return -EPROTO;
+	set_buckets(skel, family, buckets);
+	*ret_resized = true;
+	return bpf_map__set_value_size(map, value_size) ? -errno : 0;
+}
+
+int load_reuse(struct zonewall_bpf *skel, struct bpf_map *map, const char *path, bool *ret_resized)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
 	_cleanup_close_ int fd = bpf_obj_get(path);
+	int error;
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 		return -errno;
 	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-	    info.value_size != bpf_map__value_size(map) || info.map_flags != bpf_map__map_flags(map))
+	    info.max_entries != bpf_map__max_entries(map) || info.map_flags != bpf_map__map_flags(map))
 		return -EPROTO;
-	if (info.max_entries != bpf_map__max_entries(map))
-		*ret_resized = true;
+	error = reuse_size(skel, map, info.value_size, ret_resized);
+	if (error)
+		return error;
 	return bpf_map__reuse_fd(map, fd) ? -errno : 0;
 }
 
@@ -169,8 +199,9 @@ static int explain(int error, const struct zonewall_bpf *skel, const struct tabl
 	if (error == -ENOMEM || error == -E2BIG || error == -ENOSPC)
 		return edge_error(error,
 				  "cannot load the programs: tables %.1f MiB, rules' counters %.1f MiB, "
-				  "flows 2 x %u",
-				  tables->len / MIB, rules, bpf_map__max_entries(skel->maps.zw_flows4));
+				  "flows %.1f and %.1f MiB",
+				  tables->len / MIB, rules, bpf_map__value_size(skel->maps.zw_flows4) / MIB,
+				  bpf_map__value_size(skel->maps.zw_flows6) / MIB);
 	edge_print_captured();
 	return edge_error(error, "cannot load the programs");
 }
@@ -181,5 +212,12 @@ int load_finish(struct zonewall_bpf *skel, const struct tables *tables)
 
 	if (error)
 		return explain(error, skel, tables);
+	for (int family = 4; family <= 6; family += 2) {
+		struct bpf_map *map = flows_map(skel, family);
+
+		error = flows_seed(bpf_map__fd(map), bpf_map__value_size(map));
+		if (error)
+			return edge_error(error, "cannot give the flow tables their seeds");
+	}
 	return fill(bpf_map__fd(skel->maps.zw_tables), tables);
 }

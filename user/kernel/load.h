@@ -19,7 +19,7 @@ struct zonewall_bpf;
 
 struct load_options {
 	uint32_t generation;
-	uint64_t flows; /* entries a family, 0: load_flows_auto() */
+	uint64_t flows; /* entries a family, 0: flows_auto() */
 	bool simulate;
 };
 
@@ -32,13 +32,13 @@ int load_finish(struct zonewall_bpf *skel, const struct tables *tables);
 struct bpf_map;
 struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index);
 /* Uses the pinned map at path for this one. 0; -ENOENT; -EPROTO if the pinned one has another shape. Silent.
- * Where only the number of entries differs the pinned map is used, and *ret_resized set. */
-int load_reuse(struct bpf_map *map, const char *path, bool *ret_resized);
+ * A flow table of another size is used as it is, and *ret_resized set. */
+int load_reuse(struct zonewall_bpf *skel, struct bpf_map *map, const char *path, bool *ret_resized);
 
 unsigned load_cpus(void); /* possible CPUs */
 size_t load_rules_stride(uint32_t rule_count); /* bytes a CPU in zw_rules */
 size_t load_events_stride(void);
 size_t load_counters_stride(void);
-uint64_t load_flows_auto(void);
+uint32_t load_buckets(const struct zonewall_bpf *skel, int family); /* of the flow table */
 
 #endif

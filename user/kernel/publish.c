@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "kernel/counters.h"
 #include "kernel/edge.h"
+#include "kernel/flows.h"
 #include "kernel/gate.h"
 #include "kernel/load.h"
 #include "kernel/pins.h"
@@ -210,7 +211,7 @@ static int reuse_state(struct zonewall_bpf *skel, const char *instance, bool *re
 		int error;
 
 		pins_path(path, instance, "/state/%s", bpf_map__name(map));
-		error = load_reuse(map, path, ret_flows_differ);
+		error = load_reuse(skel, map, path, ret_flows_differ);
 		if (error)
 			return edge_error(error, "cannot use the pinned map %s", path);
 	}
@@ -320,7 +321,7 @@ static int load(const char *instance, const struct tables *tables, const struct 
 		return error;
 	report->tables_len = tables->len;
 	report->counters_len = load_cpus() * load_rules_stride(tables->layout.rule_count);
-	report->flows = bpf_map__max_entries(skel->maps.zw_flows4);
+	report->flows = flows_room(4, load_buckets(skel, 4));
 	*ret_skel = take_ptr(skel);
 	return 0;
 }

@@ -38,9 +38,6 @@ void decider_decide(struct decider *decider, const struct frame *frame, struct d
 /* Jiffies a second in a simulation, also of --engine kernel: time is given, not measured. */
 #define SIMULATED_HZ 1000
 
-/* Timeouts of flows (design section 5) in ticks, for a kernel with so many jiffies a second. */
-void timeouts_set(struct zw_timeouts *timeouts, unsigned hz);
-
 /* The atom of an address, from a generation's tables: for the zones of an event. */
 uint32_t tables_atom(const void *tables, const struct zw_layout *layout, int family, const void *wire_address);
 

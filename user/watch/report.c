@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "kernel/attach.h"
 #include "kernel/jiffies.h"
+#include "kernel/flows.h"
 #include "kernel/pins.h"
 #include "policy/policy.h"
 #include "simulate/decision.h"
@@ -279,9 +280,10 @@ static uint64_t map_bytes(int fd)
 	return bytes;
 }
 
-static struct json_object *map_json(const char *name, const char *map)
+static struct json_object *flows_json(const char *name, const char *map, int family, unsigned cpus)
 {
 	struct bpf_map_info info = { 0 };
+	struct zw_flow_stats stats = { 0 };
 	struct json_object *object;
 	__u32 len = sizeof(info);
 	char path[PATH_MAX];
@@ -292,8 +294,12 @@ static struct json_object *map_json(const char *name, const char *map)
 	if (fd < 0)
 		return NULL;
 	object = json_object_new_object();
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len))
-		add_number(object, "entries", info.max_entries);
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && !flows_stats(fd, cpus, info.value_size, &stats)) {
+		add_number(object, "entries", flows_room(family, flows_buckets_of(family, cpus, info.value_size)));
+		add_number(object, "replaced", stats.replaced);
+		add_number(object, "refused", stats.refused);
+		add_number(object, "unprotected", stats.unprotected);
+	}
 	add_number(object, "bytes", map_bytes(fd));
 	close(fd);
 	return object;
@@ -406,12 +412,12 @@ static void add_points(struct json_object *report, const struct instance *instan
 	json_object_object_add(report, "totals", totals_json(instance));
 }
 
-static void add_flows(struct json_object *report, const char *name)
+static void add_flows(struct json_object *report, const struct instance *instance, const char *name)
 {
 	struct json_object *flows = json_object_new_object();
 
-	json_object_object_add(flows, "ipv4", map_json(name, "zw_flows4"));
-	json_object_object_add(flows, "ipv6", map_json(name, "zw_flows6"));
+	json_object_object_add(flows, "ipv4", flows_json(name, "zw_flows4", 4, instance_cpus(instance)));
+	json_object_object_add(flows, "ipv6", flows_json(name, "zw_flows6", 6, instance_cpus(instance)));
 	json_object_object_add(report, "flows", flows);
 }
 
@@ -435,7 +441,7 @@ struct json_object *report_status(const struct instance *instance, const char *n
 	add_string(report, "instance", name);
 	add_gate(report, instance);
 	add_points(report, instance, warnings);
-	add_flows(report, name);
+	add_flows(report, instance, name);
 	json_object_object_add(report, "events", events_json(instance, reader));
 	add_system(report, warnings);
 	json_object_object_get_ex(report, "missed_tail_calls", &missed);
