@@ -52,7 +52,7 @@ void document_free(struct document *document)
 {
 	if (!document)
 		return;
-	yaml_free(document->yaml);
+	yaml_tree_free(document->yaml);
 	free(document->directory);
 	free(document);
 }
@@ -175,13 +175,13 @@ static void report_unreadable(struct reader *reader, const char *path, const str
 
 static void check_root(struct reader *reader, struct document *document)
 {
-	const struct node *root = yaml_root(document->yaml);
+	const struct node *root = yaml_tree_root(document->yaml);
 	struct place place = { .file = document->file };
 
-	reader->incomplete |= yaml_is_broken(document->yaml);
+	reader->incomplete |= yaml_tree_is_broken(document->yaml);
 	if (root && root->kind == NODE_MAP)
 		read_includes(reader, document, root);
-	else if (!yaml_is_broken(document->yaml) && (!root || (root->kind == NODE_SCALAR && !*root->text)))
+	else if (!yaml_tree_is_broken(document->yaml) && (!root || (root->kind == NODE_SCALAR && !*root->text)))
 		diag_error(reader->diag, &place, "a policy begins with 'version: 1'", "the file is empty");
 }
 
@@ -205,7 +205,7 @@ static void load(struct reader *reader, const char *path, const struct place *fr
 	if (!enter(reader, &file.id, path, from) || failed(reader, remember_file(reader, path)))
 		return;
 	document->file = diag_file(reader->diag, path, text, file.len);
-	if (document->file < 0 || yaml_read(text, file.len, document->file, reader->diag, &document->yaml)) {
+	if (document->file < 0 || yaml_tree_read(text, file.len, document->file, reader->diag, &document->yaml)) {
 		reader->out_of_memory = true;
 		return;
 	}

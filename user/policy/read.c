@@ -58,7 +58,7 @@ static void each_document(struct reader *reader, const struct schema *schema, bo
 		const struct node *root;
 
 		reader->document = reader->documents[i];
-		root = yaml_root(reader->document->yaml);
+		root = yaml_tree_root(reader->document->yaml);
 		if (!root || (root->kind == NODE_SCALAR && !*root->text))
 			continue;
 		if (first)

@@ -31,7 +31,7 @@
 struct document {
 	char *directory; /* what relative paths start from: "" or ends in '/' */
 	int file;
-	struct yaml *yaml;
+	struct yaml_tree *yaml;
 	struct file_id id;
 };
 
