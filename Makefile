@@ -71,7 +71,7 @@ $(BUILD)/user/%.o: user/%.c | build-tools $(SKELS)
 $(BUILD)/tests/%.o: tests/%.c | build-tools $(SKELS)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -I. -Itests -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -I. -Itests $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)

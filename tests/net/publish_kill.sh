@@ -10,7 +10,13 @@ policy a 10.99.0.2 native v0
 policy b 10.99.0.3 native v0
 now() { date +%s%N; }
 
-# Random moments within the time of an apply, and a little after it.
+# Random moments: half of them anywhere in the time that an apply takes, half around its end, where things change.
+moment()
+{
+	local us=$(((RANDOM * 32768 + RANDOM) % took_us))
+	[ $((RANDOM % 2)) -eq 0 ] && us=$((took_us * 3 / 4 + us / 2))
+	printf '0.%06d' "$us"
+}
 zw apply "$dir/b" >/dev/null 2>&1
 begin=$(now)
 zw apply "$dir/a" >/dev/null 2>&1
@@ -22,7 +28,7 @@ for ((i = 0; i < ${KILLS:-20}; i++)); do
 	file=a
 	[ "$next" -eq 3 ] && file=b
 	nsenter --net="/run/netns/$node" "$zonewall" apply --instance "$instance" "$dir/$file" >/dev/null 2>&1 &
-	sleep "$(printf '0.%06d' $(((RANDOM * 32768 + RANDOM) % (took_us * 11 / 10))))"
+	sleep "$(moment)"
 	kill -9 $! 2>/dev/null
 	wait $! 2>/dev/null
 	if only_pings "$current" >/dev/null; then
@@ -48,7 +54,7 @@ fresh=0
 for ((i = 0; i < ${KILLS:-20} / 4; i++)); do
 	zw down >/dev/null 2>&1
 	nsenter --net="/run/netns/$node" "$zonewall" apply --instance "$instance" "$dir/a" >/dev/null 2>&1 &
-	sleep "$(printf '0.%06d' $(((RANDOM * 32768 + RANDOM) % (took_us * 2))))"
+	sleep "$(moment)"
 	kill -9 $! 2>/dev/null
 	wait $! 2>/dev/null
 	zw apply "$dir/a" >/dev/null 2>&1 && only_pings 2 >/dev/null || fresh=$((fresh + 1))

@@ -15,7 +15,7 @@ struct block {
 	max_align_t bytes[];
 };
 
-struct yaml {
+struct yaml_tree {
 	struct block *blocks;
 	struct node *root;
 	size_t nodes;
@@ -29,7 +29,7 @@ struct level {
 };
 
 struct reader {
-	struct yaml *yaml;
+	struct yaml_tree *yaml;
 	struct diag *diag;
 	int file;
 	yaml_parser_t parser;
@@ -39,7 +39,7 @@ struct reader {
 	bool out_of_memory;
 };
 
-static void *take(struct yaml *yaml, size_t size)
+static void *take(struct yaml_tree *yaml, size_t size)
 {
 	struct block *block = yaml->blocks;
 	size_t bytes = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
@@ -57,7 +57,7 @@ static void *take(struct yaml *yaml, size_t size)
 	return (char *)block->bytes + block->used - bytes;
 }
 
-void yaml_free(struct yaml *yaml)
+void yaml_tree_free(struct yaml_tree *yaml)
 {
 	if (!yaml)
 		return;
@@ -69,14 +69,14 @@ void yaml_free(struct yaml *yaml)
 	}
 	free(yaml);
 }
-DEFINE_CLEANUP(struct yaml *, yaml_free)
+DEFINE_CLEANUP(struct yaml_tree *, yaml_tree_free)
 
-const struct node *yaml_root(const struct yaml *yaml)
+const struct node *yaml_tree_root(const struct yaml_tree *yaml)
 {
 	return yaml->root;
 }
 
-bool yaml_is_broken(const struct yaml *yaml)
+bool yaml_tree_is_broken(const struct yaml_tree *yaml)
 {
 	return yaml->broken;
 }
@@ -432,9 +432,9 @@ static bool check_text(struct reader *reader, const char *text, size_t len)
 	return true;
 }
 
-int yaml_read(const char *text, size_t len, int file, struct diag *diag, struct yaml **ret_yaml)
+int yaml_tree_read(const char *text, size_t len, int file, struct diag *diag, struct yaml_tree **ret_yaml)
 {
-	_cleanup_(yaml_freep) struct yaml *yaml = calloc(1, sizeof(*yaml));
+	_cleanup_(yaml_tree_freep) struct yaml_tree *yaml = calloc(1, sizeof(*yaml));
 	struct reader reader = { .yaml = yaml, .diag = diag, .file = file };
 
 	if (!yaml)

@@ -36,15 +36,15 @@ struct node {
 #define node_for_each(node, list) for (const struct node *node = (list)->child; node; node = node->next)
 #define node_for_each_key(key, map) for (const struct node *key = (map)->child; key; key = key->next->next)
 
-struct yaml;
+struct yaml_tree;
 
 /*
  * Reads len bytes, which diag knows as `file`. Mistakes go to diag; what was readable before and around them is in the
  * tree all the same. Returns 0 or -ENOMEM.
  */
-int yaml_read(const char *text, size_t len, int file, struct diag *diag, struct yaml **ret_yaml);
-const struct node *yaml_root(const struct yaml *yaml); /* NULL: there is none */
-bool yaml_is_broken(const struct yaml *yaml); /* the rest of the text could not be read */
-void yaml_free(struct yaml *yaml);
+int yaml_tree_read(const char *text, size_t len, int file, struct diag *diag, struct yaml_tree **ret_yaml);
+const struct node *yaml_tree_root(const struct yaml_tree *yaml); /* NULL: there is none */
+bool yaml_tree_is_broken(const struct yaml_tree *yaml); /* the rest of the text could not be read */
+void yaml_tree_free(struct yaml_tree *yaml);
 
 #endif

@@ -13,6 +13,7 @@
 #include "gate.skel.h"
 #include "kernel/edge.h"
 #include "kernel/load.h"
+#include "kernel/probe.h"
 
 DEFINE_CLEANUP(struct gate_bpf *, gate_bpf__destroy)
 
@@ -114,7 +115,7 @@ static int make_collected(const char *instance)
 
 static int load_gate(struct gate_bpf **ret_skel)
 {
-	const char *missing = edge_missing_rights();
+	const char *missing = edge_missing_rights(), *feature;
 	int error;
 
 	edge_capture_libbpf();
@@ -124,6 +125,11 @@ static int load_gate(struct gate_bpf **ret_skel)
 	error = errno;
 	if ((error == EPERM || error == EACCES) && missing[0])
 		return edge_error(error, "cannot load the gate: %s needed", missing);
+	feature = probe_missing(0);
+	if (feature) {
+		edge_error(0, "cannot load the gate: this kernel has not %s", feature);
+		return -EOPNOTSUPP;
+	}
 	edge_print_captured();
 	return edge_error(error, "cannot load the gate");
 }

@@ -14,6 +14,7 @@
 #include "kernel/flows.h"
 #include "kernel/jiffies.h"
 #include "kernel/pins.h"
+#include "kernel/probe.h"
 #include "zonewall.skel.h"
 
 #define LINE 64
@@ -192,11 +193,16 @@ static int fill(int fd, const struct tables *tables)
 static int explain(int error, const struct zonewall_bpf *skel, const struct tables *tables)
 {
 	double rules = load_cpus() * load_rules_stride(tables->layout.rule_count) / MIB;
-	const char *missing = edge_missing_rights();
+	const char *missing = edge_missing_rights(), *feature;
 
 	if ((error == -EPERM || error == -EACCES) && missing[0])
 		return edge_error(error, "cannot load the programs: %s needed", missing);
-	if (error == -ENOMEM || error == -E2BIG || error == -ENOSPC)
+	feature = probe_missing(tables->len);
+	if (feature) {
+		edge_error(0, "cannot load the programs: this kernel has not %s", feature);
+		return -EOPNOTSUPP;
+	}
+	if (error == -ENOMEM || error == -ENOSPC)
 		return edge_error(error,
 				  "cannot load the programs: tables %.1f MiB, rules' counters %.1f MiB, "
 				  "flows %.1f and %.1f MiB",
