@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Slots of attach points, the table that the programs look them up in, and the timeouts in ticks. */
+/* Slots of attach points and the table that the programs look them up in. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,18 +142,6 @@ static void a_refresh_brings_name_and_mac_up_to_date(void **state)
 	assert_int_equal(look_up(f, 7)->mac[5], 9);
 }
 
-static void timeouts_are_rounded_up_to_ticks(void **state)
-{
-	struct zw_timeouts timeouts;
-
-	(void)state;
-	jiffies_timeouts(250, &timeouts);
-	assert_int_equal(timeouts.ticks[ZW_FLOW_UDP], (30 * 250 + 255) / 256);
-	assert_int_equal(timeouts.ticks[ZW_FLOW_TCP_ESTABLISHED], 432000u * 250 / 256);
-	jiffies_timeouts(100, &timeouts);
-	assert_int_equal(timeouts.ticks[ZW_FLOW_TCP_RESET], 4); /* 3.9 */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,7 +151,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_name_gets_its_slot_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(released_slots_are_given_away_oldest_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refresh_brings_name_and_mac_up_to_date, set_up, tear_down),
-		cmocka_unit_test(timeouts_are_rounded_up_to_ticks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
