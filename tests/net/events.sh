@@ -5,14 +5,13 @@
 . "${BASH_SOURCE%/*}/publish.bash" "events-$$"
 flood_tool=${BUILD:-build}/tests/net/events_flood
 packets=${PACKETS:-1000000}
-runs=() run= flood=
+run= flood= follower=
 
 kill_children()
 {
 	for pid in $run $flood $follower; do kill -CONT "$pid"; kill -9 "$pid"; done 2>/dev/null
 	clean_up
 }
-follower=
 set_up
 trap kill_children EXIT
 
@@ -48,6 +47,7 @@ start_run()
 }
 stop_run() # SIGNAL
 {
+	local status
 	kill "-$1" "$run"
 	wait "$run" 2>/dev/null
 	status=$?
@@ -90,12 +90,15 @@ for mode in native off; do
 	echo "# a running reader, xdp: $mode"
 	policy_file "$mode" "$mode" v0
 	log=$dir/log.$mode
-	check "run" start_run "$log" "$dir/$mode"
+	start_run "$log" "$dir/$mode"
+ok $? "run"
 	before=$(received)
-	check "a flood of one flow" test "$(flood "$packets" 1)" -ge "$packets"
-	check "a flood of 4,000 flows" flood "$packets" 4000
+	check "a flood of one flow" test "$(flood "$packets" 1)" = "$packets"
+	check "a flood of 4,000 flows" flood $((packets / 4)) 4000
 	check "a flood of 65,536 flows" flood "$packets" 65536
+	kill -STOP "$run" # wherever it is
 	check "told + pending + lost = dropped" sum "$log"
+	kill -CONT "$run"
 	check "after two seconds nothing is pending" nothing_pending
 	out=$(sum "$log")
 	check "told = dropped ($out)" test "$(counted "$log")" = "$(dropped)"
@@ -103,12 +106,12 @@ for mode in native off; do
 	check "nothing passed" test "$(received)" = "$before"
 	check "some are folded, and those have no addresses" grep -q '"from":null,"to":null.*"folded":true' "$log"
 	check "events are JSON" perl -MJSON::PP -ne 'decode_json($_)->{schema} eq "zonewall.event/1" or die' "$log"
-	check "the rule counts as many" has "$(zw rules -o json)" \
+	[ "$mode" = native ] && check "the rule counts as many" has "$(zw rules -o json)" \
 		"\"id\":\"no-crowd\".*\"packets\":$(zw status -o json | grep -o '"rule":{"packets":[0-9]*' | head -1 | grep -o '[0-9]*$')"
 
 	echo "# a reader that is stopped, xdp: $mode"
 	kill -STOP "$run"
-	flood "$packets" 1 >/dev/null
+	flood $((packets / 4)) 1 >/dev/null
 	flood "$packets" 65536 >/dev/null
 	check "told + pending + lost = dropped" sum "$log"
 	check "much is pending" test "$(events pending)" -ge "$packets"
@@ -117,12 +120,14 @@ for mode in native off; do
 	out=$(sum "$log")
 	check "told = dropped ($out)" test "$(counted "$log")" = "$(dropped)"
 	stop_run TERM
-	check "SIGTERM: exit status 0" test $? = 0
+	ok $? "SIGTERM: exit status 0"
 	zw down >/dev/null 2>&1
+	packets=$((packets / 5)) # the other modes only where the entry points differ
 done
 
 echo "# a reader that is killed"
-check "run" start_run "$dir/log.1" "$dir/native"
+start_run "$dir/log.1" "$dir/native"
+ok $? "run"
 links=$(link_ids)
 before=$(received)
 start_flood 3000
@@ -130,10 +135,12 @@ sleep 1
 stop_run KILL
 sleep 1
 check "nobody reads: pending" test "$(events pending)" -gt 1000
-check "another adopts what is pinned" start_run "$dir/log.2"
+start_run "$dir/log.2"
+ok $? "another adopts what is pinned"
 sleep 1
 stop_run KILL
-check "and another" start_run "$dir/log.3"
+start_run "$dir/log.3"
+ok $? "and another"
 sleep 1
 stop_flood
 check "links are as they were" test "$links" = "$(link_ids)"
@@ -145,18 +152,29 @@ echo "# what people see"
 out=$("$zonewall" run --instance "$instance" 2>&1)
 check "a second run is refused: exit status 1" test $? = 1
 check "and named" has "$out" "another 'zonewall run' (process $run) serves instance '$instance'"
+# seen COMMAND...: does it print something within 1.5 s of a packet of another source?
+seen()
+{
+	zw drops -f -n 0 -o json "$@" >"$dir/follow" 2>/dev/null &
+	follower=$!
+	sleep 0.3
+	at_peer bash -c 'echo x >/dev/udp/10.99.0.1/4444'
+	for _ in {1..30}; do [ -s "$dir/follow" ] && break; sleep 0.05; done
+	kill "$follower"
+	wait "$follower" 2>/dev/null
+	follower=
+	[ -s "$dir/follow" ]
+}
 start_flood 65536
 sleep 1.5
-zw drops -f -o json --from 10.99.0.2 --port 4444 >"$dir/follow" 2>/dev/null &
-follower=$!
-sleep 0.3
-at_peer bash -c 'echo x >/dev/udp/10.99.0.1/4444'
-for i in {1..30}; do [ -s "$dir/follow" ] && break; sleep 0.05; done
-check "a single drop of another source is seen during a flood, within 1.5 s" test -s "$dir/follow"
+seen --reason default
+ok $? "a single drop by default is seen within 1.5 s of a flood by a rule, of 65,536 sources"
 stop_flood
-kill "$follower"
-wait "$follower" 2>/dev/null
-follower=
+start_flood 1
+sleep 1.5
+seen --from 10.99.0.2 --port 4444
+ok $? "and with its source in a flood of one"
+stop_flood
 check "with its zones" has "$(cat "$dir/follow")" '"from_zones":\["peer"\],"to_zones":\["host"\]'
 check "its interface" has "$(cat "$dir/follow")" '"interface":"v0","hook":"xdp","direction":"ingress"'
 check "and why" has "$(cat "$dir/follow")" '"verdict":"drop","reason":"default","rule":null'
@@ -181,7 +199,8 @@ fi
 echo "# the loader follows"
 stop_run TERM
 policy_file any native '"v*"'
-check "run" start_run "$dir/log.4" "$dir/any"
+start_run "$dir/log.4" "$dir/any"
+ok $? "run"
 ip -n "$node" link add v8 type veth peer name v9
 ip -n "$node" link set v8 up
 for _ in {1..20}; do zw status | grep -q 'v8 *xdp' && break; sleep 0.1; done
@@ -209,6 +228,6 @@ zw down >/dev/null 2>&1
 for _ in {1..30}; do kill -0 "$run" 2>/dev/null || break; sleep 0.1; done
 check "after down it ends" not kill -0 "$run"
 wait "$run"
-check "with exit status 0" test $? = 0
+ok $? "with exit status 0"
 run=
 echo "1..$count"

@@ -104,6 +104,22 @@ for _ in 1 2 3; do pings 2; done
 zw down >/dev/null
 check "three new flows are three more, over generations and down" test "$(total)" = $((first + 3))
 
+echo "# following"
+policy glob 10.99.0.2 off v0 'n*'
+zw apply "$dir/glob" >/dev/null 2>&1
+nsenter --net="/run/netns/$node" "$zonewall" run --instance "$instance" >"$dir/run.log" 2>&1 &
+run=$!
+within_a_second() { for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; "$@" >/dev/null && return; done; cat "$dir/run.log"; return 1; }
+links_are() { test "$(find "$pins/links" -type f | wc -l)" = "$1"; }
+sleep 0.3
+ip -n "$node" link add n0 type veth peer name n1
+check "new interfaces are attached" within_a_second links_are 6
+ip -n "$node" link del n0
+check "and forgotten when they go" within_a_second links_are 2
+kill -9 "$run"
+wait "$run" 2>/dev/null
+check "run killed: the policy still decides" only_pings 2
+
 echo "# down"
 zw apply "$dir/two" >/dev/null 2>&1
 id=$(bpftool prog show pinned "$pins/gate/zw_gate_xdp" | sed -n 's/^\([0-9]*\):.*/\1/p')

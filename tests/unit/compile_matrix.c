@@ -129,17 +129,24 @@ static void compare(const struct policy *p, const struct tables *t, uint64_t see
 
 static void cells_are_what_the_rules_say(void **state)
 {
-	const struct compile_options sparse = { .dense_bytes = 1 };
+	size_t pairs = 0, defaults = 0;
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 1500; seed++) {
+		/* From no default row but one to nearly a plain array. */
+		const struct compile_options sparse = { .dense_bytes = 4u << seed % 5 };
 		struct policy *p = random_policy(seed * 0x9e3779b9);
 		struct tables *t = made_tables(p, NULL), *again = made_tables(p, NULL), *s = made_tables(p, &sparse);
 
 		compare(p, t, seed);
 		compare(p, s, seed);
 		assert_false(t->stats.sparse);
-		assert_true(s->stats.sparse || s->stats.source_classes * s->stats.destination_classes * 4 <= 1);
+		assert_int_equal(s->stats.sparse,
+				 s->stats.source_classes * s->stats.destination_classes * 4 > sparse.dense_bytes);
+		if (s->stats.sparse) {
+			pairs += s->stats.pairs;
+			defaults += s->layout.matrix[ZW_MATRIX_POLICY].default_count;
+		}
 		/* The same policy gives the same bytes. */
 		assert_int_equal(t->len, again->len);
 		assert_memory_equal(t->bytes, again->bytes, t->len);
@@ -150,6 +157,7 @@ static void cells_are_what_the_rules_say(void **state)
 		tables_free(s);
 		made_free(p);
 	}
+	assert_true(pairs > 5000 && defaults > 5000);
 }
 
 /* Zones in another order: other numbers of atoms and classes, the same verdicts. */

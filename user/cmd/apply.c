@@ -70,7 +70,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 {
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	struct arguments arguments = { 0 };
-	struct publish_options how = { 0 };
+	struct publish_options how = { .quiet = true }; /* published_compile has warned, with places */
 	struct publish_report report = { 0 };
 	int status = read_arguments(argc, argv, &arguments);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd/published.h"
 
+#include <fnmatch.h>
 #include <json-c/json.h>
 #include <libsmartcols/libsmartcols.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/util.h"
 #include "kernel/edge.h"
 #include "kernel/host.h"
+#include "kernel/netdev.h"
 #include "policy/policy.h"
 
 DEFINE_CLEANUP(struct diag *, diag_free)
@@ -25,6 +27,32 @@ static int resolve(struct policy *policy)
 		error = policy_resolve(policy, &host);
 	ranges_clear(&host);
 	return error ? edge_error(error, "cannot read this host's addresses") : 0;
+}
+
+static bool matches_some(const char *pattern, const struct netdev *devices, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!devices[i].is_loopback && !fnmatch(pattern, devices[i].name, 0))
+			return true;
+	return false;
+}
+
+/* Patterns that match nothing here and now. */
+static void warn_of_interfaces(const struct policy *policy, struct diag *diag)
+{
+	_cleanup_free_ struct netdev *devices = NULL;
+	size_t count;
+
+	if (netdevs_read(&devices, &count))
+		return; /* attaching will tell */
+	for (size_t i = 0; i < policy->interface_count; i++) {
+		const struct interface_match *match = &policy->interfaces[i];
+
+		for (size_t j = 0; j < match->pattern_count; j++)
+			if (!matches_some(match->pattern[j], devices, count))
+				diag_warning(diag, &match->place, NULL, "no interface matches '%s' now",
+					     match->pattern[j]);
+	}
 }
 
 /* 0, or -errno with the reason in diag or told. */
@@ -42,6 +70,7 @@ static int compile(const char *const *files, size_t count, struct diag *diag, st
 		return error;
 	policy_warn(policy, diag);
 	policy_unsupported(policy, diag);
+	warn_of_interfaces(policy, diag);
 	if (!policy->interface_count)
 		diag_error(diag, NULL, "name them under `interfaces:`", "the policy has no interfaces to attach to");
 	if (diag_errors(diag))

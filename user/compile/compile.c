@@ -122,9 +122,13 @@ static int over_budget(struct compiler *c, enum section section, const struct ma
 	return -EINVAL;
 }
 
-static int too_many_pairs(struct compiler *c, const struct matrix_trouble *trouble)
+static int too_many_pairs(struct compiler *c, enum zw_matrix_id id, const struct matrix_trouble *trouble)
 {
-	if (trouble->defaults)
+	if (id == ZW_MATRIX_FAILSAFE)
+		diag_error(c->diag, NULL, "use fewer different zones and addresses in failsafe",
+			   "the failsafe entries tell %" PRIu64 " pairs of address classes apart; %" PRIu64
+			   " are possible", trouble->pairs, (uint64_t)DEFAULT_ROWS_MAX);
+	else if (trouble->defaults)
 		diag_error(c->diag, NULL, "give zones that many rules with 'any' name the same rules",
 			   "rules with 'any' on one side tell %" PRIu64 " pairs of address groups apart; %" PRIu64
 			   " are possible", trouble->pairs, (uint64_t)DEFAULT_ROWS_MAX);
@@ -233,15 +237,14 @@ static int write_matrix(struct compiler *c, enum zw_matrix_id id)
 {
 	struct matrix_trouble trouble;
 	struct matrix *matrix = &c->matrix[id];
-	bool dense;
-	int err = matrix_build(matrix, &c->entries[id], &c->services, &c->rows[id], &c->lines, &trouble);
+	/* The failsafe matrix is dense whatever its size (zonewall.h). */
+	uint64_t dense_bytes = id == ZW_MATRIX_FAILSAFE ? UINT64_MAX : c->dense_bytes;
+	int err = matrix_build(matrix, &c->entries[id], &c->services, dense_bytes, &c->rows[id], &c->lines, &trouble);
 
 	if (err == -E2BIG && trouble.pairs)
-		return too_many_pairs(c, &trouble);
-	if (!err) {
-		dense = id == ZW_MATRIX_FAILSAFE || matrix_dense_bytes(matrix) <= c->dense_bytes;
-		err = matrix_write(matrix, dense, &c->lines, &c->layout.matrix[id]);
-	}
+		return too_many_pairs(c, id, &trouble);
+	if (!err)
+		err = matrix_write(matrix, &c->lines, &c->layout.matrix[id]);
 	if (err == -E2BIG)
 		return over_budget(c, SECTION_PAIRS, &trouble);
 	close_section(c, SECTION_PAIRS);

@@ -3,10 +3,18 @@
  * Matrices: which row a pair of (source class, destination class) has.
  *
  * Entries with the same two ends make a "combination". A pair's row depends on the combinations that hold both its
- * classes. Those with `any` on a side depend on one class alone: the sets of them are "groups", and a pair of groups
- * has a default row. Only pairs that a combination without `any` names are looked at one by one, one source class after
- * the other, so memory and time follow their number, never the product of the classes. Pairs with equal combinations
- * are decided once ("cases").
+ * classes, and these are met in two steps, so that memory and time follow what rules say, not the product of classes.
+ *
+ * 1. Some ends are "grouped". Classes with the same grouped ends are a group, and each pair of groups has a default
+ *    row, decided by the combinations of grouped ends and of `any`. Ends that have a rule with `any` on the other side
+ *    must be grouped. Of the others, those with most classes are, as long as that makes the tables smaller: zones are,
+ *    hosts and CIDRs in rules are mostly not. So a rule between two zones costs one default row, though each literal
+ *    inside of a zone makes a class of its own.
+ * 2. Combinations with an end that is not grouped name their pairs of classes, one source class after the other.
+ *    Pairs whose row is not their groups' default row are written down.
+ *
+ * If all classes together are few, all ends are grouped; then groups are classes, and the default rows are the matrix.
+ * Pairs with equal combinations are decided once: a "base" is what groups share, a "case" a base and what is named.
  */
 #ifndef ZW_COMPILE_MATRIX_H
 #define ZW_COMPILE_MATRIX_H
@@ -16,7 +24,7 @@
 
 /* Pairs that combinations name, counted as often as they are named; and default rows. Beyond: an error. */
 #define NAMED_PAIRS_MAX ((uint64_t)1 << 28)
-#define DEFAULT_ROWS_MAX ((uint64_t)1 << 23)
+#define DEFAULT_ROWS_MAX ((uint64_t)1 << 25)
 
 #define NONE 0xffffffffu
 
@@ -24,6 +32,7 @@
 struct matrix {
 	const struct entries *entries;
 	const struct services *services;
+	bool dense; /* all ends are grouped */
 
 	struct sets combinations; /* source end, destination end */
 	struct lists entries_of; /* entries of each combination, ascending */
@@ -31,11 +40,19 @@ struct matrix {
 	uint32_t *any[2]; /* of each source (destination) end: its combination with any, or NONE */
 	uint32_t any_any;
 
-	struct sets groups[2]; /* combinations with any that hold the classes of each group */
+	bool *grouped[2]; /* each end */
+	struct sets groups[2]; /* grouped ends of each group */
 	uint32_t *group_of[2]; /* of each class */
+	struct lists groups_of; /* groups of each destination end */
+	struct sets wild[2]; /* combinations with any that hold a group */
+	uint32_t *wild_of[2]; /* of each group */
 
-	struct sets cases; /* source group, destination group, combinations without any, ascending */
-	ARRAY(uint32_t) row; /* of each case; the defaults come first, source group by source group */
+	struct sets bases; /* source wild, destination wild, combinations of grouped ends, ascending */
+	ARRAY(uint32_t) base_case; /* of each base: the case with nothing named */
+	uint32_t *base_of; /* of each pair of groups, source group by source group */
+
+	struct sets cases; /* base, named combinations, ascending */
+	ARRAY(uint32_t) row; /* of each case */
 	ARRAY(uint8_t) real; /* of each case: a pair has it whose classes have addresses of one family */
 	ARRAY(struct zw_pair) pairs; /* whose row is not the default one of their groups; ascending */
 };
@@ -48,13 +65,15 @@ struct matrix_trouble {
 	bool defaults; /* it is the default rows */
 };
 
-/* 0, -ENOMEM; -E2BIG: over the budget of lines, or over a limit above (then trouble->pairs is set). */
+/*
+ * dense_bytes: up to this size the matrix is a plain array. 0, -ENOMEM; -E2BIG: over the budget of lines, or over a
+ * limit above (then trouble->pairs is set).
+ */
 int matrix_build(struct matrix *matrix, const struct entries *entries, const struct services *services,
-		 struct rows *rows, struct lines *lines, struct matrix_trouble *trouble);
+		 uint64_t dense_bytes, struct rows *rows, struct lines *lines, struct matrix_trouble *trouble);
 
-/* Appends the pairs, dense or in buckets, and tells where. A dense matrix of more than 2^32 pairs is -E2BIG. */
-int matrix_write(const struct matrix *matrix, bool dense, struct lines *lines, struct zw_matrix *ret_layout);
-uint64_t matrix_dense_bytes(const struct matrix *matrix);
+/* Appends the pairs, dense or in buckets, and tells where. */
+int matrix_write(const struct matrix *matrix, struct lines *lines, struct zw_matrix *ret_layout);
 
 /* The entries of a case, in evaluation order, in list (borrowed until the next call). 0 or -ENOMEM. */
 struct case_entries {

@@ -127,7 +127,7 @@ static int load_gate(struct gate_bpf **ret_skel)
 		return edge_error(error, "cannot load the gate: %s needed", missing);
 	feature = probe_missing(0);
 	if (feature) {
-		edge_error(0, "cannot load the gate: this kernel has not %s", feature);
+		edge_error(0, "cannot load the gate: this kernel lacks %s", feature);
 		return -EOPNOTSUPP;
 	}
 	edge_print_captured();

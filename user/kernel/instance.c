@@ -259,16 +259,24 @@ static int open_generation(const char *name, uint32_t number, unsigned cpus, str
 	generation->counters_stride = load_rules_stride(generation->layout.rule_count);
 	generation->counters_len = cpus * generation->counters_stride;
 	pins_path(path, name, "/gen-%u/zw_rules", number);
-	error = pins_map(path, generation->counters_len, false, (void **)&generation->counters);
-	if (error)
-		return error;
-	pins_path(path, name, "/gen-%u/zw_tables", number);
-	return pins_map(path, generation->tables_len, false, (void **)&generation->tables);
+	return pins_map(path, generation->counters_len, false, (void **)&generation->counters);
 }
 
 int generation_open(const struct instance *instance, uint32_t number, struct generation **ret_generation)
 {
-	return pins_open_generation(instance->name, number, ret_generation);
+	struct generation *generation;
+	char path[PATH_MAX];
+	int error = pins_open_generation(instance->name, number, &generation);
+
+	if (error)
+		return error;
+	pins_path(path, instance->name, "/gen-%u/zw_tables", number);
+	error = pins_map(path, generation->tables_len, false, (void **)&generation->tables);
+	if (error)
+		generation_free(generation);
+	else
+		*ret_generation = generation;
+	return error;
 }
 
 int pins_open_generation(const char *instance, uint32_t number, struct generation **ret_generation)

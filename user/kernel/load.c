@@ -199,7 +199,7 @@ static int explain(int error, const struct zonewall_bpf *skel, const struct tabl
 		return edge_error(error, "cannot load the programs: %s needed", missing);
 	feature = probe_missing(tables->len);
 	if (feature) {
-		edge_error(0, "cannot load the programs: this kernel has not %s", feature);
+		edge_error(0, "cannot load the programs: this kernel lacks %s", feature);
 		return -EOPNOTSUPP;
 	}
 	if (error == -ENOMEM || error == -ENOSPC)

@@ -77,7 +77,7 @@ size_t pins_mapped_len(size_t value_size);
 /* Numbers of the generations that are pinned, ascending. The caller frees with free(). 0 or -errno, silent. */
 int pins_generations(const char *instance, uint32_t **ret_numbers, size_t *ret_count);
 
-/* generation_open() without an opened instance. */
+/* generation_open() without an opened instance, and without the tables. */
 int pins_open_generation(const char *instance, uint32_t number, struct generation **ret_generation);
 
 /* Creates an array map with one mappable value. Returns a descriptor or -errno. */

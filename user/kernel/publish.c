@@ -117,6 +117,18 @@ static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS])
 	return 0;
 }
 
+/* What of a generation takes memory; its counters and their names stay until they can be saved. */
+static void remove_tables(const char *instance, uint32_t number)
+{
+	static const char *const files[] = { "zw_tables", "zw_xdp", "zw_ingress", "zw_egress" };
+	char file[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(file, sizeof(file), "/gen-%" PRIu32 "/%s", number, files[i]);
+		remove_pins(instance, file);
+	}
+}
+
 /* Generations in neither slot: their counters are saved, their pins removed. No packet can be on its way to them. */
 static void retire(const struct gate *gate)
 {
@@ -128,7 +140,9 @@ static void retire(const struct gate *gate)
 	for (size_t i = 0; i < count; i++) {
 		if (numbers[i] == gate->line->generation[0] || numbers[i] == gate->line->generation[1])
 			continue;
-		if (!counters_fold(gate->instance, numbers[i]))
+		if (counters_fold(gate->instance, numbers[i]))
+			remove_tables(gate->instance, numbers[i]);
+		else
 			remove_generation(gate->instance, numbers[i]);
 	}
 }

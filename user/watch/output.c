@@ -100,6 +100,8 @@ void output_add(struct output *output, const struct event *event)
 {
 	if (output->fd < 0)
 		return;
+	if (output->lines.len > WAITING_MAX)
+		output_flush(output);
 	if (output->lines.len > WAITING_MAX) {
 		output->left_out_events++;
 		output->left_out_packets += event->count;

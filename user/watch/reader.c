@@ -251,7 +251,8 @@ static struct reader *look(const struct reader *reader, struct collected **ret_c
 
 int events_totals(const struct reader *reader, struct events_totals *ret_totals)
 {
-	struct events_totals totals = { .lost = own(reader)->lost, .ring_size = reader->ring.size };
+	struct events_totals totals = { .pending = own(reader)->handing, .lost = own(reader)->lost,
+					.ring_size = reader->ring.size };
 	struct collected *collected;
 	struct reader *copy = look(reader, &collected);
 

@@ -93,7 +93,7 @@ void reader_handed(struct reader *reader);
  */
 struct events_totals {
 	uint64_t logged; /* packets that should be told */
-	uint64_t pending; /* not told yet */
+	uint64_t pending; /* not told yet, or told but not yet handed on */
 	uint64_t lost; /* told by a reader that was killed before it handed on */
 	uint64_t sent, full; /* records; times the ring had no room */
 	size_t ring_size, ring_used; /* bytes */

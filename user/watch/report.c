@@ -289,7 +289,7 @@ static struct json_object *flows_json(const char *name, const char *map, int fam
 	char path[PATH_MAX];
 	int fd;
 
-	pins_path(path, name, "state/%s", map);
+	pins_path(path, name, "/state/%s", map);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return NULL;

@@ -28,7 +28,7 @@ static ino_t gate_inode(const char *name)
 	char path[PATH_MAX];
 	struct stat status;
 
-	pins_path(path, name, "gate/zw_gate");
+	pins_path(path, name, "/gate/zw_gate");
 	return stat(path, &status) ? 0 : status.st_ino;
 }
 
