@@ -27,7 +27,6 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARN) -Wno-unused-parameter -Iinclud
 
 USER_SRC := $(wildcard user/*/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
-CMD_OBJ  := $(filter $(BUILD)/user/cmd/%,$(USER_OBJ))
 SKELS    := $(BUILD)/zonewall.skel.h $(BUILD)/gate.skel.h
 
 # tests/*.c is what tests share, except tests/random*.c, which are programs. The folders hold one program a file.
@@ -49,8 +48,7 @@ NET       := $(wildcard tests/net/*.sh)
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
-# The commands stand before the library, so that each of them is linked whether something names it or not.
-$(BUILD)/zonewall: $(BUILD)/user/main.o $(CMD_OBJ) $(BUILD)/libzonewall.a
+$(BUILD)/zonewall: $(BUILD)/user/main.o $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -79,7 +79,7 @@ remove() {
 	for host in node $HOSTS; do
 		[ ! -e "/run/netns/zw-demo-$host" ] || ip netns delete "zw-demo-$host"
 	done
-	rm -rf "$DIR"
+	rm -rf "$DIR" "/run/zonewall/$INSTANCE" "/var/lib/zonewall/$INSTANCE"
 }
 
 finish() {
@@ -185,6 +185,8 @@ app     redis data    fd00:3::10 -            yes yes no
 gateway redis data    10.3.0.10  -            yes no  yes
 gateway redis data    fd00:3::10 -            yes no  yes
 gateway ping  data    10.3.0.10  -            yes no  no
+app     ping  gateway 10.1.0.10  -            yes yes no
+app     ping  gateway fd00:1::10 -            yes yes no
 app     http  gateway 10.1.0.10  -            yes no  no
 data    http  app     10.2.0.10  -            yes no  no
 data    http  app     fd00:2::10 -            yes no  no
@@ -314,8 +316,8 @@ change_often() {
 	again=$(retransmitted)
 	show "for n in 1 2 3 4 5 6 7 8 9 10; do zonewall apply $SECOND; zonewall apply $FIRST; done"
 	for n in 1 2 3 4 5 6 7 8 9 10; do
-		zonewall apply "$SECOND" >"$DIR/apply.log" || fail "apply number $n: $(cat "$DIR/apply.log")"
-		zonewall apply "$FIRST" >"$DIR/apply.log" || fail "apply number $n: $(cat "$DIR/apply.log")"
+		zonewall apply "$SECOND" >"$DIR/apply.log" 2>&1 || fail "apply number $n: $(cat "$DIR/apply.log")"
+		zonewall apply "$FIRST" >"$DIR/apply.log" 2>&1 || fail "apply number $n: $(cat "$DIR/apply.log")"
 	done
 	sleep 0.3
 	kill "$traffic"
