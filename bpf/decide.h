@@ -99,7 +99,7 @@ static __always_inline bool is_essential_udp(const struct packet *p, const struc
 	if (p->ingress)
 		return sport == 547 && dport == 546 && is_link_local6(e->destination);
 	return sport == 546 && dport == 547 && e->destination[0] == bpf_htonl(0xff020000) && !e->destination[1] &&
-	       e->destination[2] == bpf_htonl(1) && e->destination[3] == bpf_htonl(2);
+	       !e->destination[2] && e->destination[3] == bpf_htonl(0x00010002);
 }
 
 static __always_inline bool is_essential(const struct packet *p, const struct outcome *o)
