@@ -34,6 +34,7 @@ struct reader {
 	int file;
 	yaml_parser_t parser;
 	struct level level[YAML_DEPTH];
+	struct node *last;
 	unsigned depth;
 	unsigned documents;
 	bool out_of_memory;
@@ -120,6 +121,7 @@ static struct node *new_node(struct reader *reader, enum node_kind kind, const y
 		reader->yaml->broken = true;
 	}
 	append(reader, node);
+	reader->last = node;
 	return node;
 }
 
@@ -352,6 +354,9 @@ static void report_syntax(struct reader *reader, const char *text, size_t len)
 		   parser->problem ? parser->problem : "unreadable", parser->context ? ", " : "",
 		   parser->context ? parser->context : "");
 	reader->yaml->broken = true;
+	/* A plain scalar runs on over line ends: the last one may have swallowed what the mistake set free. */
+	if (reader->last && reader->last->kind == NODE_SCALAR)
+		reader->last->kind = NODE_BAD;
 }
 
 static void parse(struct reader *reader, const char *text, size_t len)

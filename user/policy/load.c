@@ -181,7 +181,9 @@ static void check_root(struct reader *reader, struct document *document)
 	reader->incomplete |= yaml_tree_is_broken(document->yaml);
 	if (root && root->kind == NODE_MAP)
 		read_includes(reader, document, root);
-	else if (!yaml_tree_is_broken(document->yaml) && (!root || (root->kind == NODE_SCALAR && !*root->text)))
+	else
+		reader->incomplete = true;
+	if (!yaml_tree_is_broken(document->yaml) && (!root || (root->kind == NODE_SCALAR && !*root->text)))
 		diag_error(reader->diag, &place, "a policy begins with 'version: 1'", "the file is empty");
 }
 

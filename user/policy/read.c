@@ -110,7 +110,7 @@ static void check_failsafe(struct reader *reader)
 {
 	if (!reader->has_failsafe && !reader->incomplete)
 		add_default_failsafe(reader);
-	else if (reader->has_failsafe && !reader->policy->failsafe.count)
+	else if (reader->failsafe_at.line && !reader->policy->failsafe.count)
 		diag_warning(reader->diag, &reader->failsafe_at, NULL,
 			     "'failsafe' is empty: a wrong policy can lock you out of this host");
 }

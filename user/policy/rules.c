@@ -382,7 +382,8 @@ void read_failsafe(struct reader *reader, const struct node *key, const struct n
 {
 	(void)into;
 	reader->has_failsafe = true;
-	reader->failsafe_at = key->place;
+	if (value->kind == NODE_LIST)
+		reader->failsafe_at = key->place;
 	read_list(reader, &failsafe_schema, value, "failsafe", &reader->policy->failsafe);
 }
 

@@ -123,16 +123,24 @@ static const struct field *find_field(const struct schema *schema, const char *n
 	return NULL;
 }
 
-static void report_unknown(struct reader *reader, const struct schema *schema, const struct node *key)
+/* The field whose name is near to an unknown key, or NULL. */
+static const struct field *guess_field(const struct schema *schema, const char *key)
 {
-	struct near near = near_begin(key->text);
-	char fix[FIX_MAX];
-	size_t at;
+	struct near near = near_begin(key);
 
 	for (size_t i = 0; schema->fields[i].name; i++)
 		near_try(&near, schema->fields[i].name, i);
-	if (near_found(&near)) {
-		snprintf(fix, sizeof(fix), "did you mean '%s'?", schema->fields[near.best].name);
+	return near_found(&near) ? &schema->fields[near.best] : NULL;
+}
+
+static void report_unknown(struct reader *reader, const struct schema *schema, const struct node *key)
+{
+	const struct field *meant = guess_field(schema, key->text);
+	char fix[FIX_MAX];
+	size_t at;
+
+	if (meant) {
+		snprintf(fix, sizeof(fix), "did you mean '%s'?", meant->name);
 	} else {
 		at = snprintf(fix, sizeof(fix), "the keys are ");
 		for (size_t i = 0; schema->fields[i].name && at < sizeof(fix); i++)
@@ -141,10 +149,14 @@ static void report_unknown(struct reader *reader, const struct schema *schema, c
 	diag_error(reader->diag, &key->place, fix, "unknown key '%.60s' in %s", key->text, schema->what);
 }
 
-static bool has_key(const struct node *map, const char *name)
+/* Is the field there, rightly written or not? A misspelt key is one mistake, not two. */
+static bool has_key(const struct schema *schema, const struct node *map, const struct field *field)
 {
 	node_for_each_key(key, map)
-		if (!strcmp(key->text, name))
+		if (!strcmp(key->text, field->name))
+			return true;
+	node_for_each_key(key, map)
+		if (!find_field(schema, key->text) && guess_field(schema, key->text) == field)
 			return true;
 	return false;
 }
@@ -158,7 +170,7 @@ static void check_required(struct reader *reader, const struct schema *schema, c
 	if (map->cut)
 		return;
 	for (const struct field *field = schema->fields; field->name; field++)
-		if (field->required && !has_key(map, field->name) && at < sizeof(missing))
+		if (field->required && !has_key(schema, map, field) && at < sizeof(missing))
 			at += snprintf(missing + at, sizeof(missing) - at, "%s'%s'", at ? ", " : "", field->name);
 	if (at)
 		diag_error(reader->diag, &map->place, NULL, "%s needs the key%s %s", schema->what,

@@ -34,8 +34,8 @@ static int read_ports(struct reader *reader, const struct node *node, char *port
 	if (dash)
 		*dash = 0;
 	if (number_read(ports, 65535, &first) || (dash && number_read(dash + 1, 65535, &last)))
-		return fail(reader, node, "ports are numbers from 0 to 65535: tcp/443, tcp/8000-8099",
-			    "is not a service: its port is not a number");
+		return fail(reader, node, "write tcp/443, or tcp/8000-8099 for a range",
+			    "is not a service: its port is not a number from 0 to 65535");
 	if (!dash)
 		last = first;
 	if (first > last) {
@@ -288,7 +288,8 @@ void declare_services(struct reader *reader, const struct node *key, const struc
 				   "'%s' cannot be the name of a service: it is a protocol", service->text);
 			continue;
 		}
-		if (name_check(reader, service, "a service"))
+		/* A name that may not be is known all the same, so that what uses it is not another mistake. */
+		if (name_check(reader, service, "a service") || strcmp(service->text, "any"))
 			define(reader, &reader->services, service, service->text, "service");
 	}
 }

@@ -8,6 +8,14 @@
 
 static const char *const builtin_zones[] = { "any", "host", "world", NULL };
 
+static int find_builtin(const char *name)
+{
+	for (size_t i = 0; builtin_zones[i]; i++)
+		if (!strcmp(builtin_zones[i], name))
+			return i;
+	return -1;
+}
+
 /* A new zone at the end of the policy's. Returns its index or -1. */
 static int add_zone(struct reader *reader, const char *name, enum zone_kind kind, const struct place *place)
 {
@@ -33,7 +41,10 @@ void declare_zones(struct reader *reader, const struct node *key, const struct n
 		return;
 	}
 	node_for_each_key(zone, value) {
-		if (!name_check(reader, zone, "a zone") || !define(reader, &reader->zones, zone, zone->text, "zone"))
+		/* A name that may not be is known all the same, so that what uses it is not another mistake. */
+		if (!name_check(reader, zone, "a zone") && find_builtin(zone->text) >= 0)
+			continue;
+		if (!define(reader, &reader->zones, zone, zone->text, "zone"))
 			continue;
 		add_zone(reader, zone->text, ZONE_DECLARED, &zone->place);
 		if (reader->zones.count == ZONES_MAX + 1)
@@ -126,7 +137,7 @@ static void read_member(struct reader *reader, struct zone_text *text, const str
 		text->bad = true;
 	} else if (index_find(&reader->zones.index, node->text, &found)) {
 		add_member(reader, &reader->policy->zones[text->zone], ZONE_INDEX_FIRST_DECLARED + found);
-	} else if (!strcmp(node->text, "any") || !strcmp(node->text, "host") || !strcmp(node->text, "world")) {
+	} else if (find_builtin(node->text) >= 0) {
 		diag_error(reader->diag, &node->place, "name it in the rules, beside the zone",
 			   "a zone cannot unite the built-in zone '%s'", node->text);
 		text->bad = true;
@@ -344,8 +355,10 @@ static void read_zone_body(struct reader *reader, unsigned zone, const struct no
 	struct zone_text text = { .zone = zone };
 
 	if (value->kind == NODE_MAP) {
+		size_t errors = diag_errors(reader->diag);
+
 		schema_read(reader, &zone_schema, value, &text);
-		if (!text.bad)
+		if (diag_errors(reader->diag) == errors)
 			check_zone_keys(reader, &text, value);
 		if (text.file)
 			read_feed(reader, &text);
@@ -426,14 +439,6 @@ void read_zones(struct reader *reader)
 		return;
 	check_prefixes(reader);
 	check_unions(reader);
-}
-
-static int find_builtin(const char *name)
-{
-	for (size_t i = 0; builtin_zones[i]; i++)
-		if (!strcmp(builtin_zones[i], name))
-			return i;
-	return -1;
 }
 
 static int read_literal(struct reader *reader, const struct node *node)
