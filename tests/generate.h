@@ -78,4 +78,18 @@ struct model *model_copy(const struct model *model);
 /* A frame: mostly a good first packet between points of the model; `odd` percent are bent in some way. */
 void generate_frame(struct random *random, const struct model *model, unsigned odd, struct packet *ret_packet);
 
+/* A few ends of the model that talk to each other again and again. */
+struct talk {
+	double time;
+	struct talk_pair {
+		char end[2][ADDR_TEXT_MAX];
+		int family;
+		uint8_t protocol;
+		uint16_t port[2]; /* of each end; for ICMP the second is type << 8 | code */
+	} pair[6];
+};
+void talk_begin(struct random *random, const struct model *model, struct talk *ret_talk);
+/* earlier: a frame that an ICMP error may quote; NULL: none yet. Time moves on by itself. */
+void talk_next(struct random *random, struct talk *talk, const struct packet *earlier, struct packet *ret_packet);
+
 #endif

@@ -86,6 +86,34 @@ static void some_flags(struct random *random, struct packet_spec *spec)
 	}
 }
 
+/* What stage essentials is about, and its neighbours. */
+static void essential(struct random *random, int family, struct packet_spec *spec)
+{
+	static const unsigned ports[][2] = {{68, 67}, {67, 68}, {546, 547}, {547, 546}}, limits[] = {255, 1, 254, 2};
+	static const char *const to4[] = {"255.255.255.255", "224.0.0.22", "10.0.0.1"};
+	static const char *const to6[] = {"ff02::1:2", "ff02::1", "ff02::16", "fe80::1"};
+	unsigned pair = random_below(random, 4);
+
+	if (random_percent(random, 60))
+		spec->from = family == 4 ? random_percent(random, 50) ? "0.0.0.0" : spec->from :
+			     random_percent(random, 20) ? "::" : "fe80::2";
+	if (random_percent(random, 60))
+		spec->to = family == 4 ? pick(random, to4) : pick(random, to6);
+	spec->hop_limit = pick(random, limits);
+	if (random_percent(random, 50)) {
+		spec->protocol = P_UDP;
+		spec->sport = ports[pair][0];
+		spec->dport = ports[pair][1];
+		if (random_percent(random, 20))
+			spec->dmac = "02000000000a";
+	} else {
+		spec->protocol = family == 4 ? P_IGMP : P_ICMPV6;
+		spec->type = random_percent(random, 80) ? 129 + random_below(random, 10) : 143;
+	}
+	if (family == 6 && random_percent(random, 20))
+		spec->chain = "hop";
+}
+
 /* One bend of a good packet; some bends make it only unusual, others malformed. */
 static void bend(struct random *random, int family, struct packet_spec *spec)
 {
@@ -188,6 +216,8 @@ void generate_frame(struct random *random, const struct model *model, unsigned o
 		spec.hop_limit = 255;
 	spec.seq = random_next(random);
 	spec.ack = random_next(random);
+	if (random_percent(random, odd / 4))
+		essential(random, family, &spec);
 	for (unsigned chance = odd; random_percent(random, chance); chance /= 2)
 		bend(random, family, &spec);
 	packet_build(&spec, ret_packet);
@@ -195,4 +225,100 @@ void generate_frame(struct random *random, const struct model *model, unsigned o
 		ret_packet->data[random_below(random, ret_packet->len)] ^= 1 << random_below(random, 8);
 	if (random_percent(random, odd / 10))
 		ret_packet->len = random_below(random, ret_packet->len + 1);
+}
+
+/* --- Conversations ----------------------------------------------------------------------------------------------- */
+
+void talk_begin(struct random *random, const struct model *model, struct talk *ret_talk)
+{
+	static const uint8_t protocols[] = {P_TCP, P_TCP, P_TCP, P_UDP, P_UDP, P_ICMP, P_SCTP, P_GRE};
+
+	memset(ret_talk, 0, sizeof(*ret_talk));
+	ret_talk->time = 1000000 + random_below(random, 1000);
+	for (size_t i = 0; i < sizeof(ret_talk->pair) / sizeof(ret_talk->pair[0]); i++) {
+		struct talk_pair *pair = &ret_talk->pair[i];
+
+		pair->family = random_percent(random, 50) ? 4 : 6;
+		some_address(random, model, pair->family, pair->end[0]);
+		do /* who talks to itself has flows without direction */
+			some_address(random, model, pair->family, pair->end[1]);
+		while (!strcmp(pair->end[0], pair->end[1]));
+		pair->protocol = pick(random, protocols);
+		if (pair->protocol == P_ICMP && pair->family == 6)
+			pair->protocol = P_ICMPV6;
+		pair->port[0] = 40000 + random_below(random, 2);
+		pair->port[1] = random_below(random, 65536);
+		for (size_t tries = 0; tries < 10 && model->port_count; tries++) {
+			size_t j = random_below(random, model->port_count);
+
+			if (model->ports[j].protocol == pair->protocol)
+				pair->port[1] = model->ports[j].port;
+		}
+		if (i && random_percent(random, 30))
+			*pair = ret_talk->pair[i - 1]; /* and another kind of traffic between the same ends */
+	}
+}
+
+/* An error about an earlier packet, mostly to who sent it. */
+static void quote(struct random *random, const struct packet *earlier, struct packet *ret_packet)
+{
+	static const unsigned types4[] = {3, 11, 12, 4, 5}, types6[] = {1, 2, 3, 4, 5};
+	const uint8_t *ip = earlier->data + earlier->l3;
+	int family = ip[0] >> 4;
+	struct addr from = addr_from_bytes(family, ip + (family == 4 ? 16 : 24));
+	struct addr to = addr_from_bytes(family, ip + (family == 4 ? 12 : 8));
+	char text[2][ADDR_TEXT_MAX];
+	struct packet_spec spec = {
+		.from = text[0],
+		.to = text[1],
+		.protocol = family == 4 ? P_ICMP : P_ICMPV6,
+		.type = family == 4 ? pick(random, types4) : pick(random, types6),
+		.payload = ip,
+		.payload_len = earlier->len - earlier->l3,
+	};
+
+	if (random_percent(random, 10))
+		from = to;
+	if (random_percent(random, 30))
+		spec.ip_cut = random_below(random, spec.payload_len);
+	addr_print(&from, text[0]);
+	addr_print(&to, text[1]);
+	packet_build(&spec, ret_packet);
+}
+
+static void say(struct random *random, const struct talk_pair *pair, struct packet *ret_packet)
+{
+	bool back = random_percent(random, 50);
+	struct packet_spec spec = {.from = pair->end[back], .to = pair->end[!back], .protocol = pair->protocol,
+				   .sport = pair->port[back], .dport = pair->port[!back], .id = 1 + random_below(random, 2)};
+
+	if (pair->protocol == P_ICMP)
+		spec.type = random_percent(random, 90) ? back ? 0 : 8 : random_below(random, 20);
+	if (pair->protocol == P_ICMPV6)
+		spec.type = random_percent(random, 90) ? back ? 129 : 128 : 127 + random_below(random, 12);
+	some_flags(random, &spec);
+	if (spec.flags & F_RST && random_percent(random, 70))
+		spec.flags = F_ACK;
+	if (random_percent(random, 10))
+		bend(random, pair->family, &spec);
+	packet_build(&spec, ret_packet);
+}
+
+/*
+ * Time moves in steps of 11 seconds: no sum of them comes near a timeout, where a clock of ticks and one of seconds may
+ * differ.
+ */
+void talk_next(struct random *random, struct talk *talk, const struct packet *earlier, struct packet *ret_packet)
+{
+	static const unsigned steps[] = {1, 1, 2, 3, 6, 10, 11, 19, 20, 27, 28, 55, 40000};
+
+	bool has_ip = earlier && earlier->len > earlier->l3 + 40 &&
+		      (earlier->data[earlier->l3] >> 4 == 4 || earlier->data[earlier->l3] >> 4 == 6);
+
+	if (random_percent(random, 15))
+		talk->time += 11 * pick(random, steps);
+	if (has_ip && random_percent(random, 12))
+		quote(random, earlier, ret_packet);
+	else
+		say(random, &talk->pair[random_below(random, sizeof(talk->pair) / sizeof(talk->pair[0]))], ret_packet);
 }

@@ -110,7 +110,8 @@ static bool in_world(const struct oracle *oracle, const struct addr *addr)
 {
 	const struct policy *policy = oracle->policy;
 
-	if (is_multicast(addr) || is_broadcast(addr) || in_host(oracle, addr))
+	if (is_multicast(addr) || is_broadcast(addr) || is_unspecified(addr) || is_loopback(addr) || is_mapped(addr) ||
+	    in_host(oracle, addr))
 		return false;
 	for (size_t i = 0; i < policy->zone_count; i++)
 		if (policy->zones[i].kind == ZONE_DECLARED && in_ranges(&policy->zones[i].listed, addr))
@@ -189,8 +190,6 @@ static enum zw_reason other_l3(const struct oracle *oracle, struct rest *rest, i
 
 	if (!take(rest, 14))
 		return ZW_DROP_MALFORMED;
-	if (memcmp(eth, bridge_group, 5) == 0 && eth[5] <= 0x0f)
-		return ZW_ALLOW_NON_IP;
 	type = be16(eth + 12);
 	for (int tags = 0; type == 0x8100 || type == 0x88a8; tags++) {
 		if (tags == 2 || rest->len < 4)
@@ -198,12 +197,13 @@ static enum zw_reason other_l3(const struct oracle *oracle, struct rest *rest, i
 		type = be16(rest->data + 2);
 		take(rest, 4);
 	}
-	if (type == 0x0806)
+	if (type == 0x0800 || type == 0x86dd) {
+		*ret_family = type == 0x0800 ? 4 : 6;
+		return ZW_REASON_NONE;
+	}
+	if (type == 0x0806 || (memcmp(eth, bridge_group, 5) == 0 && eth[5] <= 0x0f))
 		return ZW_ALLOW_NON_IP;
-	if (type != 0x0800 && type != 0x86dd)
-		return oracle->policy->allow_non_ip ? ZW_ALLOW_NON_IP : ZW_DROP_ETHERTYPE;
-	*ret_family = type == 0x0800 ? 4 : 6;
-	return ZW_REASON_NONE;
+	return oracle->policy->allow_non_ip ? ZW_ALLOW_NON_IP : ZW_DROP_ETHERTYPE;
 }
 
 /* --- Stage parse: every false is `malformed` -------------------------------------------------------------------- */
@@ -225,7 +225,10 @@ static bool options_are_good(const uint8_t *option, size_t len)
 	return true;
 }
 
-/* Reads through extension headers (IPv6) or AH (both) and leaves the protocol, and what follows in rest. */
+/*
+ * Reads through extension headers (IPv6) or AH (both) and leaves the protocol, and what follows in rest. A chain that a
+ * first fragment does not hold is stage fragment's matter, like its transport header.
+ */
 static bool read_chain(struct rest *rest, struct oracle_packet *p)
 {
 	int headers = 0;
@@ -240,19 +243,17 @@ static bool read_chain(struct rest *rest, struct oracle_packet *p)
 
 		if (!is_extension || p->later_fragment)
 			return true;
+		if (rest->len < 8)
+			return p->chain_is_cut = p->first_fragment;
 		if (p->protocol == 0 && headers != 0)
 			return false;
-		if (rest->len < 8)
-			return false;
 		len = p->protocol == AH ? (header[1] + 2) * 4 : p->protocol == 44 ? 8 : (header[1] + 1) * 8;
-		if (p->protocol == AH && len < 12)
-			return false;
 		headers++;
 		bytes += len;
-		if (headers > 8 || bytes > 256 || !take(rest, len))
+		if (headers > 8 || bytes > 256 || (p->protocol == 43 && header[3] != 0))
 			return false;
-		if (p->protocol == 43 && header[3] != 0)
-			return false;
+		if (!take(rest, len))
+			return p->chain_is_cut = p->first_fragment;
 		if (p->protocol == 44) {
 			unsigned offset = be16(header + 2) & 0xfff8;
 			bool more = header[3] & 1;
@@ -274,13 +275,13 @@ static bool read_ip4(struct rest *rest, struct oracle_packet *p)
 
 	if (rest->len < 20)
 		return false;
-	p->from = addr_from_bytes(4, ip + 12);
-	p->to = addr_from_bytes(4, ip + 16);
-	p->read_addresses = true;
 	header_len = (ip[0] & 15) * 4;
 	total = be16(ip + 2);
 	if (ip[0] >> 4 != 4 || header_len < 20 || total < header_len || total > rest->len)
 		return false;
+	p->from = addr_from_bytes(4, ip + 12);
+	p->to = addr_from_bytes(4, ip + 16);
+	p->read_addresses = true;
 	if (!options_are_good(ip + 20, header_len - 20))
 		return false;
 	rest->len = total; /* what follows is padding */
@@ -298,11 +299,11 @@ static bool read_ip6(struct rest *rest, struct oracle_packet *p)
 
 	if (rest->len < 40)
 		return false;
+	if (ip[0] >> 4 != 6 || be16(ip + 4) > rest->len - 40)
+		return false;
 	p->from = addr_from_bytes(6, ip + 8);
 	p->to = addr_from_bytes(6, ip + 24);
 	p->read_addresses = true;
-	if (ip[0] >> 4 != 6 || be16(ip + 4) > rest->len - 40)
-		return false;
 	take(rest, 40);
 	rest->len = be16(ip + 4);
 	p->hop_limit = ip[7];
@@ -329,6 +330,8 @@ static bool read_transport(const struct rest *rest, struct oracle_packet *p)
 {
 	const uint8_t *header = rest->data;
 
+	if (p->chain_is_cut)
+		return true;
 	if ((p->protocol == ICMP && p->family == 6) || (p->protocol == ICMPV6 && p->family == 4))
 		return false;
 	if (p->later_fragment)
@@ -346,7 +349,7 @@ static bool read_transport(const struct rest *rest, struct oracle_packet *p)
 		p->sequence = be32(header + 4);
 		p->acknowledgement = be32(header + 8);
 		p->window = be16(header + 14);
-		return (header[12] >> 4) * 4 >= 20 && (size_t)(header[12] >> 4) * 4 <= rest->len;
+		return (header[12] >> 4) * 4 >= 20 && (p->first_fragment || (size_t)(header[12] >> 4) * 4 <= rest->len);
 	case UDP:
 		p->source_port = be16(header);
 		p->port = be16(header + 2);
@@ -371,7 +374,7 @@ static bool addresses_are_good(const struct oracle_packet *p)
 
 	if (is_multicast(from) || is_broadcast(from) || is_loopback(from) || is_mapped(from))
 		return false;
-	if (is_unspecified(from) && p->protocol != ICMPV6 && !dhcp)
+	if (is_unspecified(from) && (p->later_fragment || (p->protocol != ICMPV6 && (!dhcp || p->family == 6))))
 		return false;
 	return !is_loopback(to) && !is_unspecified(to) && !is_mapped(to);
 }
@@ -530,7 +533,8 @@ static enum zw_reason policy_decides(const struct oracle *oracle, const struct o
 		*ret_rule = rule;
 		return rule->action == ACTION_ALLOW ? ZW_ALLOW_RULE : ZW_DROP_RULE;
 	}
-	if (share_zone(oracle, &p->from, &p->to))
+	/* `intra-zone` that is not written says nothing: it is the same as action. */
+	if (policy->intra_zone_set && share_zone(oracle, &p->from, &p->to))
 		return policy->intra_zone == ACTION_ALLOW ? ZW_ALLOW_INTRA_ZONE : ZW_DROP_DEFAULT;
 	return policy->default_action == ACTION_ALLOW ? ZW_ALLOW_DEFAULT : ZW_DROP_DEFAULT;
 }

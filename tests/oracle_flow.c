@@ -185,6 +185,7 @@ static unsigned be16(const uint8_t *bytes)
 static size_t quoted_chain(const uint8_t *bytes, size_t len, int family, uint8_t *protocol)
 {
 	size_t at = 0;
+	int fragments = 0;
 
 	for (int headers = 0; len - at >= 8; headers++) {
 		const uint8_t *header = bytes + at;
@@ -193,8 +194,10 @@ static size_t quoted_chain(const uint8_t *bytes, size_t len, int family, uint8_t
 
 		if (is != AH && !(family == 6 && (is == 0 || is == 43 || is == 44 || is == 60 || is == 135)))
 			return at;
-		if (headers == 8 || step > len - at || at + step > 256 || (is == 44 && (be16(header + 2) & 0xfff8)))
+		if (headers == 8 || step > len - at || at + step > 256)
 			return len;
+		if ((is == 0 && headers) || (is == 43 && header[3]) || (is == 44 && (fragments++ || (be16(header + 2) & 0xfff8))))
+			return len; /* no packet of a live flow looks so, or it is a later fragment */
 		*protocol = header[0];
 		at += step;
 	}

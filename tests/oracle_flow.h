@@ -21,6 +21,7 @@ struct oracle_packet {
 	struct addr from, to;
 	uint8_t protocol, hop_limit;
 	bool first_fragment, later_fragment;
+	bool chain_is_cut; /* a first fragment does not hold its whole chain */
 	bool has_header; /* the fixed transport header is there; what follows is set only then */
 	uint16_t source_port;
 	uint16_t port; /* destination port, or ICMP type << 8 | code, else 0 */

@@ -18,8 +18,6 @@
 #include "scene.h"
 #include "test.h"
 
-#define MAX_FRAMES 4096
-
 struct shot {
 	struct packet packet;
 	enum zw_hook hook;
@@ -161,38 +159,73 @@ static void make_shot(struct random *random, const struct model *model, struct s
 	shot->mac[5] = random_below(random, 2) ? 2 : 10;
 }
 
-/* Packets of a policy are independent without flows: each is tried on each hook. */
+/* Packets are independent without flows: each is tried on each hook. */
+static bool try_packets(struct random *random, struct model *model, struct scene *scene, uint64_t seed)
+{
+	char text[SCENE_TEXT];
+	struct shot shot;
+
+	for (unsigned i = 0; i < settings.packets; i++) {
+		make_shot(random, model, &shot);
+		for (int hook = 0; hook < ZW_HOOKS; hook++) {
+			shot.hook = hook;
+			__atomic_add_fetch(&progress->decisions, 1, __ATOMIC_RELAXED);
+			if (shoot(scene, &shot, text))
+				continue;
+			report(model, &shot, 1, seed, text);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Few ends that talk again and again, on hooks in turn: flows are shared by all. A disagreement shrinks to its history. */
+static bool try_conversations(struct random *random, struct model *model, struct scene *scene, uint64_t seed)
+{
+	struct shot *shots = calloc(settings.packets, sizeof(*shots));
+	struct talk talk;
+	char text[SCENE_TEXT];
+	bool good = true;
+
+	if (!shots)
+		abort();
+	talk_begin(random, model, &talk);
+	for (unsigned i = 0; i < settings.packets && good; i++) {
+		shots[i].mac[0] = 2;
+		shots[i].mac[5] = 10;
+		talk_next(random, &talk, i ? &shots[random_below(random, i)].packet : NULL, &shots[i].packet);
+		shots[i].hook = random_below(random, ZW_HOOKS);
+		shots[i].time = talk.time;
+		__atomic_add_fetch(&progress->decisions, 1, __ATOMIC_RELAXED);
+		good = shoot(scene, &shots[i], text);
+		if (!good)
+			report(model, shots, i + 1, seed, text);
+	}
+	free(shots);
+	return good;
+}
+
 static bool try_policy(uint64_t seed)
 {
 	struct random random = {.state = seed * 0x2545f4914f6cdd1dull};
 	struct model *model = model_new(&random);
-	char *yaml = model_yaml(model), *host = model_host(model), text[SCENE_TEXT];
+	char *yaml = model_yaml(model), *host = model_host(model);
 	struct scene_options options = {.host = host, .stateful = settings.stateful, .kernel = settings.kernel};
-	struct shot *shots = calloc(MAX_FRAMES, sizeof(*shots));
 	struct scene scene;
-	bool good = true;
+	bool good = false;
 	int r = scene_open(yaml, &options, &scene);
 
-	if (r || !shots) {
+	if (r) {
 		printf("# the policy of seed %llu is not accepted (%d)\n# %s\n", (unsigned long long)seed, r, yaml);
 		__atomic_add_fetch(&progress->unread, 1, __ATOMIC_RELAXED);
-		good = false;
-	}
-	for (unsigned i = 0; good && i < settings.packets; i++) {
-		make_shot(&random, model, &shots[0]);
-		for (int hook = 0; good && hook < ZW_HOOKS; hook++) {
-			shots[0].hook = hook;
-			good = shoot(&scene, &shots[0], text);
-			__atomic_add_fetch(&progress->decisions, 1, __ATOMIC_RELAXED);
-			if (!good)
-				report(model, shots, 1, seed, text);
-		}
+	} else {
+		good = settings.stateful ? try_conversations(&random, model, &scene, seed) :
+					   try_packets(&random, model, &scene, seed);
 	}
 	if (!r)
 		scene_close(&scene);
 	__atomic_add_fetch(&progress->policies, 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&progress->failures, !good, __ATOMIC_RELAXED);
-	free(shots);
+	__atomic_add_fetch(&progress->failures, !r && !good, __ATOMIC_RELAXED);
 	free(yaml);
 	free(host);
 	model_free(model);

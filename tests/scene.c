@@ -82,18 +82,17 @@ static int compile(struct scene *scene, const char *path)
 	return r;
 }
 
-/* Those who decide at this hook. */
-static int add_deciders(struct scene *scene, enum zw_hook hook, bool kernel)
+static int add_deciders(struct scene *scene, const struct scene_options *options)
 {
 	const struct ranges *host = scene->has_host ? &scene->host : NULL;
 	int r;
 
-	scene->oracle[hook] = oracle_new(scene->policy, host, scene->stateful);
-	if (!scene->oracle[hook])
+	scene->oracle = oracle_new(scene->policy, host, options->stateful);
+	if (!scene->oracle)
 		return -ENOMEM;
-	r = decider_new(scene->tables->bytes, &scene->tables->layout, scene->stateful, &scene->decider[hook]);
-	if (!r && kernel)
-		r = testrun_new(scene->tables, scene->stateful, &scene->testrun[hook]);
+	r = decider_new(scene->tables->bytes, &scene->tables->layout, options->stateful, &scene->decider);
+	if (!r && options->kernel)
+		r = testrun_new(scene->tables, options->stateful, &scene->testrun);
 	return r;
 }
 
@@ -102,7 +101,7 @@ int scene_open(const char *policy, const struct scene_options *options, struct s
 	char path[32];
 	int r;
 
-	*scene = (struct scene){.has_host = options->host, .stateful = options->stateful};
+	*scene = (struct scene){.has_host = options->host};
 	r = options->host ? read_host(options->host, &scene->host) : 0;
 	if (!r)
 		r = write_file(policy, path);
@@ -110,8 +109,8 @@ int scene_open(const char *policy, const struct scene_options *options, struct s
 		r = compile(scene, path);
 		unlink(path);
 	}
-	for (int hook = 0; !r && hook < (options->stateful ? ZW_HOOKS : 1); hook++)
-		r = add_deciders(scene, hook, options->kernel);
+	if (!r)
+		r = add_deciders(scene, options);
 	if (r)
 		scene_close(scene);
 	return r;
@@ -119,11 +118,9 @@ int scene_open(const char *policy, const struct scene_options *options, struct s
 
 void scene_close(struct scene *scene)
 {
-	for (int hook = 0; hook < ZW_HOOKS; hook++) {
-		oracle_free(scene->oracle[hook]);
-		decider_free(scene->decider[hook]);
-		testrun_free(scene->testrun[hook]);
-	}
+	oracle_free(scene->oracle);
+	decider_free(scene->decider);
+	testrun_free(scene->testrun);
 	tables_free(scene->tables);
 	policy_free(scene->policy);
 	ranges_clear(&scene->host);
@@ -185,7 +182,6 @@ static void describe_answer(const struct oracle *oracle, const struct oracle_ans
 bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct oracle_answer *ret_answer,
 		  char ret_text[SCENE_TEXT])
 {
-	int which = scene->stateful ? frame->hook : 0;
 	struct oracle_frame asked = {.data = frame->data, .len = frame->len, .egress = frame->hook == ZW_HOOK_EGRESS,
 				     .time = frame->time};
 	struct frame shown = {.data = frame->data, .len = frame->len, .hook = frame->hook, .time = frame->time};
@@ -196,14 +192,14 @@ bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct o
 
 	memcpy(asked.mac, frame->mac, 6);
 	memcpy(shown.mac, frame->mac, 6);
-	oracle_decide(scene->oracle[which], &asked, ret_answer);
-	describe_answer(scene->oracle[which], ret_answer, oracle, sizeof(oracle));
-	decider_decide(scene->decider[which], &shown, &decision);
+	oracle_decide(scene->oracle, &asked, ret_answer);
+	describe_answer(scene->oracle, ret_answer, oracle, sizeof(oracle));
+	decider_decide(scene->decider, &shown, &decision);
 	scene_describe(scene, &decision, tables, sizeof(tables));
 	agree = !strcmp(oracle, tables);
-	if (scene->testrun[which]) {
+	if (scene->testrun) {
 		scene_kernel_asked++;
-		r = testrun_decide(scene->testrun[which], &shown, &decision);
+		r = testrun_decide(scene->testrun, &shown, &decision);
 		if (r == -EINVAL) {
 			scene_kernel_refused++;
 		} else if (r) {

@@ -15,7 +15,7 @@
 
 struct scene_options {
 	const char *host; /* addresses separated by spaces; NULL: not known */
-	bool stateful;
+	bool stateful; /* packets leave flows, which all hooks share */
 	bool kernel; /* load the programs: needs root */
 };
 
@@ -24,11 +24,9 @@ struct scene {
 	struct ranges host;
 	bool has_host;
 	struct tables *tables;
-	bool stateful;
-	/* One of each for every hook, so that flows of one are not seen by another. Without flows all are the first. */
-	struct oracle *oracle[ZW_HOOKS];
-	struct decider *decider[ZW_HOOKS];
-	struct testrun *testrun[ZW_HOOKS]; /* NULL without kernel */
+	struct oracle *oracle;
+	struct decider *decider;
+	struct testrun *testrun; /* NULL without kernel */
 };
 
 /* Reads the policy's text. Prints diagnostics as TAP comments if it has errors. 0 or -errno. */
