@@ -4,8 +4,6 @@
 #include "compile/ports.h"
 #include "compile/sort.h"
 
-/* Sum of the sizes of all classes: many ranges that overlap at random are in quadratically many sets. */
-#define MEMBERS_MAX ((size_t)1 << 26)
 #define PORTS 65536u
 #define PLACES (ZW_PORT_TABLES * PORTS + 256)
 
@@ -66,145 +64,50 @@ out:
 	return err;
 }
 
-/* The services that hold the current place, as a bag with the place of each in it, so that a change costs O(1). */
-struct active {
-	uint32_t *service, *at; /* at: index in service + 1, 0 if absent */
-	uint64_t *sorted;
-	uint32_t *members;
-	size_t count;
-	uint64_t hash;
+/* The sum of the services that hold the current place: each adds its own 128 bits when it begins, and takes them back. */
+struct sum {
+	uint64_t word[2];
 };
 
-static void toggle(struct active *active, uint32_t service)
+static void toggle(struct sum *sum, uint32_t service, bool *active)
 {
-	uint32_t last;
+	uint64_t word[2] = { sets_spread(service), sets_spread(~(uint64_t)service) };
 
-	if (!active->at[service]) {
-		active->service[active->count++] = service;
-		active->at[service] = active->count;
-		active->hash += sets_spread(service);
-		return;
-	}
-	last = active->service[--active->count];
-	active->service[active->at[service] - 1] = last;
-	active->at[last] = active->at[service];
-	active->at[service] = 0;
-	active->hash -= sets_spread(service);
+	for (int i = 0; i < 2; i++)
+		sum->word[i] += active[service] ? -word[i] : word[i];
+	active[service] = !active[service];
 }
 
-static int cut(struct services *services, struct active *active, uint32_t place)
+static int cut(struct services *services, const struct sum *sum, uint32_t place)
 {
-	struct class_run cut = { .first = place };
-	int err;
+	uint32_t words[4] = { sum->word[0], sum->word[0] >> 32, sum->word[1], sum->word[1] >> 32 };
+	struct cut cut = { .place = place, .before = services_classes(services) };
+	int err = sets_intern(&services->classes, words, 4, sum->word[0], &cut.class);
 
-	for (size_t i = 0; i < active->count; i++)
-		active->sorted[i] = active->service[i];
-	sort_u64(active->sorted, active->sorted + active->count, active->count);
-	for (size_t i = 0; i < active->count; i++)
-		active->members[i] = active->sorted[i];
-	err = sets_intern(&services->classes, active->members, active->count, active->hash, &cut.last);
 	if (err)
 		return err;
-	if (services_classes(services) > PORT_CLASSES_MAX || services->classes.members.count > MEMBERS_MAX)
+	if (services_classes(services) > PORT_CLASSES_MAX)
 		return -E2BIG;
 	return array_push(&services->cuts, cut);
 }
 
-static int sweep(struct services *services, struct active *active, const uint64_t *events, size_t count)
+static int sweep(struct services *services, bool *active, const uint64_t *events, size_t count)
 {
+	struct sum sum = { 0 };
 	size_t i = 0;
 	int err = 0;
 
 	if (!count || events[0] >> 32)
-		err = cut(services, active, 0);
+		err = cut(services, &sum, 0);
 	while (i < count && !err) {
 		uint32_t place = events[i] >> 32;
 
 		for (; i < count && events[i] >> 32 == place; i++)
-			toggle(active, (uint32_t)events[i]);
+			toggle(&sum, (uint32_t)events[i], active);
 		if (place < PLACES)
-			err = cut(services, active, place);
+			err = cut(services, &sum, place);
 	}
 	return err;
-}
-
-/* Each class is in the runs of its services; classes come in ascending order, so a run grows at its end. */
-static int find_runs(struct services *services)
-{
-	size_t count = sets_count(&services->places), total = 0, n;
-	uint32_t *last;
-
-	services->run = calloc(count + 2, sizeof(*services->run));
-	last = calloc(count + 1, sizeof(*last)); /* class that the service's last run ends with, + 1 */
-	if (!services->run || !last) {
-		free(last);
-		return -ENOMEM;
-	}
-	for (int writing = 0; writing < 2; writing++) {
-		memset(last, 0, (count + 1) * sizeof(*last));
-		for (uint32_t c = 0; c < services_classes(services); c++) {
-			const uint32_t *member = sets_get(&services->classes, c, &n);
-
-			for (size_t i = 0; i < n; i++) {
-				size_t *at = &services->run[member[i] + 1];
-				bool grows = last[member[i]] && last[member[i]] == c;
-
-				last[member[i]] = c + 1;
-				if (!writing)
-					*at += !grows;
-				else if (grows)
-					services->runs.v[*at - 1].last = c;
-				else
-					services->runs.v[(*at)++] = (struct class_run){ c, c };
-			}
-		}
-		if (writing)
-			break;
-		/* Counts become begins, one place further on: filling moves each to the next one's begin. */
-		for (size_t i = 1; i <= count; i++) {
-			size_t mine = services->run[i];
-
-			services->run[i] = total;
-			total += mine;
-		}
-		if (array_reserve(&services->runs, total)) {
-			free(last);
-			return -ENOMEM;
-		}
-		services->runs.count = total;
-	}
-	free(last);
-	return 0;
-}
-
-int services_cut(struct services *services)
-{
-	size_t count = sets_count(&services->places), members = services->places.members.count, n = 0;
-	uint64_t *events = calloc(2 * members + 1, sizeof(*events));
-	struct active active = {
-		.service = calloc(count + 1, sizeof(*active.service)), .at = calloc(count + 1, sizeof(*active.at)),
-		.sorted = calloc(2 * count + 1, sizeof(*active.sorted)),
-		.members = calloc(count + 1, sizeof(*active.members)),
-	};
-	int err = -ENOMEM;
-
-	if (events && active.service && active.at && active.sorted && active.members) {
-		for (size_t s = 0; s < count; s++) {
-			size_t m;
-			const uint32_t *places = sets_get(&services->places, s, &m);
-
-			for (size_t i = 0; i < m; i++)
-				events[n++] = (uint64_t)places[i] << 32 | s;
-		}
-		sort_u64(events, events + n, n);
-		err = sweep(services, &active, events, n);
-	}
-	free(events);
-	free(active.service);
-	free(active.at);
-	free(active.sorted);
-	free(active.members);
-	return err ? err : find_runs(services);
 }
 
 /* Index of the cut that holds a place. */
@@ -215,12 +118,70 @@ static size_t find_cut(const struct services *services, uint32_t place)
 	while (high - low > 1) {
 		size_t middle = (low + high) / 2;
 
-		if (services->cuts.v[middle].first <= place)
+		if (services->cuts.v[middle].place <= place)
 			low = middle;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+/* How many classes appear before a place where a service begins or ends. */
+static uint32_t classes_before(const struct services *services, uint32_t place)
+{
+	return place < PLACES ? services->cuts.v[find_cut(services, place)].before : services_classes(services);
+}
+
+static int find_runs(struct services *services)
+{
+	size_t count = sets_count(&services->places), n;
+	int err = 0;
+
+	services->run = calloc(count + 1, sizeof(*services->run));
+	if (!services->run)
+		return -ENOMEM;
+	for (size_t s = 0; s < count && !err; s++) {
+		const uint32_t *places = sets_get(&services->places, s, &n);
+
+		for (size_t i = 0; i < n && !err; i += 2) {
+			uint32_t first = classes_before(services, places[i]);
+			uint32_t end = classes_before(services, places[i + 1]);
+			struct class_run run = { first, end - 1 };
+
+			if (first == end)
+				continue;
+			if (services->runs.count > services->run[s] &&
+			    services->runs.v[services->runs.count - 1].last + 1 == first)
+				services->runs.v[services->runs.count - 1].last = run.last;
+			else
+				err = array_push(&services->runs, run);
+		}
+		services->run[s + 1] = services->runs.count;
+	}
+	return err;
+}
+
+int services_cut(struct services *services)
+{
+	size_t count = sets_count(&services->places), members = services->places.members.count, n = 0;
+	uint64_t *events = calloc(2 * members + 1, sizeof(*events));
+	bool *active = calloc(count + 1, sizeof(*active));
+	int err = events && active ? 0 : -ENOMEM;
+
+	for (size_t s = 0; s < count && !err; s++) {
+		size_t m;
+		const uint32_t *places = sets_get(&services->places, s, &m);
+
+		for (size_t i = 0; i < m; i++)
+			events[n++] = (uint64_t)places[i] << 32 | s;
+	}
+	if (!err) {
+		sort_u64(events, events + n, n);
+		err = sweep(services, active, events, n);
+	}
+	free(events);
+	free(active);
+	return err ? err : find_runs(services);
 }
 
 static int write_table(const struct services *services, struct lines *lines, unsigned table, uint32_t *ret_line)
@@ -231,16 +192,16 @@ static int write_table(const struct services *services, struct lines *lines, uns
 	int err;
 
 	*ret_line = 0;
-	if (at + 1 == services->cuts.count || services->cuts.v[at + 1].first >= end)
+	if (at + 1 == services->cuts.count || services->cuts.v[at + 1].place >= end)
 		return 0;
 	err = lines_add_bytes(lines, PORTS * sizeof(*class), ret_line);
 	if (err)
 		return err;
 	class = lines_at(lines, *ret_line);
 	for (uint32_t place = first; place < end; place++) {
-		if (at + 1 < services->cuts.count && services->cuts.v[at + 1].first == place)
+		if (at + 1 < services->cuts.count && services->cuts.v[at + 1].place == place)
 			at++;
-		class[place - first] = services->cuts.v[at].last;
+		class[place - first] = services->cuts.v[at].class;
 	}
 	return 0;
 }
@@ -254,7 +215,7 @@ int services_write(const struct services *services, struct lines *lines, struct 
 		return err;
 	class = lines_at(lines, layout->protocols);
 	for (unsigned i = 0; i < 256; i++)
-		class[i] = services->cuts.v[find_cut(services, place_of(i, 0))].last;
+		class[i] = services->cuts.v[find_cut(services, place_of(i, 0))].class;
 	for (unsigned i = 0; i < ZW_PORT_TABLES && !err; i++)
 		err = write_table(services, lines, i, &layout->ports[i]);
 	return err;
