@@ -214,6 +214,7 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 		.state = opening_state(p),
 		.port = p->ends.port,
 		.packets = p->packets,
+		.alone = zw_layout.simulate,
 		.bytes = p->bytes,
 	};
 	return w->lookup.opening.state == ZW_FLOW_FREE ? 0 : zw_flow_open(&w->lookup, p->family);

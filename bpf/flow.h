@@ -22,6 +22,7 @@
 #define ZW_FLOW_H
 
 #include "flow_maps.h"
+#include "lookup.h"
 
 static __always_inline bool is_from_opener(const struct flow *f, const struct flow_key *k)
 {
@@ -133,9 +134,9 @@ static __always_inline void flow_restamp(struct flow *f, __u64 terms, __u32 gene
 static __always_inline void flow_advance(struct flow *f, struct lookup *l, const struct packet *p, bool from_opener)
 {
 	__u64 head = next_head(f->head_word, p, from_opener);
-	bool due = flow_age(f->aux_word, p->now) >= FLOW_REFRESH;
+	bool due = head != f->head_word || flow_age(f->aux_word, p->now) >= (zw_layout.simulate ? 1 : FLOW_REFRESH);
 
-	if ((due || head != f->head_word) && !(head & FLOW_CONFIRMED) && is_confirmed_state(flow_state(head)) &&
+	if (due && !(head & FLOW_CONFIRMED) && is_confirmed_state(flow_state(head)) &&
 	    zw_flow_make_room(l, p->now, zw_timeouts.jiffies[ZW_FLOW_OTHER], p->family))
 		head |= FLOW_CONFIRMED;
 	change_head(f, head);

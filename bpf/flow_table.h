@@ -18,7 +18,7 @@
  * Reading: load a head; every key word must equal the wanted word with the head's version. All equal: a match. Loads may
  * happen in any order and need no barrier, on any architecture: a word with version v is written only by the one writer
  * that claimed v, so words of one version are one incarnation's. The only hole would be 65,536 replacements of one slot
- * between a reader's first and last load; a slot claimed in this jiffy is never a victim, so that takes 65 s or more.
+ * between a reader's first and last load; a slot claimed in this jiffy is never claimed again, so that takes 65 s or more.
  *
  * Claiming: compare-and-exchange of the head to (version + 1, BUSY); plain stores of the other words; compare-and-
  * exchange of the head to its live value, which orders it after the stores (LKMM: an atomic that returns a value is
@@ -28,7 +28,8 @@
  * an incarnation that is gone cannot be touched. A lost race leaves the winner's word; the next packet tries again.
  *
  * Twins: two CPUs may open one flow at once, in two slots. After publishing, each looks for the other, and whoever sees
- * a live twin kills the one with the higher index. Since publishing is fully ordered, at least one sees the other.
+ * a live twin kills the one with the higher index. Since publishing is fully ordered, at least one sees the other. A twin that
+ * is closing or has expired is the flow that the new one follows: it is killed wherever it stands.
  *
  * Replacement takes the slot of the same key (expired or closing), an empty one, an expired, a closing, the oldest
  * unconfirmed one; a live confirmed flow never. So that a flood cannot fill a bucket for good, one slot of each bucket
@@ -54,7 +55,7 @@
 #define FLOW_BUSY FLOW_CONFIRMED /* with state FREE */
 #define FLOW_GENERATION_SHIFT 16
 #define FLOW_GENERATION (0xffffffffull << FLOW_GENERATION_SHIFT)
-#define FLOW_REFRESH 256 /* jiffies: a flow's time is written at most so often */
+#define FLOW_REFRESH 256 /* jiffies: a flow's time is written at most so often, but for a change of state */
 
 ZW_CONSTANT struct zw_timeouts zw_timeouts;
 
@@ -254,6 +255,17 @@ static __always_inline bool find_in_bucket(const struct bucket *b, const struct 
 	return found < slots && take_slot(b, found & (slots - 1), c->head, now, f, v6);
 }
 
+/* What a new flow begins with. */
+struct opening {
+	__u64 now;
+	__u32 generation, cell;
+	__u32 state;
+	__u32 port;
+	__u32 packets;
+	__u32 alone; /* nobody else uses the table: it may be reused within one jiffy */
+	__u64 bytes;
+};
+
 /*
  * How gladly a slot is given away: the smaller, the sooner; FLOW_KEEP: never. A slot whose words are of two versions is
  * being written; one claimed in this jiffy is let alone (see the essay).
@@ -261,14 +273,16 @@ static __always_inline bool find_in_bucket(const struct bucket *b, const struct 
 #define FLOW_KEEP (~0ull)
 enum { RANK_SAME, RANK_FREE, RANK_EXPIRED, RANK_CLOSING, RANK_UNCONFIRMED };
 
-static __always_inline __u64 rank(__u64 head, __u64 aux, __u64 now, bool same)
+static __always_inline __u64 rank(__u64 head, __u64 aux, __u64 now, bool same, bool alone)
 {
 	__u64 age = flow_age(aux, now);
 
+	if (!head)
+		return RANK_FREE; /* never used */
+	if (((head ^ aux) & FLOW_VERSION) || (!age && !alone))
+		return FLOW_KEEP;
 	if (!is_flow_live(head))
 		return head & FLOW_BUSY ? FLOW_KEEP : RANK_FREE;
-	if (((head ^ aux) & FLOW_VERSION) || !age)
-		return FLOW_KEEP;
 	if (same)
 		return RANK_SAME;
 	if (is_flow_expired(head, aux, now))
@@ -280,12 +294,13 @@ static __always_inline __u64 rank(__u64 head, __u64 aux, __u64 now, bool same)
 	return RANK_UNCONFIRMED + (FLOW_BITS48 - age);
 }
 
-static __always_inline void choose(const struct bucket *b, const struct flow_key *k, __u64 now, volatile struct choice *c, const bool v6)
+static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o, volatile struct choice *c,
+				   const bool v6)
 {
 	c->rank = FLOW_KEEP;
 	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
 		__u64 head = load_word(head_at(b, i, v6)), aux = load_word(aux_at(b, i, v6));
-		__u64 r = rank(head, aux, now, is_flow_live(head) && is_key_at(b, i, k, head, v6));
+		__u64 r = rank(head, aux, o->now, is_flow_live(head) && is_key_at(b, i, k, head, v6), o->alone);
 
 		if (r == FLOW_KEEP || (r << 3 | i) >= c->rank)
 			continue;
@@ -294,31 +309,26 @@ static __always_inline void choose(const struct bucket *b, const struct flow_key
 	}
 }
 
-static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, int mine, __u64 my_head, const bool v6)
+static __always_inline void let_go(__u64 *head, __u64 word)
+{
+	exchange_word(head, word, word & ~FLOW_STATE_BYTE);
+}
+
+static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, int mine, __u64 my_head, __u64 now, const bool v6)
 {
 	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
 		__u64 *head = head_at(b, i, v6), word = load_word(head);
 
 		if (i == mine || !is_flow_live(word) || !is_key_at(b, i, k, word, v6))
 			continue;
-		if (i > mine) {
-			exchange_word(head, word, word & ~FLOW_STATE_BYTE);
-		} else {
-			exchange_word(head_at(b, mine, v6), my_head, my_head & ~FLOW_STATE_BYTE);
-			return;
+		if (i > mine || is_flow_closing(word) || is_flow_expired(word, load_word(aux_at(b, i, v6)), now)) {
+			let_go(head, word);
+			continue;
 		}
+		let_go(head_at(b, mine, v6), my_head);
+		return;
 	}
 }
-
-/* What a new flow begins with. */
-struct opening {
-	__u64 now;
-	__u32 generation, cell;
-	__u32 state;
-	__u32 port;
-	__u32 packets;
-	__u64 bytes;
-};
 
 /* Writes the words of a claimed slot, and publishes it. */
 static __always_inline void write_slot(const struct bucket *b, const struct flow_key *k, const struct opening *o, int i, __u64 version,
@@ -341,7 +351,7 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 	account->packets[1] = 0;
 	account->bytes[1] = 0;
 	exchange_word(head_at(b, i, v6), busy, live);
-	kill_twins(b, k, i, live, v6);
+	kill_twins(b, k, i, live, o->now, v6);
 }
 
 enum opened { OPENED, OPENED_REPLACING, OPEN_REFUSED };
@@ -353,7 +363,7 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 	__u64 best, word, version, busy;
 	int i;
 
-	choose(b, k, o->now, c, v6);
+	choose(b, k, o, c, v6);
 	best = c->rank;
 	if (best == FLOW_KEEP)
 		return OPEN_REFUSED;

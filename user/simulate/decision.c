@@ -139,6 +139,7 @@ int decider_new(const void *tables, const struct zw_layout *layout, bool statefu
 		return -ENOMEM;
 	decider->tables = tables;
 	decider->layout = *layout;
+	decider->layout.simulate = 1;
 	decider->stateful = stateful;
 	*ret_decider = decider;
 	return 0;
