@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The flow tables' buckets, by the very code that the programs run, compiled natively: finding and replacing, and two
+ * threads at one bucket.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "flow_table.h"
+
+#define NOW 1000000ull
+
+/* One bucket of either family. */
+struct fixture {
+	bool v6;
+	_Alignas(64) struct zw_flow_slot slots[ZW_FLOW_SLOTS4];
+	_Alignas(64) __u64 heads[ZW_FLOW_SLOTS6];
+	struct zw_flow_keys keys[ZW_FLOW_SLOTS6];
+	struct zw_flow_account accounts[ZW_FLOW_SLOTS6];
+	struct bucket bucket;
+	struct choice choice;
+};
+
+static __u64 seeds[ZW_FLOW_SEEDS];
+
+static void set_up(struct fixture *f, bool v6)
+{
+	memset(f, 0, sizeof(*f));
+	f->v6 = v6;
+	f->bucket.heads = v6 ? (__u8 *)f->heads : (__u8 *)f->slots;
+	f->bucket.keys = v6 ? (__u8 *)f->keys : NULL;
+	f->bucket.accounts = (__u8 *)f->accounts;
+	for (size_t i = 0; i < ZW_FLOW_SEEDS; i++)
+		seeds[i] = (2 * i + 3) * 0x9e3779b97f4a7c15ull;
+	for (size_t i = 0; i < ZW_FLOW_STATES; i++)
+		zw_timeouts.jiffies[i] = 30000;
+	zw_timeouts.jiffies[ZW_FLOW_TCP_ESTABLISHED] = 1000000;
+}
+
+static int slots(const struct fixture *f)
+{
+	return f->v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
+}
+
+/* A TCP conversation told apart by its number; reply: as the other side sends. */
+static struct ends ends_of(unsigned number, bool reply)
+{
+	struct ends e = { .protocol = PROTO_TCP, .sport = bpf_htons(1024 + number), .dport = bpf_htons(443) };
+
+	e.source[0] = bpf_htonl(0x0a000001);
+	e.destination[0] = bpf_htonl(0x0a000002);
+	if (reply) {
+		struct ends r = e;
+
+		memcpy(e.source, r.destination, 16);
+		memcpy(e.destination, r.source, 16);
+		e.sport = r.dport;
+		e.dport = r.sport;
+	}
+	return e;
+}
+
+static struct flow_key key_of(const struct fixture *f, const struct ends *e)
+{
+	struct flow_key k = { 0 };
+
+	if (f->v6)
+		make_key(&k, e, seeds, true);
+	else
+		make_key(&k, e, seeds, false);
+	return k;
+}
+
+static enum opened open_at(struct fixture *f, unsigned number, __u64 now, __u32 state)
+{
+	struct ends e = ends_of(number, false);
+	struct flow_key k = key_of(f, &e);
+	struct opening o = { .now = now, .generation = 7, .cell = ZW_CELL_ALLOW | 5, .port = 443, .state = state, .packets = 1 };
+
+	return f->v6 ? open_in_bucket(&f->bucket, &k, &o, &f->choice, true) :
+		       open_in_bucket(&f->bucket, &k, &o, &f->choice, false);
+}
+
+static bool find(struct fixture *f, const struct ends *e, __u64 now, struct flow *flow)
+{
+	struct flow_key k = key_of(f, e);
+
+	return f->v6 ? find_in_bucket(&f->bucket, &k, now, &f->choice, flow, true) :
+		       find_in_bucket(&f->bucket, &k, now, &f->choice, flow, false);
+}
+
+static bool is_there(struct fixture *f, unsigned number, __u64 now)
+{
+	struct ends e = ends_of(number, false);
+	struct flow flow;
+
+	return find(f, &e, now, &flow);
+}
+
+static void change(struct fixture *f, unsigned number, __u64 now, __u64 clear, __u64 set)
+{
+	struct ends e = ends_of(number, false);
+	struct flow flow;
+
+	assert_true(find(f, &e, now, &flow));
+	assert_true(exchange_word(flow.head, flow.head_word, (flow.head_word & ~clear) | set));
+}
+
+static void for_both(void (*test)(struct fixture *f))
+{
+	struct fixture *f = aligned_alloc(64, (sizeof(*f) + 63) & ~63ul);
+
+	assert_non_null(f);
+	for (int v6 = 0; v6 < 2; v6++) {
+		set_up(f, v6);
+		test(f);
+	}
+	free(f);
+}
+
+#define TEST_BOTH(name)                          \
+	static void name##_in(struct fixture *f); \
+	static void name(void **state)            \
+	{                                         \
+		(void)state;                      \
+		for_both(name##_in);              \
+	}                                         \
+	static void name##_in(struct fixture *f)
+
+TEST_BOTH(a_flow_is_found_from_both_sides_and_knows_its_opener)
+{
+	struct ends forth = ends_of(1, false), back = ends_of(1, true);
+	struct flow_key k;
+	struct flow flow;
+
+	assert_int_equal(open_at(f, 1, NOW, ZW_FLOW_TCP_SYN), OPENED);
+	k = key_of(f, &forth);
+	assert_true(find(f, &forth, NOW, &flow));
+	assert_int_equal(!!(flow.head_word & FLOW_OPENER), !!k.second);
+	k = key_of(f, &back);
+	assert_true(find(f, &back, NOW + 5, &flow));
+	assert_int_not_equal(!!(flow.head_word & FLOW_OPENER), !!k.second);
+	assert_int_equal((flow.stamp_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT, 7);
+	assert_int_equal((__u32)flow.account->cell, ZW_CELL_ALLOW | 5);
+	assert_false(is_there(f, 2, NOW));
+}
+
+TEST_BOTH(a_flow_past_its_timeout_does_not_exist)
+{
+	open_at(f, 1, NOW, ZW_FLOW_UDP);
+	assert_true(is_there(f, 1, NOW + 30000));
+	assert_false(is_there(f, 1, NOW + 30001));
+}
+
+TEST_BOTH(echo_flows_belong_to_their_opener)
+{
+	struct ends request = ends_of(1, false), reply, other;
+	struct opening o = { .now = NOW, .state = ZW_FLOW_ICMP };
+	struct flow_key k;
+	struct flow flow;
+
+	request.protocol = PROTO_ICMP;
+	request.echo = ECHO_REQUEST;
+	request.dport = request.sport;
+	reply = request;
+	memcpy(reply.source, request.destination, 16);
+	memcpy(reply.destination, request.source, 16);
+	other = reply;
+	reply.echo = ECHO_REPLY;
+	k = key_of(f, &request);
+	assert_int_equal(f->v6 ? open_in_bucket(&f->bucket, &k, &o, &f->choice, true) :
+				 open_in_bucket(&f->bucket, &k, &o, &f->choice, false),
+			 OPENED);
+	assert_true(find(f, &request, NOW, &flow));
+	assert_true(find(f, &reply, NOW, &flow));
+	assert_false(find(f, &other, NOW, &flow)); /* a request from the other side with the same identifier */
+	other = request;
+	other.echo = ECHO_REPLY;
+	assert_false(find(f, &other, NOW, &flow)); /* a reply from the opener */
+}
+
+TEST_BOTH(a_full_bucket_gives_away_expired_then_closing_then_oldest)
+{
+	for (int i = 0; i < slots(f); i++)
+		assert_int_equal(open_at(f, i, NOW + i, ZW_FLOW_TCP_SYN), OPENED);
+	assert_int_equal(open_at(f, 100, NOW + 20, ZW_FLOW_TCP_SYN), OPENED_REPLACING);
+	assert_false(is_there(f, 0, NOW + 20)); /* the oldest */
+	change(f, 2, NOW + 20, FLOW_STATE, ZW_FLOW_TCP_CLOSING << 8);
+	assert_int_equal(open_at(f, 101, NOW + 21, ZW_FLOW_TCP_SYN), OPENED);
+	assert_false(is_there(f, 2, NOW + 21));
+	assert_true(is_there(f, 1, NOW + 21));
+	assert_int_equal(open_at(f, 102, NOW + 30002, ZW_FLOW_TCP_SYN), OPENED); /* 1 has expired */
+	assert_true(is_there(f, 3, NOW + 30002));
+}
+
+TEST_BOTH(a_live_confirmed_flow_is_never_given_away)
+{
+	for (int i = 0; i < slots(f); i++) {
+		open_at(f, i, NOW, ZW_FLOW_TCP_ESTABLISHED);
+		change(f, i, NOW, 0, FLOW_CONFIRMED);
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(open_at(f, 100 + i, NOW + 1 + i, ZW_FLOW_TCP_SYN), OPEN_REFUSED);
+	for (int i = 0; i < slots(f); i++)
+		assert_true(is_there(f, i, NOW + 1001));
+}
+
+TEST_BOTH(a_slot_claimed_in_this_jiffy_is_let_alone)
+{
+	for (int i = 0; i < slots(f); i++)
+		assert_int_equal(open_at(f, i, NOW, ZW_FLOW_TCP_SYN), OPENED);
+	assert_int_equal(open_at(f, 100, NOW, ZW_FLOW_TCP_SYN), OPEN_REFUSED);
+	assert_int_equal(open_at(f, 100, NOW + 1, ZW_FLOW_TCP_SYN), OPENED_REPLACING);
+}
+
+TEST_BOTH(one_slot_is_kept_for_flows_that_are_not_confirmed)
+{
+	bool room;
+
+	for (int i = 0; i < slots(f); i++)
+		open_at(f, i, NOW + i, ZW_FLOW_TCP_ESTABLISHED);
+	for (int i = 0; i < slots(f) - 1; i++)
+		change(f, i, NOW + 100, 0, FLOW_CONFIRMED);
+	room = f->v6 ? make_room(&f->bucket, slots(f) - 1, NOW + 600000, 600000, &f->choice, true) :
+		       make_room(&f->bucket, slots(f) - 1, NOW + 600000, 600000, &f->choice, false);
+	assert_false(room);
+	assert_true(is_there(f, 0, NOW + 600000));
+	room = f->v6 ? make_room(&f->bucket, slots(f) - 1, NOW + 600001, 600000, &f->choice, true) :
+		       make_room(&f->bucket, slots(f) - 1, NOW + 600001, 600000, &f->choice, false);
+	assert_true(room); /* the one idle longest, for more than 600 s, has made room */
+	assert_false(is_there(f, 0, NOW + 600001));
+	assert_true(is_there(f, 1, NOW + 600001));
+}
+
+TEST_BOTH(a_new_flow_takes_the_place_of_its_closing_self)
+{
+	int live = 0;
+
+	open_at(f, 1, NOW, ZW_FLOW_TCP_SYN);
+	change(f, 1, NOW, FLOW_STATE, ZW_FLOW_TCP_RESET << 8);
+	assert_int_equal(open_at(f, 1, NOW, ZW_FLOW_TCP_SYN), OPENED); /* another slot: this one was claimed just now */
+	for (int i = 0; i < slots(f); i++)
+		live += is_flow_live(f->v6 ? f->heads[i] : f->slots[i].head);
+	assert_int_equal(live, 1);
+	assert_true(is_there(f, 1, NOW));
+}
+
+/*
+ * Two threads replace flows in one bucket without rest, each with its own clock so that every slot may be claimed at
+ * once, while both look for flows whose halves mix: conversation n of one thread has the first endpoint of one, the
+ * second of another. A match must be of one incarnation: its account's cell tells whose.
+ */
+#define ROUNDS 4000000u
+
+struct stress {
+	struct fixture *f;
+	unsigned seed;
+	unsigned found, wrong;
+};
+
+/* Endpoint a of 8 with endpoint b of 8; the cell holds both. */
+static struct ends mixed(unsigned a, unsigned b)
+{
+	struct ends e = { .protocol = PROTO_UDP, .sport = bpf_htons(1000 + a), .dport = bpf_htons(2000 + b) };
+
+	e.source[0] = bpf_htonl(0x0a000000 + a);
+	e.destination[0] = bpf_htonl(0x0b000000 + b);
+	return e;
+}
+
+static void *stress_thread(void *arg)
+{
+	struct stress *s = arg;
+	struct fixture *f = s->f;
+	struct choice choice;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		unsigned a = rand_r(&s->seed) & 7, b = rand_r(&s->seed) & 7;
+		struct opening o = { .now = NOW + 2 * round, .state = ZW_FLOW_UDP, .cell = a << 8 | b };
+		struct ends e = mixed(a, b);
+		struct flow_key k = key_of(f, &e);
+		struct flow flow;
+
+		k.want &= ~(0xffffull << 16); /* all tags alike */
+		if (f->v6)
+			open_in_bucket(&f->bucket, &k, &o, &choice, true);
+		else
+			open_in_bucket(&f->bucket, &k, &o, &choice, false);
+		e = mixed(rand_r(&s->seed) & 7, rand_r(&s->seed) & 7);
+		k = key_of(f, &e);
+		k.want &= ~(0xffffull << 16);
+		if (f->v6 ? !find_in_bucket(&f->bucket, &k, o.now, &choice, &flow, true) :
+			    !find_in_bucket(&f->bucket, &k, o.now, &choice, &flow, false))
+			continue;
+		__u64 cell = load_word(&flow.account->cell);
+
+		if ((cell ^ flow.head_word) & FLOW_VERSION)
+			continue; /* replaced meanwhile */
+		s->found++;
+		s->wrong += (cell & 0xffff) !=
+			    (((unsigned)bpf_ntohs(e.sport) - 1000) << 8 | ((unsigned)bpf_ntohs(e.dport) - 2000));
+	}
+	return NULL;
+}
+
+TEST_BOTH(two_threads_at_one_bucket_never_match_falsely)
+{
+	struct stress s[2] = { { .f = f, .seed = 1 }, { .f = f, .seed = 2 } };
+	pthread_t thread[2];
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, stress_thread, &s[i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	print_message("# %u matches, %u false\n", s[0].found + s[1].found, s[0].wrong + s[1].wrong);
+	assert_true(s[0].found + s[1].found > 1000);
+	assert_int_equal(s[0].wrong + s[1].wrong, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flow_is_found_from_both_sides_and_knows_its_opener),
+		cmocka_unit_test(a_flow_past_its_timeout_does_not_exist),
+		cmocka_unit_test(echo_flows_belong_to_their_opener),
+		cmocka_unit_test(a_full_bucket_gives_away_expired_then_closing_then_oldest),
+		cmocka_unit_test(a_live_confirmed_flow_is_never_given_away),
+		cmocka_unit_test(a_slot_claimed_in_this_jiffy_is_let_alone),
+		cmocka_unit_test(one_slot_is_kept_for_flows_that_are_not_confirmed),
+		cmocka_unit_test(a_new_flow_takes_the_place_of_its_closing_self),
+		cmocka_unit_test(two_threads_at_one_bucket_never_match_falsely),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
