@@ -87,10 +87,12 @@ static u128 random_prefix(const struct shape *shape, size_t number, int *ret_len
 
 	*ret_len = bits;
 	if (shape->name[0] == 'd')
-		return (shape->family == 4 ? (u128)10 << 24 : (u128)0x20010db8 << 96) | (number * 0x9e3779b1 & 0xffffff);
+		return (shape->family == 4 ? (u128)10 << 24 : (u128)0x20010db8 << 96) |
+		       (number * 0x9e3779b1 & 0xffffff);
 	if (shape->name[0] == 'r')
-		*ret_len = rnd() % 10 < 6 ? (shape->family == 4 ? 24 : 48) :
-			   shape->family == 4 ? 16 + rnd() % 17 : 32 + rnd() % 97;
+		*ret_len = rnd() % 10 < 6       ? (shape->family == 4 ? 24 : 48)
+			   : shape->family == 4 ? 16 + rnd() % 17
+						: 32 + rnd() % 97;
 	/* 1.0.0.0 to 223.255.255.255, 2000::/3 */
 	if (shape->family == 4)
 		return ((u128)(1 + rnd() % 223) << 24) | (rnd() & 0xffffff);
@@ -134,7 +136,8 @@ static void make_zones(struct policy *p, const struct shape *shape)
 
 		add(p, zone_of(shape, address), shape, address, len);
 	}
-	add(p, ZONE_INDEX_HOST, shape, random_prefix(shape, prefix_count, &len), shape->family == 4 ? 32 : 128);
+	add(p, ZONE_INDEX_HOST, shape, random_prefix(shape, prefix_count, &len),
+	    shape->family == 4 ? 32 : 128);
 }
 
 /* A host or a CIDR written in a rule. */
@@ -256,8 +259,9 @@ static int run(char **names)
 {
 	int failed = 0;
 
-	printf("%-11s %6s %6s %6s %6s%9s %7s %7s %5s %7s %9s %6s %6s %6s %s\n", "shape", "s", "+warn", "policy", "peak",
-	       "atoms", "from", "to", "ports", "rows", "pairs", "MiB v4", "MiB v6", "MiB", "reads");
+	printf("%-11s %6s %6s %6s %6s%9s %7s %7s %5s %7s %9s %6s %6s %6s %s\n", "shape", "s", "+warn",
+	       "policy", "peak", "atoms", "from", "to", "ports", "rows", "pairs", "MiB v4", "MiB v6", "MiB",
+	       "reads");
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		int status = 0;
 		pid_t child;

@@ -35,8 +35,8 @@ static void check_search(const uint32_t *value_of, size_t runs, const struct run
 
 static void search_trees_answer_as_their_runs_do(void **state)
 {
-	static const size_t counts[] = { 1, 2, 9, 10, 11, 12, 19, 20, 99, 100, 101, 109, 110, 999, 1000, 1001, 9999,
-					 10001, 65535, 65536 };
+	static const size_t counts[] = { 1,   2,   9,   10,  11,   12,   19,   20,    99,    100,
+					 101, 109, 110, 999, 1000, 1001, 9999, 10001, 65535, 65536 };
 	static uint32_t value_of[65536];
 	static struct run run[65536];
 	uint64_t seed = 7;
@@ -104,7 +104,9 @@ static void the_example_of_the_header(void **state)
 /* One IPv6 host costs one tail, whatever its bits. */
 static void a_tail_skips_to_a_lone_prefix(void **state)
 {
-	struct interval v[] = { { 0, 0, 0 }, { 0x20010db800000000, 0x42, 1 }, { 0x20010db800000000, 0x43, 0 } };
+	struct interval v[] = { { 0, 0, 0 },
+				{ 0x20010db800000000, 0x42, 1 },
+				{ 0x20010db800000000, 0x43, 0 } };
 	struct intervals intervals = { .all = { .v = v, .count = 3 } };
 	struct lines lines = { .budget = 1 << 20 };
 	const struct zw_tail *tail;
@@ -134,7 +136,8 @@ static u128 random_address(uint64_t *seed, int family, int shape)
 	case 0: /* anywhere */
 		return a;
 	case 1: /* few values of each chunk: deep sharing */
-		return family == 4 ? a & 0x00030003 : a & (((u128)0x0001000000010003 << 64) | 0x0003000000000003);
+		return family == 4 ? a & 0x00030003
+				   : a & (((u128)0x0001000000010003 << 64) | 0x0003000000000003);
 	case 2: /* the ends of the space */
 		return rnd(seed) & 1 ? a & 0xff : (family == 4 ? ADDR_MAX4 : ADDR_MAX6) - (a & 0xff);
 	default: /* one block */
@@ -145,7 +148,8 @@ static u128 random_address(uint64_t *seed, int family, int shape)
 /* A prefix of any length, or a range that is none. */
 static struct range random_range(uint64_t *seed, int family, int shape)
 {
-	int bits = family == 4 ? 32 : 128, len = rnd(seed) % 3 ? bits - rnd(seed) % 20 : rnd(seed) % (bits + 1);
+	int bits = family == 4 ? 32 : 128,
+	    len = rnd(seed) % 3 ? bits - rnd(seed) % 20 : rnd(seed) % (bits + 1);
 	u128 first = random_address(seed, family, shape), size;
 
 	if (rnd(seed) % 4 == 0) {
@@ -180,11 +184,16 @@ static void check_zones(const struct policy *p, const struct tables *t, const st
 	assert_int_equal(walk_get_atom(t, atom)->flags, in_zone(p, ZONE_INDEX_HOST, a) ? ZW_ATOM_HOST : 0);
 }
 
-static void check_addresses(const struct policy *p, const struct tables *t, const struct range *range, int family)
+static void check_addresses(const struct policy *p, const struct tables *t, const struct range *range,
+			    int family)
 {
 	u128 max = family == 4 ? ADDR_MAX4 : ADDR_MAX6;
-	u128 at[6] = { range->first, range->last, range->first - 1, range->last + 1,
-		       range->first + (range->last - range->first) / 2, range->first + (range->last - range->first) / 3 };
+	u128 at[6] = { range->first,
+		       range->last,
+		       range->first - 1,
+		       range->last + 1,
+		       range->first + (range->last - range->first) / 2,
+		       range->first + (range->last - range->first) / 3 };
 
 	for (int i = 0; i < 6; i++) {
 		struct addr a = { .family = family, .value = at[i] & max };
@@ -206,7 +215,8 @@ static void random_zones(uint64_t seed, size_t zones, size_t ranges)
 		made_zone(p, name, ZONE_DECLARED);
 	}
 	for (size_t i = 0; i < ranges; i++) {
-		unsigned zone = rnd(&seed) % 16 ? ZONE_INDEX_FIRST_DECLARED + rnd(&seed) % zones : ZONE_INDEX_HOST;
+		unsigned zone =
+			rnd(&seed) % 16 ? ZONE_INDEX_FIRST_DECLARED + rnd(&seed) % zones : ZONE_INDEX_HOST;
 
 		family[i] = rnd(&seed) & 1 ? 4 : 6;
 		v[i] = random_range(&seed, family[i], rnd(&seed) % 4);
@@ -251,7 +261,8 @@ static void the_whole_space_and_single_addresses(void **state)
 	made_range(p, one, "0.0.0.0", "0.0.0.0");
 	made_range(p, one, "255.255.255.255", "255.255.255.255");
 	made_range(p, one, "::", "::");
-	made_range(p, one, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	made_range(p, one, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
 	made_range(p, one, "2001:db8::1", "2001:db8::1");
 	t = made_tables(p, NULL);
 	for (size_t z = all; z <= one; z++) {

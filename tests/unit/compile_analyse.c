@@ -255,8 +255,8 @@ static void check_random(uint64_t seed, unsigned *told)
 		snprintf(redundant, sizeof(redundant), "rule 'r%zu' is redundant", i);
 		is_redundant = !dead[i] && !changes(p, i);
 		if (dead[i] != !!strstr(text, shadowed) || is_redundant != !!strstr(text, redundant))
-			print_message("seed %lu rule %zu dead %d redundant %d\n%s", (unsigned long)seed, i, dead[i],
-				      is_redundant, text);
+			print_message("seed %lu rule %zu dead %d redundant %d\n%s", (unsigned long)seed, i,
+				      dead[i], is_redundant, text);
 		assert_int_equal(dead[i], !!strstr(text, shadowed));
 		assert_int_equal(is_redundant, !!strstr(text, redundant));
 		*told += dead[i] + is_redundant;

@@ -142,8 +142,8 @@ static inline bool in_zone(const struct policy *p, unsigned zone, const struct a
 
 	if (z->kind == ZONE_ANY)
 		return true;
-	return a->family == 4 ? in_ranges(z->set.v4, z->set.v4_count, a->value) :
-				in_ranges(z->set.v6, z->set.v6_count, a->value);
+	return a->family == 4 ? in_ranges(z->set.v4, z->set.v4_count, a->value)
+			      : in_ranges(z->set.v6, z->set.v6_count, a->value);
 }
 
 static inline bool in_list(const struct policy *p, const struct zone_list *list, const struct addr *a)
@@ -182,7 +182,8 @@ static inline uint32_t number_of(const struct policy *p, size_t rule)
 static inline bool share_zone(const struct policy *p, const struct addr *from, const struct addr *to)
 {
 	for (unsigned i = ZONE_INDEX_FIRST_DECLARED; i < p->zone_count; i++)
-		if (p->zones[i].kind == ZONE_DECLARED && !p->zones[i].is_union && in_zone(p, i, from) && in_zone(p, i, to))
+		if (p->zones[i].kind == ZONE_DECLARED && !p->zones[i].is_union && in_zone(p, i, from) &&
+		    in_zone(p, i, to))
 			return true;
 	return false;
 }
@@ -213,13 +214,15 @@ static inline uint32_t expect_cell(const struct policy *p, const struct addr *fr
 			const struct rule *r = &p->rules.v[i];
 			bool allow = r->action == ACTION_ALLOW;
 
-			if (r->tier != tier || r->mode == MODE_STAGE || !matches(p, r, from, to, protocol, port))
+			if (r->tier != tier || r->mode == MODE_STAGE ||
+			    !matches(p, r, from, to, protocol, port))
 				continue;
 			if (r->action == ACTION_PASS)
 				break;
 			return number_of(p, i) | (allow ? ZW_CELL_ALLOW : 0) | expect_log(p, r->log, allow) |
 			       (allow && r->limit.set ? ZW_CELL_LIMIT : 0) |
-			       (allow && r->tls_require ? ZW_CELL_TLS : 0) | (r->expires ? ZW_CELL_EXPIRES : 0);
+			       (allow && r->tls_require ? ZW_CELL_TLS : 0) |
+			       (r->expires ? ZW_CELL_EXPIRES : 0);
 		}
 	}
 	if (p->intra_zone_set && share_zone(p, from, to)) {
@@ -235,7 +238,8 @@ static inline uint32_t expect_failsafe(const struct policy *p, const struct addr
 {
 	for (size_t i = 0; i < p->failsafe.count; i++)
 		if (matches(p, &p->failsafe.v[i], from, to, protocol, port))
-			return (p->rules.count + i + 1) | ZW_CELL_ALLOW | expect_log(p, p->failsafe.v[i].log, true);
+			return (p->rules.count + i + 1) | ZW_CELL_ALLOW |
+			       expect_log(p, p->failsafe.v[i].log, true);
 	return 0;
 }
 

@@ -92,7 +92,8 @@ static void pairs_over_budget_name_the_rule(void **state)
 	for (unsigned i = 0; i < 600; i++)
 		p->rules.v[600].from.zone[i] = 3 + i;
 	p->rules.v[600].from.count = 600;
-	expect_complaint(p, 1 << 20, "rule 'wide' most of these (600 source classes x 1 destination classes)");
+	expect_complaint(p, 1 << 20,
+			 "rule 'wide' most of these (600 source classes x 1 destination classes)");
 	made_free(p);
 }
 

@@ -121,7 +121,8 @@ static void compare(const struct policy *p, const struct tables *t, uint64_t see
 		to.value &= to.family == 4 ? ADDR_MAX4 : ADDR_MAX6;
 		a = walk_atom(t, &from);
 		b = walk_atom(t, &to);
-		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, b, class), expect_cell(p, &from, &to, protocol, port));
+		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, b, class),
+				 expect_cell(p, &from, &to, protocol, port));
 		assert_int_equal(walk_cell(t, ZW_MATRIX_FAILSAFE, a, b, class),
 				 expect_failsafe(p, &from, &to, protocol, port));
 	}
@@ -136,13 +137,14 @@ static void cells_are_what_the_rules_say(void **state)
 		/* From no default row but one to nearly a plain array. */
 		const struct compile_options sparse = { .dense_bytes = 4u << seed % 5 };
 		struct policy *p = random_policy(seed * 0x9e3779b9);
-		struct tables *t = made_tables(p, NULL), *again = made_tables(p, NULL), *s = made_tables(p, &sparse);
+		struct tables *t = made_tables(p, NULL), *again = made_tables(p, NULL),
+			      *s = made_tables(p, &sparse);
 
 		compare(p, t, seed);
 		compare(p, s, seed);
 		assert_false(t->stats.sparse);
-		assert_int_equal(s->stats.sparse,
-				 s->stats.source_classes * s->stats.destination_classes * 4 > sparse.dense_bytes);
+		assert_int_equal(s->stats.sparse, s->stats.source_classes * s->stats.destination_classes * 4 >
+							  sparse.dense_bytes);
 		if (s->stats.sparse) {
 			pairs += s->stats.pairs;
 			defaults += s->layout.matrix[ZW_MATRIX_POLICY].default_count;
@@ -181,7 +183,9 @@ static void the_order_of_zones_does_not_matter(void **state)
 				size_t n = 0;
 
 				for (size_t j = 0; j < list->count; j++)
-					has[list->zone[j] == first ? last : list->zone[j] == last ? first : list->zone[j]] = true;
+					has[list->zone[j] == first  ? last
+					    : list->zone[j] == last ? first
+								    : list->zone[j]] = true;
 				for (unsigned z = 0; z < 64; z++)
 					if (has[z])
 						list->zone[n++] = z;
@@ -223,7 +227,8 @@ static void a_policy_of_two_zones(void **state)
 	assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, b, walk_port(t, 17, 5432)), ZW_CELL_LOG);
 	assert_int_equal(walk_cell(t, ZW_MATRIX_FAILSAFE, a, world, walk_port(t, 6, 22)), 3 | ZW_CELL_ALLOW);
 	assert_int_equal(walk_cell(t, ZW_MATRIX_FAILSAFE, a, world, walk_port(t, 6, 23)), 0);
-	assert_true(t->layout.ports[ZW_PORT_TCP] && !t->layout.ports[ZW_PORT_UDP] && !t->layout.ports[ZW_PORT_SCTP]);
+	assert_true(t->layout.ports[ZW_PORT_TCP] && !t->layout.ports[ZW_PORT_UDP] &&
+		    !t->layout.ports[ZW_PORT_SCTP]);
 	assert_int_equal(t->layout.rule_count, 3);
 	assert_true(t->layout.has_failsafe && t->layout.log_drops && !t->layout.log_allows);
 	tables_free(t);
@@ -247,7 +252,8 @@ static void intra_zone_has_its_own_reason_where_it_is_written(void **state)
 		t = made_tables(p, NULL);
 		a = walk_atom4(t, 0x0a010001, &(unsigned){ 0 });
 		b = walk_atom4(t, 0x0a020001, &(unsigned){ 0 });
-		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, a, 0), ZW_CELL_ALLOW | (set ? ZW_CELL_INTRA : 0));
+		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, a, 0),
+				 ZW_CELL_ALLOW | (set ? ZW_CELL_INTRA : 0));
 		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, b, 0), ZW_CELL_ALLOW);
 		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, b, b, 0), ZW_CELL_ALLOW);
 		tables_free(t);
@@ -283,7 +289,8 @@ static void a_large_sparse_matrix(void **state)
 		struct addr from = { 4, rnd(&seed) % 77000 }, to = { 4, rnd(&seed) % 77000 };
 		uint16_t port = rnd(&seed) % 52;
 
-		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, walk_atom(t, &from), walk_atom(t, &to), walk_port(t, 6, port)),
+		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, walk_atom(t, &from), walk_atom(t, &to),
+					   walk_port(t, 6, port)),
 				 expect_cell(p, &from, &to, 6, port));
 	}
 	tables_free(t);

@@ -19,7 +19,9 @@ static struct policy *make(void)
 	made_rule(&p->rules, "early", web, literal, ANY_SERVICE, ACTION_DROP)->owner = strdup("payments");
 	p->rules.v[1].mode = MODE_STAGE;
 	made_rule(&p->failsafe, "failsafe-1", web, db, made_ports(6, 22, 22), ACTION_ALLOW);
-	interface = (struct interface_match){ .pattern = patterns, .pattern_count = 2, .has_xdp = true, .xdp = XDP_OFF };
+	interface = (struct interface_match){
+		.pattern = patterns, .pattern_count = 2, .has_xdp = true, .xdp = XDP_OFF
+	};
 	p->interfaces = &interface;
 	p->interface_count = 1;
 	return p;
@@ -68,7 +70,8 @@ static struct tables *compile(struct policy *p)
 	struct diag *diag = diag_new();
 	struct tables *t = NULL;
 
-	p->rules.v[1].place = (struct place){ .file = diag_file(diag, "policies/web.yaml", NULL, 0), .line = 14 };
+	p->rules.v[1].place =
+		(struct place){ .file = diag_file(diag, "policies/web.yaml", NULL, 0), .line = 14 };
 	assert_int_equal(compile_policy(p, NULL, diag, &t), 0);
 	diag_free(diag);
 	return t;

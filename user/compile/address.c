@@ -69,8 +69,8 @@ static int push_run(struct builder *b, size_t bottom, uint16_t key, uint32_t val
  * One key of a tree, or several if one interval holds them all: what stands there. `at` is the interval that holds the
  * key's first address, and moves to the one that holds the next key's. Returns the next key, or a negative error.
  */
-static int64_t next_key(struct builder *b, const struct region *region, size_t bottom, uint32_t key, size_t *at,
-			unsigned *reads)
+static int64_t next_key(struct builder *b, const struct region *region, size_t bottom, uint32_t key,
+			size_t *at, unsigned *reads)
 {
 	unsigned shift = shift_of(b, region->level);
 	u128 first = region->base + ((u128)key << shift), last = block_end(b, first, region->level);
@@ -90,8 +90,9 @@ static int64_t next_key(struct builder *b, const struct region *region, size_t b
 		u128 until = end(b, *at) < region_last ? end(b, *at) : region_last;
 
 		/* The last key that is wholly inside the interval. */
-		last = block_end(b, until, region->level) == until ? until : block_end(b, until, region->level) -
-									     ((u128)1 << shift);
+		last = block_end(b, until, region->level) == until
+			       ? until
+			       : block_end(b, until, region->level) - ((u128)1 << shift);
 	}
 	if (!err)
 		err = push_run(b, bottom, key, step.value);
@@ -173,8 +174,11 @@ static int tail_add(struct builder *b, u128 prefix, u128 mask, const struct step
 		    unsigned chunk, struct step *ret_step)
 {
 	struct zw_tail tail = {
-		.prefix = { prefix >> 64, prefix }, .mask = { mask >> 64, mask },
-		.inside = inside->value, .outside = outside, .chunk = chunk,
+		.prefix = { prefix >> 64, prefix },
+		.mask = { mask >> 64, mask },
+		.inside = inside->value,
+		.outside = outside,
+		.chunk = chunk,
 	};
 	uint32_t line;
 	int err = lines_add(b->lines, 1, &line);
@@ -187,7 +191,8 @@ static int tail_add(struct builder *b, u128 prefix, u128 mask, const struct step
 	return 0;
 }
 
-static int tail_build(struct builder *b, const struct region *region, const struct part *part, struct step *ret_step)
+static int tail_build(struct builder *b, const struct region *region, const struct part *part,
+		      struct step *ret_step)
 {
 	u128 low = part->low, high = part->high, mask;
 	struct step inside = { .value = b->v[part->first].atom };
@@ -218,8 +223,7 @@ static int step_build(struct builder *b, const struct region *region, struct ste
 	*ret_step = (struct step){ .value = b->v[region->first].atom };
 	if (region->first == region->last)
 		return 0;
-	if (b->chunks == 8 && region->level && region->level < b->chunks - 1 &&
-	    find_tail(b, region, &part))
+	if (b->chunks == 8 && region->level && region->level < b->chunks - 1 && find_tail(b, region, &part))
 		return tail_build(b, region, &part, ret_step);
 	return tree_build(b, region, ret_step);
 }
@@ -247,7 +251,10 @@ int address_build(struct lines *lines, int family, const struct intervals *inter
 		  unsigned *ret_reads)
 {
 	struct builder b = {
-		.lines = lines, .v = intervals->all.v, .count = intervals->all.count, .chunks = family == 4 ? 2 : 8,
+		.lines = lines,
+		.v = intervals->all.v,
+		.count = intervals->all.count,
+		.chunks = family == 4 ? 2 : 8,
 	};
 	unsigned reads = 0;
 	int err = lines_add_bytes(lines, ROOT_WORDS * sizeof(uint32_t), ret_root);

@@ -165,7 +165,8 @@ static struct verdict verdict_of(const struct analysis *a, uint32_t entry)
 {
 	uint32_t cell = entry_at(a, entry)->cell;
 
-	return (struct verdict){ .by = entry, .allow = cell & ZW_CELL_ALLOW,
+	return (struct verdict){ .by = entry,
+				 .allow = cell & ZW_CELL_ALLOW,
 				 .varies = cell & (ZW_CELL_LIMIT | ZW_CELL_TLS | ZW_CELL_EXPIRES) };
 }
 
@@ -352,7 +353,8 @@ static void tell(struct analysis *a)
 			tell_shadowed(a, rule, finding);
 		else if (finding->decides && !finding->differs && !finding->unsure)
 			diag_warning(a->diag, &rule->place, NULL,
-				     "rule '%s' is redundant: without it every packet has the same verdict", rule->id);
+				     "rule '%s' is redundant: without it every packet has the same verdict",
+				     rule->id);
 	}
 }
 

@@ -129,7 +129,8 @@ static int toggle(struct active *active, uint32_t zone)
 	err = array_reserve(&active->zone, 1);
 	if (err)
 		return err;
-	memmove(active->zone.v + low + 1, active->zone.v + low, (active->zone.count - low) * sizeof(*active->zone.v));
+	memmove(active->zone.v + low + 1, active->zone.v + low,
+		(active->zone.count - low) * sizeof(*active->zone.v));
 	active->zone.v[low] = zone;
 	active->zone.count++;
 	active->hash += sets_spread(zone);
@@ -137,8 +138,8 @@ static int toggle(struct active *active, uint32_t zone)
 }
 
 /* Names the active set and begins an interval with it, unless the one before has the same. */
-static int begin(struct atoms *atoms, struct intervals *intervals, const struct active *active,
-		 uint64_t high, uint64_t low)
+static int begin(struct atoms *atoms, struct intervals *intervals, const struct active *active, uint64_t high,
+		 uint64_t low)
 {
 	struct interval next = { .high = high, .low = low };
 	int err = sets_intern(&atoms->zones, active->zone.v, active->zone.count, active->hash, &next.atom);
@@ -172,7 +173,8 @@ static int sweep(struct atoms *atoms, const struct boundaries *boundaries, struc
 	return err;
 }
 
-static int build_family(const struct policy *policy, const bool *used, bool v6, size_t *runs, struct atoms *atoms)
+static int build_family(const struct policy *policy, const bool *used, bool v6, size_t *runs,
+			struct atoms *atoms)
 {
 	struct boundaries boundaries = { 0 };
 	size_t run_count = 0;

@@ -70,7 +70,8 @@ struct scratch {
 };
 
 /* The ends that hold one of the atom's zones, ascending, each once. */
-static int find_signature(const struct lists *ends_of, const uint32_t *zone, size_t zones, struct scratch *scratch)
+static int find_signature(const struct lists *ends_of, const uint32_t *zone, size_t zones,
+			  struct scratch *scratch)
 {
 	int err;
 

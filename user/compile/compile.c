@@ -63,16 +63,19 @@ static int check_limits(const struct policy *policy, struct diag *diag)
 			prefixes += range_count(&policy->zones[i]);
 	}
 	if (rules > ZW_RULES_MAX) {
-		diag_error(diag, NULL, NULL, "%zu rules are more than the %u that are possible", rules, ZW_RULES_MAX);
+		diag_error(diag, NULL, NULL, "%zu rules are more than the %u that are possible", rules,
+			   ZW_RULES_MAX);
 		err = -EINVAL;
 	}
 	if (zones > ZONES_MAX) {
-		diag_error(diag, NULL, NULL, "%zu zones are more than the %u that are possible", zones, ZONES_MAX);
+		diag_error(diag, NULL, NULL, "%zu zones are more than the %u that are possible", zones,
+			   ZONES_MAX);
 		err = -EINVAL;
 	}
 	if (prefixes > PREFIXES_MAX) {
 		diag_error(diag, &largest->place, NULL,
-			   "%zu address ranges are more than the %u that are possible; most are in zone '%s' (%zu)",
+			   "%zu address ranges are more than the %u that are possible; most are in zone '%s' "
+			   "(%zu)",
 			   prefixes, PREFIXES_MAX, largest->name, range_count(largest));
 		err = -EINVAL;
 	}
@@ -96,7 +99,8 @@ static size_t budget_lines(const struct compile_options *options)
 /* Over budget while `section` grew: names the section that is largest by now. */
 static int over_budget(struct compiler *c, enum section section, const struct matrix_trouble *trouble)
 {
-	static const char *const name[SECTIONS] = { "addresses", "sets of zones", "ports", "pairs of zones and their rows" };
+	static const char *const name[SECTIONS] = { "addresses", "sets of zones", "ports",
+						    "pairs of zones and their rows" };
 	size_t total = 0, budget = c->lines.budget * sizeof(struct zw_line) >> 10;
 	const struct zone *zone = largest_zone(c->policy);
 	enum section largest = section;
@@ -109,15 +113,20 @@ static int over_budget(struct compiler *c, enum section section, const struct ma
 			largest = i;
 	if ((largest == SECTION_PAIRS || section == SECTION_PAIRS) && trouble && trouble->rule)
 		diag_error(c->diag, &trouble->rule->place, NULL,
-			   "the tables need more than their budget of %zu KiB; %s cost most, and rule '%s' most of these "
-			   "(%" PRIu64 " source classes x %" PRIu64 " destination classes)", budget,
-			   name[SECTION_PAIRS], trouble->rule->id, trouble->rule_sources, trouble->rule_destinations);
+			   "the tables need more than their budget of %zu KiB; %s cost most, and rule '%s' "
+			   "most of these "
+			   "(%" PRIu64 " source classes x %" PRIu64 " destination classes)",
+			   budget, name[SECTION_PAIRS], trouble->rule->id, trouble->rule_sources,
+			   trouble->rule_destinations);
 	else if (zone && largest != SECTION_PORTS)
 		diag_error(c->diag, &zone->place, NULL,
-			   "the tables need more than their budget of %zu KiB; %s cost most, and zone '%s' has most of them "
-			   "(%zu ranges)", budget, name[largest], zone->name, range_count(zone));
+			   "the tables need more than their budget of %zu KiB; %s cost most, and zone '%s' "
+			   "has most of them "
+			   "(%zu ranges)",
+			   budget, name[largest], zone->name, range_count(zone));
 	else
-		diag_error(c->diag, NULL, NULL, "the tables need more than their budget of %zu KiB; %s cost most", budget,
+		diag_error(c->diag, NULL, NULL,
+			   "the tables need more than their budget of %zu KiB; %s cost most", budget,
 			   name[largest]);
 	return -EINVAL;
 }
@@ -127,18 +136,21 @@ static int too_many_pairs(struct compiler *c, enum zw_matrix_id id, const struct
 	if (id == ZW_MATRIX_FAILSAFE)
 		diag_error(c->diag, NULL, "use fewer different zones and addresses in failsafe",
 			   "the failsafe entries tell %" PRIu64 " pairs of address classes apart; %" PRIu64
-			   " are possible", trouble->pairs, (uint64_t)DEFAULT_ROWS_MAX);
+			   " are possible",
+			   trouble->pairs, (uint64_t)DEFAULT_ROWS_MAX);
 	else if (trouble->defaults)
 		diag_error(c->diag, NULL, "give zones that many rules with 'any' name the same rules",
-			   "rules with 'any' on one side tell %" PRIu64 " pairs of address groups apart; %" PRIu64
-			   " are possible", trouble->pairs, (uint64_t)DEFAULT_ROWS_MAX);
+			   "rules with 'any' on one side tell %" PRIu64
+			   " pairs of address groups apart; %" PRIu64 " are possible",
+			   trouble->pairs, (uint64_t)DEFAULT_ROWS_MAX);
 	else
 		diag_error(c->diag, trouble->rule ? &trouble->rule->place : NULL,
 			   "make zones overlap less: each different overlap is a class of its own",
 			   "the rules name %" PRIu64 " pairs of address classes, more than the %" PRIu64
-			   " that are possible; rule '%s' names %" PRIu64 " x %" PRIu64, trouble->pairs,
-			   (uint64_t)NAMED_PAIRS_MAX, trouble->rule ? trouble->rule->id : "intra-zone",
-			   trouble->rule_sources, trouble->rule_destinations);
+			   " that are possible; rule '%s' names %" PRIu64 " x %" PRIu64,
+			   trouble->pairs, (uint64_t)NAMED_PAIRS_MAX,
+			   trouble->rule ? trouble->rule->id : "intra-zone", trouble->rule_sources,
+			   trouble->rule_destinations);
 	return -EINVAL;
 }
 
@@ -164,7 +176,8 @@ static int read_rules(struct compiler *c)
 		err = services_cut(&c->services);
 	if (err == -E2BIG) {
 		diag_error(c->diag, NULL, "use fewer different ports and ranges",
-			   "the services of the rules tell more than %u groups of ports apart", PORT_CLASSES_MAX);
+			   "the services of the rules tell more than %u groups of ports apart",
+			   PORT_CLASSES_MAX);
 		return -EINVAL;
 	}
 	return err;
@@ -197,8 +210,8 @@ static int cut_addresses(struct compiler *c)
 		const struct zone *zone = largest_zone(c->policy);
 
 		diag_error(c->diag, &zone->place, "make zones overlap less",
-			   "zones overlap in too many different ways; zone '%s' has most ranges (%zu)", zone->name,
-			   range_count(zone));
+			   "zones overlap in too many different ways; zone '%s' has most ranges (%zu)",
+			   zone->name, range_count(zone));
 		return -EINVAL;
 	}
 	for (int m = 0; m < ZW_MATRICES && !err; m++)
@@ -239,7 +252,8 @@ static int write_matrix(struct compiler *c, enum zw_matrix_id id)
 	struct matrix *matrix = &c->matrix[id];
 	/* The failsafe matrix is dense whatever its size (zonewall.h). */
 	uint64_t dense_bytes = id == ZW_MATRIX_FAILSAFE ? UINT64_MAX : c->dense_bytes;
-	int err = matrix_build(matrix, &c->entries[id], &c->services, dense_bytes, &c->rows[id], &c->lines, &trouble);
+	int err = matrix_build(matrix, &c->entries[id], &c->services, dense_bytes, &c->rows[id], &c->lines,
+			       &trouble);
 
 	if (err == -E2BIG && trouble.pairs)
 		return too_many_pairs(c, id, &trouble);
@@ -374,7 +388,9 @@ int compile_policy(const struct policy *policy, const struct compile_options *op
 		   struct tables **ret_tables)
 {
 	struct compiler c = {
-		.policy = policy, .diag = diag, .lines.budget = budget_lines(options),
+		.policy = policy,
+		.diag = diag,
+		.lines.budget = budget_lines(options),
 		.dense_bytes = options && options->dense_bytes ? options->dense_bytes : DENSE_BYTES,
 	};
 	int err = build(&c, options);

@@ -40,7 +40,8 @@ static uint32_t log_flags(const struct policy *policy, const struct rule *rule, 
 	return policy->log == LOG_NOTHING ? 0 : ZW_CELL_LOG;
 }
 
-static uint32_t rule_cell(const struct policy *policy, const struct rule *rule, enum action action, uint32_t number)
+static uint32_t rule_cell(const struct policy *policy, const struct rule *rule, enum action action,
+			  uint32_t number)
 {
 	uint32_t cell = number | log_flags(policy, rule, action);
 
@@ -82,11 +83,13 @@ static int add_intra_zone(const struct policy *policy, struct services *services
 {
 	struct selector any = { .any_protocol = true, .last = 65535 };
 	struct selectors service = { .v = &any, .count = 1 };
-	struct entry entry = { .action = policy->intra_zone, .tier = UINT32_MAX,
+	struct entry entry = { .action = policy->intra_zone,
+			       .tier = UINT32_MAX,
 			       .cell = default_cell(policy, policy->intra_zone) };
 	int err = 0;
 
-	if (!policy->intra_zone_set || (policy->intra_zone == ACTION_DROP && policy->default_action == ACTION_DROP))
+	if (!policy->intra_zone_set ||
+	    (policy->intra_zone == ACTION_DROP && policy->default_action == ACTION_DROP))
 		return 0;
 	if (policy->intra_zone == ACTION_ALLOW)
 		entry.cell |= ZW_CELL_INTRA;

@@ -4,309 +4,6 @@
 #include "compile/matrix.h"
 #include "compile/sort.h"
 
-static size_t class_count(const struct matrix *m, int side)
-{
-	return sets_count(&m->entries->side[side].classes);
-}
-
-static size_t group_count(const struct matrix *m, int side)
-{
-	return sets_count(&m->groups[side]);
-}
-
-/* Entries by combination. Each entry's combination is found again by interning it a second time. */
-static int find_combinations(struct matrix *m)
-{
-	size_t count = m->entries->all.count;
-	uint32_t *of = calloc(count + 1, sizeof(*of));
-	int err = of ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < count && !err; i++) {
-		const uint32_t *end = m->entries->all.v[i].end;
-		uint64_t hash = sets_spread((uint64_t)end[0] << 32 | end[1]);
-
-		err = sets_intern(&m->combinations, end, 2, hash, &of[i]);
-	}
-	if (!err)
-		err = lists_new(&m->entries_of, sets_count(&m->combinations));
-	for (size_t i = 0; i < count && !err; i++)
-		lists_expect(&m->entries_of, of[i]);
-	if (!err)
-		err = lists_ready(&m->entries_of);
-	for (size_t i = 0; i < count && !err; i++)
-		lists_put(&m->entries_of, of[i], i);
-	free(of);
-	return err;
-}
-
-static const uint32_t *ends_of(const struct matrix *m, uint32_t combination)
-{
-	size_t n;
-
-	return sets_get(&m->combinations, combination, &n);
-}
-
-/* Which combinations a source end has without any, and which each end has with any. */
-static int index_combinations(struct matrix *m)
-{
-	size_t count = sets_count(&m->combinations);
-	int err = lists_new(&m->by_source, sets_count(&m->entries->side[0].ends));
-
-	for (int side = 0; side < 2; side++) {
-		size_t ends = sets_count(&m->entries->side[side].ends);
-
-		m->any[side] = malloc((ends + 1) * sizeof(uint32_t));
-		if (!m->any[side])
-			return -ENOMEM;
-		memset(m->any[side], 0xff, (ends + 1) * sizeof(uint32_t));
-	}
-	if (err)
-		return err;
-	m->any_any = NONE;
-	for (size_t i = 0; i < count; i++) {
-		const uint32_t *end = ends_of(m, i);
-
-		if (end[0] == END_ANY && end[1] == END_ANY)
-			m->any_any = i;
-		else if (end[1] == END_ANY)
-			m->any[0][end[0]] = i;
-		else if (end[0] == END_ANY)
-			m->any[1][end[1]] = i;
-		else
-			lists_expect(&m->by_source, end[0]);
-	}
-	err = lists_ready(&m->by_source);
-	for (size_t i = 0; i < count && !err; i++) {
-		const uint32_t *end = ends_of(m, i);
-
-		if (end[0] != END_ANY && end[1] != END_ANY)
-			lists_put(&m->by_source, end[0], i);
-	}
-	return err;
-}
-
-/* Groups of one side: the distinct sets of grouped ends that classes have. */
-static int find_groups(struct matrix *m, int side)
-{
-	const struct side *s = &m->entries->side[side];
-	size_t classes = class_count(m, side);
-	uint32_t *members = malloc((sets_count(&s->ends) + 1) * sizeof(*members));
-	int err = members ? 0 : -ENOMEM;
-
-	sets_clear(&m->groups[side]);
-	for (size_t c = 0; c < classes && !err; c++) {
-		size_t n, found = 0;
-		const uint32_t *end = sets_get(&s->classes, c, &n);
-
-		for (size_t i = 0; i < n; i++)
-			if (m->grouped[side][end[i]])
-				members[found++] = end[i];
-		err = sets_intern(&m->groups[side], members, found, sets_hash(members, found), &m->group_of[side][c]);
-	}
-	free(members);
-	return err;
-}
-
-/* The classes of a combination's two ends; false if it has `any`. */
-static bool named_classes(const struct matrix *m, size_t combination, uint64_t *ret_sources, uint64_t *ret_destinations)
-{
-	const uint32_t *end = ends_of(m, combination);
-	size_t sources, destinations;
-
-	if (end[0] == END_ANY || end[1] == END_ANY)
-		return false;
-	lists_get(&m->entries->side[0].classes_of, end[0], &sources);
-	lists_get(&m->entries->side[1].classes_of, end[1], &destinations);
-	*ret_sources = sources;
-	*ret_destinations = destinations;
-	return true;
-}
-
-static bool is_grouped(const struct matrix *m, uint32_t combination)
-{
-	const uint32_t *end = ends_of(m, combination);
-
-	return m->grouped[0][end[0]] && m->grouped[1][end[1]];
-}
-
-/* How many pairs the combinations name that groups do not take care of. */
-static uint64_t count_named(const struct matrix *m)
-{
-	uint64_t named = 0, sources, destinations;
-
-	for (size_t i = 0; i < sets_count(&m->combinations); i++)
-		if (named_classes(m, i, &sources, &destinations) && !is_grouped(m, i))
-			named += sources * destinations;
-	return named;
-}
-
-/* Ends of one side by their number of classes, the most first. */
-static uint32_t *order_ends(const struct matrix *m, int side)
-{
-	size_t count = sets_count(&m->entries->side[side].ends), n;
-	uint64_t *key = malloc((2 * count + 1) * sizeof(*key));
-	uint32_t *order = malloc((count + 1) * sizeof(*order));
-
-	if (!key || !order) {
-		free(key);
-		free(order);
-		return NULL;
-	}
-	for (size_t e = 0; e < count; e++) {
-		lists_get(&m->entries->side[side].classes_of, e, &n);
-		key[e] = (uint64_t)(UINT32_MAX - n) << 32 | e;
-	}
-	sort_u64(key, key + count, count);
-	for (size_t e = 0; e < count; e++)
-		order[e] = key[e];
-	free(key);
-	return order;
-}
-
-/* Groups the ends that must be, and of all ends the first part/PARTS. */
-#define PARTS 4096
-static int group_ends(struct matrix *m, uint32_t *const order[2], unsigned part)
-{
-	int err = 0;
-
-	for (int side = 0; side < 2 && !err; side++) {
-		size_t count = sets_count(&m->entries->side[side].ends);
-
-		for (size_t e = 0; e < count; e++)
-			m->grouped[side][e] = m->any[side][e] != NONE;
-		for (size_t i = 0; i < count * part / PARTS; i++)
-			m->grouped[side][order[side][i]] = true;
-		err = find_groups(m, side);
-	}
-	return err;
-}
-
-/* Bytes of the tables with these groups, roughly: a named pair is a third of its bucket's line. */
-static uint64_t size_of(const struct matrix *m)
-{
-	return (uint64_t)group_count(m, 0) * group_count(m, 1) * sizeof(uint32_t) + count_named(m) * 20;
-}
-
-/* Tries fewer and fewer grouped ends, and keeps what needs the least room. */
-static int choose_groups(struct matrix *m, uint32_t *const order[2], uint64_t dense_bytes)
-{
-	uint64_t best = UINT64_MAX, limit = dense_bytes / sizeof(uint32_t) * 8;
-	unsigned best_part = 0;
-	int err = 0;
-
-	m->dense = (uint64_t)class_count(m, 0) * class_count(m, 1) <= dense_bytes / sizeof(uint32_t);
-	if (m->dense)
-		return group_ends(m, order, PARTS);
-	if (limit > DEFAULT_ROWS_MAX)
-		limit = DEFAULT_ROWS_MAX;
-	for (unsigned part = PARTS; part && !err; part -= part / 5 + 1) {
-		err = group_ends(m, order, part);
-		if (err || (uint64_t)group_count(m, 0) * group_count(m, 1) > limit || size_of(m) >= best)
-			continue;
-		best = size_of(m);
-		best_part = part;
-	}
-	return err ? err : group_ends(m, order, best_part);
-}
-
-static int new_groups(struct matrix *m, uint64_t dense_bytes)
-{
-	uint32_t *order[2] = { order_ends(m, 0), order_ends(m, 1) };
-	int err = order[0] && order[1] ? 0 : -ENOMEM;
-
-	for (int side = 0; side < 2; side++) {
-		m->grouped[side] = calloc(sets_count(&m->entries->side[side].ends) + 1, sizeof(bool));
-		m->group_of[side] = calloc(class_count(m, side) + 1, sizeof(uint32_t));
-		if (!m->grouped[side] || !m->group_of[side])
-			err = -ENOMEM;
-	}
-	if (!err)
-		err = choose_groups(m, order, dense_bytes);
-	free(order[0]);
-	free(order[1]);
-	return err;
-}
-
-/* Which rules with `any` hold each group. */
-static int find_wild(struct matrix *m, int side)
-{
-	size_t count = group_count(m, side), n;
-	uint32_t *members = malloc((sets_count(&m->entries->side[side].ends) + 1) * sizeof(*members));
-	int err = 0;
-
-	m->wild_of[side] = calloc(count + 1, sizeof(uint32_t));
-	if (!members || !m->wild_of[side])
-		err = -ENOMEM;
-	for (size_t g = 0; g < count && !err; g++) {
-		const uint32_t *end = sets_get(&m->groups[side], g, &n);
-		size_t found = 0;
-
-		for (size_t i = 0; i < n; i++)
-			if (m->any[side][end[i]] != NONE)
-				members[found++] = m->any[side][end[i]];
-		err = sets_intern(&m->wild[side], members, found, sets_hash(members, found), &m->wild_of[side][g]);
-	}
-	free(members);
-	return err;
-}
-
-/* The groups of each destination end. */
-static int invert_groups(struct matrix *m)
-{
-	int err = lists_new(&m->groups_of, sets_count(&m->entries->side[1].ends));
-
-	for (int put = 0; put < 2 && !err; put++) {
-		for (size_t g = 0; g < group_count(m, 1); g++) {
-			size_t n;
-			const uint32_t *end = sets_get(&m->groups[1], g, &n);
-
-			for (size_t i = 0; i < n; i++) {
-				if (put)
-					lists_put(&m->groups_of, end[i], g);
-				else
-					lists_expect(&m->groups_of, end[i]);
-			}
-		}
-		if (!put)
-			err = lists_ready(&m->groups_of);
-	}
-	return err;
-}
-
-/* Which rule names most pairs: for the message. */
-static void blame(const struct matrix *m, struct matrix_trouble *trouble)
-{
-	uint64_t most = 0, sources, destinations;
-
-	for (size_t i = 0; i < sets_count(&m->combinations); i++) {
-		size_t n;
-
-		if (!named_classes(m, i, &sources, &destinations) || sources * destinations <= most)
-			continue;
-		most = sources * destinations;
-		trouble->rule = m->entries->all.v[*lists_get(&m->entries_of, i, &n)].rule;
-		trouble->rule_sources = sources;
-		trouble->rule_destinations = destinations;
-	}
-}
-
-static int check_size(const struct matrix *m, struct matrix_trouble *trouble)
-{
-	uint64_t defaults = (uint64_t)group_count(m, 0) * group_count(m, 1), named = count_named(m);
-
-	blame(m, trouble);
-	if (defaults > DEFAULT_ROWS_MAX) {
-		trouble->defaults = true;
-		trouble->pairs = defaults;
-		return -E2BIG;
-	}
-	if (named > NAMED_PAIRS_MAX) {
-		trouble->pairs = named;
-		return -E2BIG;
-	}
-	return 0;
-}
-
 static int gather(const struct matrix *m, uint32_t combination, struct case_entries *entries)
 {
 	size_t n;
@@ -322,7 +19,8 @@ static int gather(const struct matrix *m, uint32_t combination, struct case_entr
 static int gather_case(const struct matrix *m, uint32_t number, struct case_entries *entries)
 {
 	size_t n, in_case, in_base;
-	const uint32_t *member = sets_get(&m->cases, number, &in_case), *base = sets_get(&m->bases, member[0], &in_base);
+	const uint32_t *member = sets_get(&m->cases, number, &in_case),
+		       *base = sets_get(&m->bases, member[0], &in_base);
 	int err = 0;
 
 	for (int side = 0; side < 2; side++) {
@@ -372,9 +70,11 @@ struct maker {
 	struct rows *rows;
 	struct lines *lines;
 	struct case_entries entries;
-	ARRAY(uint64_t) named; /* destination (class or group) << 32 | combination, of one source (class or group) */
+	ARRAY(uint64_t)
+	named; /* destination (class or group) << 32 | combination, of one source (class or group) */
 	ARRAY(uint32_t) members;
-	uint32_t *wild_base; /* of each pair of wilds: the base with no combination of grouped ends, or NONE */
+	uint32_t
+		*wild_base; /* of each pair of wilds: the base with no combination of grouped ends, or NONE */
 };
 
 static uint64_t list_hash(const uint32_t *members, size_t count)
@@ -398,8 +98,8 @@ static int make_case(struct maker *k, const uint32_t *members, size_t count, uin
 		return err;
 	err = matrix_case(m, *ret_case, &k->entries);
 	if (!err)
-		err = rows_make(k->rows, m->services, m->entries, k->entries.entry.v, k->entries.entry.count, k->lines,
-				&row);
+		err = rows_make(k->rows, m->services, m->entries, k->entries.entry.v, k->entries.entry.count,
+				k->lines, &row);
 	if (!err)
 		err = array_push(&m->row, row);
 	if (!err)
@@ -462,9 +162,10 @@ static int name_destinations(struct maker *k, const uint32_t *end, size_t ends, 
 		const uint32_t *combination = lists_get(&m->by_source, end[i], &n);
 
 		for (size_t j = 0; j < n; j++) {
-			const uint32_t *at = lists_get(destinations, ends_of(m, combination[j])[1], &count);
+			const uint32_t *at =
+				lists_get(destinations, matrix_ends_of(m, combination[j])[1], &count);
 
-			if (is_grouped(m, combination[j]) != grouped)
+			if (matrix_is_grouped(m, combination[j]) != grouped)
 				continue;
 			err = array_reserve(&k->named, count);
 			if (err)
@@ -483,7 +184,7 @@ static int name_destinations(struct maker *k, const uint32_t *end, size_t ends, 
 static int make_group_bases(struct maker *k, uint32_t source)
 {
 	struct matrix *m = k->m;
-	size_t destinations = group_count(m, 1), ends, end;
+	size_t destinations = matrix_group_count(m, 1), ends, end;
 	uint32_t *base = m->base_of + source * destinations, wild[2] = { m->wild_of[0][source] };
 	const uint32_t *source_end = sets_get(&m->groups[0], source, &ends);
 	int err = 0;
@@ -516,19 +217,19 @@ static int make_bases(struct maker *k)
 	size_t wilds = sets_count(&m->wild[0]) * sets_count(&m->wild[1]);
 	int err = 0;
 
-	m->base_of = malloc((group_count(m, 0) * group_count(m, 1) + 1) * sizeof(*m->base_of));
+	m->base_of = malloc((matrix_group_count(m, 0) * matrix_group_count(m, 1) + 1) * sizeof(*m->base_of));
 	k->wild_base = malloc((wilds + 1) * sizeof(*k->wild_base));
 	if (!m->base_of || !k->wild_base)
 		return -ENOMEM;
 	memset(k->wild_base, 0xff, wilds * sizeof(*k->wild_base));
-	for (uint32_t g = 0; g < group_count(m, 0) && !err; g++)
+	for (uint32_t g = 0; g < matrix_group_count(m, 0) && !err; g++)
 		err = make_group_bases(k, g);
 	return err;
 }
 
 static uint32_t default_base(const struct matrix *m, uint32_t source, uint32_t destination)
 {
-	return m->base_of[m->group_of[0][source] * group_count(m, 1) + m->group_of[1][destination]];
+	return m->base_of[m->group_of[0][source] * matrix_group_count(m, 1) + m->group_of[1][destination]];
 }
 
 static int make_pair(struct maker *k, uint32_t source, uint32_t destination, size_t first, size_t end)
@@ -563,7 +264,7 @@ static int make_pairs(struct maker *k, struct tally *tally)
 	size_t ends, end;
 	int err = 0;
 
-	for (uint32_t source = 0; source < class_count(m, 0) && !err; source++) {
+	for (uint32_t source = 0; source < matrix_class_count(m, 0) && !err; source++) {
 		const uint32_t *source_end = sets_get(&side[0].classes, source, &ends);
 
 		err = name_destinations(k, source_end, ends, false);
@@ -573,7 +274,7 @@ static int make_pairs(struct maker *k, struct tally *tally)
 			end = same_destination(k, i);
 			err = make_pair(k, source, destination, i, end);
 			if (side[0].family[source] & side[1].family[destination])
-				tally->named[m->group_of[0][source] * group_count(m, 1) +
+				tally->named[m->group_of[0][source] * matrix_group_count(m, 1) +
 					     m->group_of[1][destination]]++;
 		}
 	}
@@ -583,9 +284,9 @@ static int make_pairs(struct maker *k, struct tally *tally)
 /* A default row is real if its groups have more pairs with a common family than are named. */
 static void mark_real_defaults(struct matrix *m, const struct tally *tally)
 {
-	for (size_t s = 0; s < group_count(m, 0); s++) {
-		for (size_t d = 0; d < group_count(m, 1); d++) {
-			size_t at = s * group_count(m, 1) + d;
+	for (size_t s = 0; s < matrix_group_count(m, 0); s++) {
+		for (size_t d = 0; d < matrix_group_count(m, 1); d++) {
+			size_t at = s * matrix_group_count(m, 1) + d;
 			uint64_t all = 0;
 
 			for (int a = 1; a < 4; a++)
@@ -600,16 +301,16 @@ static void mark_real_defaults(struct matrix *m, const struct tally *tally)
 
 static int tally_new(const struct matrix *m, struct tally *tally)
 {
-	tally->named = calloc(group_count(m, 0) * group_count(m, 1) + 1, sizeof(*tally->named));
+	tally->named = calloc(matrix_group_count(m, 0) * matrix_group_count(m, 1) + 1, sizeof(*tally->named));
 	if (!tally->named)
 		return -ENOMEM;
 	for (int side = 0; side < 2; side++) {
 		for (int f = 0; f < 4; f++) {
-			tally->classes[side][f] = calloc(group_count(m, side) + 1, sizeof(uint64_t));
+			tally->classes[side][f] = calloc(matrix_group_count(m, side) + 1, sizeof(uint64_t));
 			if (!tally->classes[side][f])
 				return -ENOMEM;
 		}
-		for (size_t c = 0; c < class_count(m, side); c++)
+		for (size_t c = 0; c < matrix_class_count(m, side); c++)
 			tally->classes[side][m->entries->side[side].family[c]][m->group_of[side][c]]++;
 	}
 	return 0;
@@ -652,98 +353,8 @@ int matrix_build(struct matrix *m, const struct entries *entries, const struct s
 	memset(trouble, 0, sizeof(*trouble));
 	m->entries = entries;
 	m->services = services;
-	err = find_combinations(m);
-	if (!err)
-		err = index_combinations(m);
-	if (!err)
-		err = new_groups(m, dense_bytes);
-	if (!err)
-		err = check_size(m, trouble);
-	for (int side = 0; side < 2 && !err; side++)
-		err = find_wild(m, side);
-	if (!err)
-		err = invert_groups(m);
+	err = matrix_group(m, dense_bytes, trouble);
 	return err ? err : decide(m, rows, lines);
-}
-
-/* Default rows, source group by source group. */
-static int write_defaults(const struct matrix *m, struct lines *lines, uint32_t *ret_line)
-{
-	size_t count = group_count(m, 0) * group_count(m, 1);
-	uint32_t *row;
-	int err = lines_add_bytes(lines, count * sizeof(*row), ret_line);
-
-	if (err)
-		return err;
-	row = lines_at(lines, *ret_line);
-	for (size_t i = 0; i < count; i++)
-		row[i] = m->row.v[m->base_case.v[m->base_of[i]]];
-	return 0;
-}
-
-static bool place(struct zw_pair_bucket *buckets, size_t count, const struct zw_pair *pair)
-{
-	uint32_t at = zw_pair_hash(pair->source, pair->destination);
-
-	for (int i = 0; i < ZW_PAIR_PROBES; i++, at++) {
-		struct zw_pair_bucket *bucket = &buckets[at & (count - 1)];
-
-		if (bucket->used < ZW_PAIRS_A_BUCKET) {
-			bucket->pair[bucket->used++] = *pair;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Fills the smallest table in which every pair finds a place; it begins three quarters full at most. */
-static int write_buckets(const struct matrix *m, struct lines *lines, struct zw_matrix *layout)
-{
-	size_t count = 1, placed;
-	struct zw_pair_bucket *bucket;
-	int err;
-
-	while (count * 15 < m->pairs.count * 4)
-		count *= 2;
-	for (;; count *= 2) {
-		size_t before = lines->all.count;
-
-		err = lines_add(lines, count, &layout->pairs);
-		if (err)
-			return err;
-		bucket = lines_at(lines, layout->pairs);
-		memset(bucket, 0xff, count * sizeof(*bucket));
-		for (size_t i = 0; i < count; i++)
-			bucket[i].used = 0;
-		for (placed = 0; placed < m->pairs.count; placed++)
-			if (!place(bucket, count, &m->pairs.v[placed]))
-				break;
-		if (placed == m->pairs.count)
-			break;
-		lines->all.count = before;
-	}
-	layout->pair_count = m->pairs.count;
-	layout->pair_buckets = count;
-	return 0;
-}
-
-int matrix_write(const struct matrix *m, struct lines *lines, struct zw_matrix *ret_layout)
-{
-	size_t defaults = group_count(m, 0) * group_count(m, 1);
-	int err;
-
-	memset(ret_layout, 0, sizeof(*ret_layout));
-	ret_layout->destinations = class_count(m, 1);
-	if (m->dense) {
-		ret_layout->pair_count = defaults;
-		return write_defaults(m, lines, &ret_layout->pairs);
-	}
-	err = write_buckets(m, lines, ret_layout);
-	if (!err)
-		err = write_defaults(m, lines, &ret_layout->defaults);
-	ret_layout->default_destinations = group_count(m, 1);
-	ret_layout->default_count = defaults;
-	return err;
 }
 
 void matrix_clear(struct matrix *m)

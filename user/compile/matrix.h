@@ -65,14 +65,44 @@ struct matrix_trouble {
 	bool defaults; /* it is the default rows */
 };
 
+static inline size_t matrix_class_count(const struct matrix *m, int side)
+{
+	return sets_count(&m->entries->side[side].classes);
+}
+
+static inline size_t matrix_group_count(const struct matrix *m, int side)
+{
+	return sets_count(&m->groups[side]);
+}
+
+/* The two ends of a combination. */
+static inline const uint32_t *matrix_ends_of(const struct matrix *m, uint32_t combination)
+{
+	size_t n;
+
+	return sets_get(&m->combinations, combination, &n);
+}
+
+/* Are both ends of a combination without any grouped? Then it is a matter of groups. */
+static inline bool matrix_is_grouped(const struct matrix *m, uint32_t combination)
+{
+	const uint32_t *end = matrix_ends_of(m, combination);
+
+	return m->grouped[0][end[0]] && m->grouped[1][end[1]];
+}
+
+/* groups.c: all from `dense` to wild_of. 0, -ENOMEM, -E2BIG with trouble. */
+int matrix_group(struct matrix *matrix, uint64_t dense_bytes, struct matrix_trouble *trouble);
+
 /*
  * dense_bytes: up to this size the matrix is a plain array. 0, -ENOMEM; -E2BIG: over the budget of lines, or over a
  * limit above (then trouble->pairs is set).
  */
 int matrix_build(struct matrix *matrix, const struct entries *entries, const struct services *services,
-		 uint64_t dense_bytes, struct rows *rows, struct lines *lines, struct matrix_trouble *trouble);
+		 uint64_t dense_bytes, struct rows *rows, struct lines *lines,
+		 struct matrix_trouble *trouble);
 
-/* Appends the pairs, dense or in buckets, and tells where. */
+/* pairs.c: appends the pairs, dense or in buckets, and tells where. */
 int matrix_write(const struct matrix *matrix, struct lines *lines, struct zw_matrix *ret_layout);
 
 /* The entries of a case, in evaluation order, in list (borrowed until the next call). 0 or -ENOMEM. */

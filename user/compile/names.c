@@ -84,8 +84,8 @@ static bool is_sound(const struct parts *p)
 	if (!h->text || p->text[h->text - 1])
 		return false;
 	for (uint32_t i = 0; i < h->rules; i++)
-		if (p->rules[i].id >= h->text || p->rules[i].place >= h->text || p->rules[i].service >= h->text ||
-		    p->rules[i].owner >= h->text)
+		if (p->rules[i].id >= h->text || p->rules[i].place >= h->text ||
+		    p->rules[i].service >= h->text || p->rules[i].owner >= h->text)
 			return false;
 	for (uint32_t i = 0; i < h->zones; i++)
 		if (p->zones[i] >= h->text)
@@ -148,8 +148,12 @@ static int open_block(struct names *names)
 		const struct rule_record *r = &p->rules[i];
 
 		names->rules[i] = (struct rule_name){
-			.id = p->text + r->id, .place = p->text + r->place, .service = p->text + r->service,
-			.owner = p->text + r->owner, .is_failsafe = r->is_failsafe, .action = r->action,
+			.id = p->text + r->id,
+			.place = p->text + r->place,
+			.service = p->text + r->service,
+			.owner = p->text + r->owner,
+			.is_failsafe = r->is_failsafe,
+			.action = r->action,
 			.staged = r->staged,
 		};
 	}
@@ -161,7 +165,9 @@ static int open_block(struct names *names)
 		const struct interface_record *r = &p->interfaces[i];
 
 		names->interfaces[i] = (struct interface_name){
-			.pattern = p->text + r->pattern, .xdp = r->xdp, .has_xdp = r->has_xdp,
+			.pattern = p->text + r->pattern,
+			.xdp = r->xdp,
+			.has_xdp = r->has_xdp,
 		};
 	}
 	return index_ids(names);
@@ -302,7 +308,8 @@ static int put_text(struct writer *w, const char *text, uint32_t *ret_offset)
 	return 0;
 }
 
-static int put_place(struct writer *w, const struct place *place, const struct diag *diag, uint32_t *ret_offset)
+static int put_place(struct writer *w, const struct place *place, const struct diag *diag,
+		     uint32_t *ret_offset)
 {
 	const char *file = diag && place->line ? diag_file_name(diag, place->file) : NULL;
 	char *text;
@@ -320,7 +327,8 @@ static int put_place(struct writer *w, const struct place *place, const struct d
 static int put_rule(struct writer *w, const struct rule *rule, bool is_failsafe, const struct diag *diag)
 {
 	struct rule_record record = {
-		.is_failsafe = is_failsafe, .action = is_failsafe ? ACTION_ALLOW : rule->action,
+		.is_failsafe = is_failsafe,
+		.action = is_failsafe ? ACTION_ALLOW : rule->action,
 		.staged = rule->mode == MODE_STAGE,
 	};
 	int err = put_text(w, rule->id, &record.id);
@@ -398,8 +406,8 @@ static int put_interfaces(struct writer *w, const struct policy *policy)
 	return err;
 }
 
-static int put_all(struct writer *w, const struct policy *policy, const uint32_t *order, const struct atoms *atoms,
-		   const struct diag *diag)
+static int put_all(struct writer *w, const struct policy *policy, const uint32_t *order,
+		   const struct atoms *atoms, const struct diag *diag)
 {
 	uint32_t *index = calloc(policy->zone_count, sizeof(*index)), empty;
 	int err = index ? put_text(w, "", &empty) : -ENOMEM;
@@ -430,8 +438,13 @@ static void *append(void *to, const void *from, size_t len)
 static int join(const struct writer *w, void **ret_block, size_t *ret_len)
 {
 	struct header header = {
-		.magic = MAGIC, .version = VERSION, .rules = w->rules.count, .zones = w->zones.count,
-		.atoms = w->starts.count - 1, .listed = w->listed.count, .interfaces = w->interfaces.count,
+		.magic = MAGIC,
+		.version = VERSION,
+		.rules = w->rules.count,
+		.zones = w->zones.count,
+		.atoms = w->starts.count - 1,
+		.listed = w->listed.count,
+		.interfaces = w->interfaces.count,
 		.text = w->text.count,
 	};
 	void *at = malloc(block_length(&header));

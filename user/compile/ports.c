@@ -129,7 +129,8 @@ static size_t find_cut(const struct services *services, uint32_t place)
 /* How many classes appear before a place where a service begins or ends. */
 static uint32_t classes_before(const struct services *services, uint32_t place)
 {
-	return place < PLACES ? services->cuts.v[find_cut(services, place)].before : services_classes(services);
+	return place < PLACES ? services->cuts.v[find_cut(services, place)].before
+			      : services_classes(services);
 }
 
 static int find_runs(struct services *services)
@@ -184,7 +185,8 @@ int services_cut(struct services *services)
 	return err ? err : find_runs(services);
 }
 
-static int write_table(const struct services *services, struct lines *lines, unsigned table, uint32_t *ret_line)
+static int write_table(const struct services *services, struct lines *lines, unsigned table,
+		       uint32_t *ret_line)
 {
 	uint32_t first = table * PORTS, end = first + PORTS;
 	size_t at = find_cut(services, first);

@@ -48,7 +48,8 @@ static inline size_t services_classes(const struct services *services)
 	return sets_count(&services->classes);
 }
 
-static inline const struct class_run *services_runs(const struct services *services, uint32_t service, size_t *ret_count)
+static inline const struct class_run *services_runs(const struct services *services, uint32_t service,
+						    size_t *ret_count)
 {
 	*ret_count = services->run[service + 1] - services->run[service];
 	return services->runs.v + services->run[service];

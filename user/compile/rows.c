@@ -105,7 +105,8 @@ static void decide(struct rows *rows, const struct services *services, const str
 			uint32_t first, end;
 
 			pieces_of(pieces, &run[j], &first, &end);
-			for (uint32_t p = pieces_open(pieces->next, first); p < end; p = pieces_open(pieces->next, p)) {
+			for (uint32_t p = pieces_open(pieces->next, first); p < end;
+			     p = pieces_open(pieces->next, p)) {
 				pieces->next[p] = p + 1;
 				if (entry->action == ACTION_PASS)
 					passed++;

@@ -13,10 +13,12 @@
  * classes points[i] .. points[i + 1] - 1.
  */
 struct pieces {
-	uint64_t *points; /* `count` of them, then the number of classes; as much again behind them to sort with */
+	uint64_t *
+		points; /* `count` of them, then the number of classes; as much again behind them to sort with */
 	size_t count, room;
 	uint32_t *piece_at; /* of each class that is a point: its piece. PORT_CLASSES_MAX + 2 */
-	uint32_t *next; /* of each piece: itself if it is open, else a later one on the way to the next open one */
+	uint32_t *
+		next; /* of each piece: itself if it is open, else a later one on the way to the next open one */
 };
 
 /* Cuts the port classes for entries[list[0..count)]. 0 or -ENOMEM. */

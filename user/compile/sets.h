@@ -35,7 +35,8 @@ uint64_t sets_hash(const uint32_t *members, size_t count); /* sum of sets_spread
  * The number of the list, which is stored if it is new. Order counts: a set is a sorted list. `hash` is any function of
  * the list, the same for all calls on one struct sets. 0, -ENOMEM, or -E2BIG beyond 2^32 - 2 lists.
  */
-int sets_intern(struct sets *sets, const uint32_t *members, size_t count, uint64_t hash, uint32_t *ret_number);
+int sets_intern(struct sets *sets, const uint32_t *members, size_t count, uint64_t hash,
+		uint32_t *ret_number);
 
 size_t sets_count(const struct sets *sets);
 /* The members of a set (borrowed until the next sets_intern). */

@@ -99,12 +99,12 @@ static inline uint32_t walk_sparse(const struct tables *t, const struct zw_matri
 		if (b->used < ZW_PAIRS_A_BUCKET)
 			break;
 	}
-	return ((const uint32_t *)walk_line(t, m->defaults))[(size_t)from->group[0] * m->default_destinations +
-							      to->group[1]];
+	return ((const uint32_t *)walk_line(
+		t, m->defaults))[(size_t)from->group[0] * m->default_destinations + to->group[1]];
 }
 
-static inline uint32_t walk_cell(const struct tables *t, enum zw_matrix_id id, uint32_t source, uint32_t destination,
-				 uint16_t port_class)
+static inline uint32_t walk_cell(const struct tables *t, enum zw_matrix_id id, uint32_t source,
+				 uint32_t destination, uint16_t port_class)
 {
 	const struct zw_matrix *m = &t->layout.matrix[id];
 	const struct zw_atom *from = walk_get_atom(t, source), *to = walk_get_atom(t, destination);

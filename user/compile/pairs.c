@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "compile/matrix.h"
+
+/* Default rows, source group by source group. */
+static int write_defaults(const struct matrix *m, struct lines *lines, uint32_t *ret_line)
+{
+	size_t count = matrix_group_count(m, 0) * matrix_group_count(m, 1);
+	uint32_t *row;
+	int err = lines_add_bytes(lines, count * sizeof(*row), ret_line);
+
+	if (err)
+		return err;
+	row = lines_at(lines, *ret_line);
+	for (size_t i = 0; i < count; i++)
+		row[i] = m->row.v[m->base_case.v[m->base_of[i]]];
+	return 0;
+}
+
+static bool place(struct zw_pair_bucket *buckets, size_t count, const struct zw_pair *pair)
+{
+	uint32_t at = zw_pair_hash(pair->source, pair->destination);
+
+	for (int i = 0; i < ZW_PAIR_PROBES; i++, at++) {
+		struct zw_pair_bucket *bucket = &buckets[at & (count - 1)];
+
+		if (bucket->used < ZW_PAIRS_A_BUCKET) {
+			bucket->pair[bucket->used++] = *pair;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Fills the smallest table in which every pair finds a place; it begins three quarters full at most. */
+static int write_buckets(const struct matrix *m, struct lines *lines, struct zw_matrix *layout)
+{
+	size_t count = 1, placed;
+	struct zw_pair_bucket *bucket;
+	int err;
+
+	while (count * 15 < m->pairs.count * 4)
+		count *= 2;
+	for (;; count *= 2) {
+		size_t before = lines->all.count;
+
+		err = lines_add(lines, count, &layout->pairs);
+		if (err)
+			return err;
+		bucket = lines_at(lines, layout->pairs);
+		memset(bucket, 0xff, count * sizeof(*bucket));
+		for (size_t i = 0; i < count; i++)
+			bucket[i].used = 0;
+		for (placed = 0; placed < m->pairs.count; placed++)
+			if (!place(bucket, count, &m->pairs.v[placed]))
+				break;
+		if (placed == m->pairs.count)
+			break;
+		lines->all.count = before;
+	}
+	layout->pair_count = m->pairs.count;
+	layout->pair_buckets = count;
+	return 0;
+}
+
+int matrix_write(const struct matrix *m, struct lines *lines, struct zw_matrix *ret_layout)
+{
+	size_t defaults = matrix_group_count(m, 0) * matrix_group_count(m, 1);
+	int err;
+
+	memset(ret_layout, 0, sizeof(*ret_layout));
+	ret_layout->destinations = matrix_class_count(m, 1);
+	if (m->dense) {
+		ret_layout->pair_count = defaults;
+		return write_defaults(m, lines, &ret_layout->pairs);
+	}
+	err = write_buckets(m, lines, ret_layout);
+	if (!err)
+		err = write_defaults(m, lines, &ret_layout->defaults);
+	ret_layout->default_destinations = matrix_group_count(m, 1);
+	ret_layout->default_count = defaults;
+	return err;
+}
