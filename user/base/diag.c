@@ -285,10 +285,12 @@ static void print_source(FILE *out, const struct place *place, const char *text,
 	unsigned column = place->column ? place->column : 1, from = 1, at = 1;
 	char indent[SHOWN_CHARS];
 	size_t indent_len = 0, width = 0;
+	int gutter;
 
 	if (column > SHOWN_CHARS - SHOWN_BEFORE / 2)
 		from = column - SHOWN_BEFORE;
-	fprintf(out, "%5u | %s", place->line, from > 1 ? "..." : "");
+	gutter = fprintf(out, "%5u", place->line);
+	fprintf(out, " | %s", from > 1 ? "..." : "");
 	for (size_t i = 0, n; i < len; i += n, at++) {
 		n = char_len(text + i, len - i);
 		if (at < from)
@@ -303,7 +305,7 @@ static void print_source(FILE *out, const struct place *place, const char *text,
 		else if (width < place->length)
 			width++;
 	}
-	fprintf(out, "\n      | %s%.*s^", from > 1 ? "   " : "", (int)indent_len, indent);
+	fprintf(out, "\n%*s | %s%.*s^", gutter, "", from > 1 ? "   " : "", (int)indent_len, indent);
 	while (width-- > 1)
 		fputc('~', out);
 	fputc('\n', out);

@@ -47,7 +47,7 @@ static int read_prefix(const char *text, const char *base, const char *length, s
 	if (addr.value & host) {
 		addr.value &= ~host;
 		addr_print(&addr, network);
-		snprintf(fix, sizeof(fix), "write %s/%d, or %s for that address alone", network, len, base);
+		snprintf(fix, sizeof(fix), "write %s/%d, or %.60s for that address alone", network, len, base);
 		return fail(problem, fix, text, "has host bits set");
 	}
 	*range = (struct address_range){ addr.family, addr.value, addr.value | host };
@@ -65,7 +65,7 @@ static int read_range(const char *text, const char *from, const char *to, struct
 	if (first.family != last.family)
 		return fail(problem, "", text, "is not a range: its ends are of different families");
 	if (first.value > last.value) {
-		snprintf(fix, sizeof(fix), "write %s-%s", to, from);
+		snprintf(fix, sizeof(fix), "write %.60s-%.60s", to, from);
 		return fail(problem, fix, text, "is an empty range");
 	}
 	*range = (struct address_range){ first.family, first.value, last.value };

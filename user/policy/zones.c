@@ -276,7 +276,9 @@ static void read_lines(struct reader *reader, struct feed *feed, char *text, siz
 		next = next ? next : end;
 		*next = 0;
 		feed->place.line++;
-		snprintf(line, sizeof(line), "%s", text);
+		/* A copy to quote: reading the entry cuts the text. */
+		memset(line, 0, sizeof(line));
+		memcpy(line, text, strnlen(text, sizeof(line) - 1));
 		if (strlen(text) != (size_t)(next - text)) {
 			feed->place.column = strlen(text) + 1;
 			feed->place.length = 1;
