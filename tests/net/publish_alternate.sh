@@ -43,6 +43,6 @@ alternate() # alternate XDP APPLIES
 	check "$1: both policies did decide" test "$either" -gt 0 -a "$either" -lt "$sent"
 }
 
-alternate off $((${APPLIES:-1000} / 2))
-alternate native $((${APPLIES:-1000} / 2))
+alternate off $((${APPLIES:-300} / 2))
+alternate native $((${APPLIES:-300} / 2))
 echo "1..$count"

@@ -226,8 +226,13 @@ static int reuse_state(struct zonewall_bpf *skel, const char *instance, bool *re
 
 		pins_path(path, instance, "/state/%s", bpf_map__name(map));
 		error = load_reuse(skel, map, path, ret_flows_differ);
+		if (error == -EPROTO)
+			edge_error(0, "the pinned map %s has another shape than this version's\n"
+				      "fix: 'zonewall down' forgets it, with all flows", path);
+		else if (error)
+			edge_error(error, "cannot use the pinned map %s", path);
 		if (error)
-			return edge_error(error, "cannot use the pinned map %s", path);
+			return error;
 	}
 	return 0;
 }
