@@ -84,6 +84,7 @@ static int compile(struct scene *scene, const char *path)
 
 static int add_deciders(struct scene *scene, const struct scene_options *options)
 {
+	const struct testrun_options kernel = {.stateful = options->stateful, .hooks = options->hooks};
 	const struct ranges *host = scene->has_host ? &scene->host : NULL;
 	int r;
 
@@ -92,7 +93,7 @@ static int add_deciders(struct scene *scene, const struct scene_options *options
 		return -ENOMEM;
 	r = decider_new(scene->tables->bytes, &scene->tables->layout, options->stateful, &scene->decider);
 	if (!r && options->kernel)
-		r = testrun_new(scene->tables, options->stateful, &scene->testrun);
+		r = testrun_new(scene->tables, &kernel, &scene->testrun);
 	return r;
 }
 
@@ -198,10 +199,11 @@ bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct o
 	scene_describe(scene, &decision, tables, sizeof(tables));
 	agree = !strcmp(oracle, tables);
 	if (scene->testrun) {
-		scene_kernel_asked++;
 		r = testrun_decide(scene->testrun, &shown, &decision);
-		if (r == -EINVAL) {
-			scene_kernel_refused++;
+		scene_kernel_asked += r != -ENOENT;
+		scene_kernel_refused += r == -EINVAL;
+		if (r == -EINVAL || r == -ENOENT) {
+			; /* not asked */
 		} else if (r) {
 			snprintf(kernel, sizeof(kernel), "%s", r == -EPROTO ? "return value and reason differ" :
 									       strerror(-r));

@@ -17,6 +17,7 @@ struct scene_options {
 	const char *host; /* addresses separated by spaces; NULL: not known */
 	bool stateful; /* packets leave flows, which all hooks share */
 	bool kernel; /* load the programs: needs root */
+	unsigned hooks; /* bits by enum zw_hook: the programs to load, 0 for all */
 };
 
 struct scene {
@@ -43,7 +44,7 @@ struct scene_frame {
 
 /*
  * Asks everyone. ret_answer is the oracle's. Returns true if all agree on verdict, reason, rule and zones; else what
- * each said stands in ret_text. Where the kernel's test run does not take the frame, it is not asked, and counted.
+ * each said stands in ret_text. Where the kernel's test run does not take the frame it is refused, and counted; a hook without a program is not asked.
  */
 #define SCENE_TEXT 4096
 bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct oracle_answer *ret_answer,

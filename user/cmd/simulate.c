@@ -354,10 +354,11 @@ static int simulate(const struct arguments *arguments, const struct tables *tabl
 	_cleanup_(input_parser_freep) struct input_parser *parser = NULL;
 	_cleanup_(conversations_freep) struct conversations *conversations = NULL;
 	_cleanup_free_ struct simulation *simulation = calloc(1, sizeof(*simulation));
+	const struct testrun_options kernel = { .stateful = arguments->stateful };
 	int r = simulation ? 0 : -ENOMEM;
 
 	if (!r && arguments->kernel) {
-		r = testrun_new(tables, arguments->stateful, &testrun);
+		r = testrun_new(tables, &kernel, &testrun);
 		if (r)
 			return edge_exit_status(r); /* it said what is wrong */
 	} else if (!r) {

@@ -41,11 +41,29 @@ static int map_simulation(struct testrun *run)
 	return 0;
 }
 
-int testrun_new(const struct tables *tables, bool stateful, struct testrun **ret_run)
+static struct bpf_program *program_of(const struct zonewall_bpf *skel, enum zw_hook hook)
 {
-	const struct load_options options = {
+	struct bpf_program *const programs[ZW_HOOKS] = { skel->progs.zw_xdp, skel->progs.zw_ingress, skel->progs.zw_egress };
+
+	return programs[hook];
+}
+
+/* Between opening and loading: what is not needed is not verified, which takes most of the time; and time is given. */
+static int prepare(struct testrun *run, const struct testrun_options *options)
+{
+	for (int hook = 0; hook < ZW_HOOKS; hook++)
+		if (options->hooks && !(options->hooks >> hook & 1) &&
+		    bpf_program__set_autoload(program_of(run->skel, hook), false))
+			return edge_error(errno, "cannot leave out a program");
+	timeouts_set((struct zw_timeouts *)&run->skel->rodata->zw_timeouts, SIMULATED_HZ);
+	return 0;
+}
+
+int testrun_new(const struct tables *tables, const struct testrun_options *options, struct testrun **ret_run)
+{
+	const struct load_options load = {
 		.generation = 1,
-		.flows = stateful ? FLOWS : 1, /* one bucket, quickly forgotten */
+		.flows = options->stateful ? FLOWS : 1, /* one bucket, quickly forgotten */
 		.simulate = true,
 	};
 	struct testrun *run = calloc(1, sizeof(*run));
@@ -53,23 +71,22 @@ int testrun_new(const struct tables *tables, bool stateful, struct testrun **ret
 
 	if (!run)
 		return -ENOMEM;
-	run->stateful = stateful;
+	run->stateful = options->stateful;
 	run->cpus = load_cpus();
 	run->rule_count = tables->layout.rule_count;
-	r = load_open(tables, &options, &run->skel);
-	if (!r) {
-		timeouts_set((struct zw_timeouts *)&run->skel->rodata->zw_timeouts, SIMULATED_HZ);
+	r = load_open(tables, &load, &run->skel);
+	if (!r)
+		r = prepare(run, options);
+	if (!r)
 		r = load_finish(run->skel, tables);
-	}
 	if (!r)
 		r = map_simulation(run);
 	if (r) {
 		testrun_free(run);
 		return r;
 	}
-	run->program[ZW_HOOK_XDP] = bpf_program__fd(run->skel->progs.zw_xdp);
-	run->program[ZW_HOOK_INGRESS] = bpf_program__fd(run->skel->progs.zw_ingress);
-	run->program[ZW_HOOK_EGRESS] = bpf_program__fd(run->skel->progs.zw_egress);
+	for (int hook = 0; hook < ZW_HOOKS; hook++)
+		run->program[hook] = bpf_program__fd(program_of(run->skel, hook));
 	*ret_run = run;
 	return 0;
 }
@@ -124,6 +141,8 @@ int testrun_decide(struct testrun *run, const struct frame *frame, struct decisi
 	const struct zw_simulation *s = run->simulation;
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->len, .repeat = 1);
 
+	if (run->program[frame->hook] < 0)
+		return -ENOENT;
 	tell_place(run, frame);
 	if (bpf_prog_test_run_opts(run->program[frame->hook], &options))
 		return -errno;

@@ -11,11 +11,19 @@
 
 struct testrun;
 
-/* tables are borrowed during the call. stateful: packets leave flows behind. Tells what is wrong; 0 or -errno. */
-int testrun_new(const struct tables *tables, bool stateful, struct testrun **ret_run);
+struct testrun_options {
+	bool stateful; /* packets leave flows behind */
+	unsigned hooks; /* bits by enum zw_hook: the programs to load, 0 for all */
+};
+
+/* tables are borrowed during the call. Tells what is wrong; 0 or -errno. */
+int testrun_new(const struct tables *tables, const struct testrun_options *options, struct testrun **ret_run);
 void testrun_free(struct testrun *run);
 
-/* 0; -EINVAL: the kernel's test run does not take this frame; another -errno. Silent. */
+/*
+ * 0; -EINVAL: the kernel's test run does not take this frame; -ENOENT: the hook's program was not loaded; -EPROTO: the
+ * program's return value does not say what its noted reason says; another -errno. Silent.
+ */
 int testrun_decide(struct testrun *run, const struct frame *frame, struct decision *ret_decision);
 
 /* The private counters, summed over CPUs. */
