@@ -25,6 +25,7 @@ struct lookup {
 
 const volatile __u32 zw_flow_buckets4 = 1; /* powers of two */
 const volatile __u32 zw_flow_buckets6 = 1;
+const volatile __u32 zw_fragment_buckets = 1; /* behind them, in both tables */
 
 ZW_ONE_VALUE(zw_flows4, 64);
 ZW_ONE_VALUE(zw_flows6, 64);
@@ -34,10 +35,20 @@ static __always_inline __u8 *flows_base(const bool v6)
 	return v6 ? only_value(&zw_flows6) : only_value(&zw_flows4);
 }
 
+static __always_inline __u32 flow_buckets(const bool v6)
+{
+	return v6 ? zw_flow_buckets6 : zw_flow_buckets4;
+}
+
+static __always_inline __u32 all_buckets(const bool v6)
+{
+	return flow_buckets(v6) + zw_fragment_buckets;
+}
+
 /* size bytes of the table at an offset; NULL if they are outside. */
 static __always_inline __u8 *flows_at(__u8 *base, __u64 offset, __u64 size, const bool v6)
 {
-	__u64 total = zw_flows_size(v6 ? 6 : 4, zw_cpus, v6 ? zw_flow_buckets6 : zw_flow_buckets4);
+	__u64 total = zw_flows_size(v6 ? 6 : 4, zw_cpus, all_buckets(v6));
 
 	barrier_var(offset);
 	if (total < size || offset > total - size)
@@ -45,21 +56,25 @@ static __always_inline __u8 *flows_at(__u8 *base, __u64 offset, __u64 size, cons
 	return base + offset;
 }
 
-static __always_inline bool get_bucket(__u8 *base, __u32 hash, struct bucket *b, const bool v6)
+static __always_inline bool get_bucket(__u8 *base, __u64 n, struct bucket *b, const bool v6)
 {
-	const __u32 buckets = v6 ? zw_flow_buckets6 : zw_flow_buckets4;
-	__u64 n = hash & (buckets - 1);
+	const __u32 buckets = all_buckets(v6);
 
-	if (v6) {
-		b->heads = flows_at(base, zw_flows_buckets(zw_cpus) + n * 64, 64, v6);
-		b->keys = flows_at(base, zw_flows_keys(zw_cpus, buckets) + n * 512, 512, v6);
-		b->accounts = flows_at(base, zw_flows_accounts(6, zw_cpus, buckets) + n * 512, 512, v6);
-		return b->heads && b->keys && b->accounts;
-	}
-	b->heads = flows_at(base, zw_flows_buckets(zw_cpus) + n * 128, 128, v6);
-	b->keys = NULL;
-	b->accounts = flows_at(base, zw_flows_accounts(4, zw_cpus, buckets) + n * 256, 256, v6);
-	return b->heads && b->accounts;
+	b->keys = v6 ? flows_at(base, zw_flows_keys(zw_cpus, buckets) + n * 512, 512, v6) : NULL;
+	b->heads = flows_at(base, zw_flows_buckets(zw_cpus) + n * (v6 ? 64 : 128), v6 ? 64 : 128, v6);
+	b->accounts = flows_at(base, zw_flows_accounts(v6 ? 6 : 4, zw_cpus, buckets) + n * (v6 ? 512 : 256), v6 ? 512 : 256, v6);
+	return b->heads && b->accounts && (!v6 || b->keys);
+}
+
+/* The bucket of the last look-up, and the table's base; NULL if there is none. */
+static __always_inline __u8 *get_last_bucket(const struct lookup *l, struct bucket *b, const bool v6)
+{
+	__u8 *base = flows_base(v6);
+
+	if (!base)
+		return NULL;
+	barrier_var(base);
+	return get_bucket(base, l->key.bucket, b, v6) ? base : NULL;
 }
 
 static __always_inline struct zw_flow_stats *flow_stats(__u8 *base, const bool v6)
@@ -68,8 +83,10 @@ static __always_inline struct zw_flow_stats *flow_stats(__u8 *base, const bool v
 						sizeof(struct zw_flow_stats), v6);
 }
 
-static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f, const bool v6)
+static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f, const bool v6,
+					  const bool fragments)
 {
+	const __u32 buckets = flow_buckets(v6);
 	__u8 *base = flows_base(v6);
 	struct bucket b;
 
@@ -77,20 +94,18 @@ static __always_inline bool find_in_table(const struct ends *e, __u64 now, struc
 		return false;
 	barrier_var(base);
 	make_key(&l->key, e, (const __u64 *)base, v6);
-	return get_bucket(base, l->key.hash, &b, v6) && find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
+	l->key.bucket = fragments ? buckets + (l->key.hash & (zw_fragment_buckets - 1)) : l->key.hash & (buckets - 1);
+	return get_bucket(base, l->key.bucket, &b, v6) && find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
 }
 
 static __always_inline int open_in_table(struct lookup *l, const bool v6)
 {
-	__u8 *base = flows_base(v6);
 	struct zw_flow_stats *stats;
 	enum opened opened;
 	struct bucket b;
+	__u8 *base = get_last_bucket(l, &b, v6);
 
 	if (!base)
-		return 0;
-	barrier_var(base);
-	if (!get_bucket(base, l->key.hash, &b, v6))
 		return 0;
 	opened = open_in_bucket(&b, &l->key, &l->opening, &l->choice, v6);
 	stats = flow_stats(base, v6);
@@ -103,14 +118,11 @@ static __always_inline int open_in_table(struct lookup *l, const bool v6)
 
 static __always_inline int make_room_in_table(struct lookup *l, __u64 now, __u64 idle_jiffies, __u64 mine, const bool v6)
 {
-	__u8 *base = flows_base(v6);
 	struct zw_flow_stats *stats;
 	struct bucket b;
+	__u8 *base = get_last_bucket(l, &b, v6);
 
 	if (!base)
-		return 0;
-	barrier_var(base);
-	if (!get_bucket(base, l->key.hash, &b, v6))
 		return 0;
 	if (make_room(&b, mine, now, idle_jiffies, &l->choice, v6))
 		return 1;
@@ -139,7 +151,7 @@ ZW_GLOBAL int zw_flow_make_room(struct lookup *l, __u64 now, __u64 idle_jiffies,
 
 #else
 
-static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6);
+static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6, bool fragments);
 static int zw_flow_open(struct lookup *l, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);
 

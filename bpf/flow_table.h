@@ -70,6 +70,7 @@ struct flow_key {
 	__u64 word[6]; /* IPv4: two */
 	__u64 want, mask; /* of a head: protocol; for echo the opener; for IPv6 the tag */
 	__u32 hash;
+	__u32 bucket; /* its number, set by the table */
 	__u32 second; /* the source is the second endpoint */
 };
 
@@ -262,6 +263,7 @@ struct opening {
 	__u32 state;
 	__u32 port;
 	__u32 packets;
+	__u64 note; /* 48 bits */
 	__u32 alone; /* nobody else uses the table: it may be reused within one jiffy */
 	__u64 bytes;
 };
@@ -345,6 +347,7 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 	if (v6)
 		*(volatile __u64 *)&((struct zw_flow_keys *)b->keys + i)->stamp = generation | version;
 	*(volatile __u64 *)&account->cell = o->cell | (__u64)o->port << 32 | version;
+	*(volatile __u64 *)&account->note = o->note | version;
 	account->opened = o->now;
 	account->packets[0] = o->packets;
 	account->bytes[0] = o->bytes;

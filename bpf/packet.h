@@ -80,13 +80,19 @@ struct packet {
 	__u8 has_addresses; /* they were read: the IP header's version and lengths are right */
 	__u32 l3_offset; /* of the IP header in the frame */
 	__u32 ip_len; /* bytes of the IP packet */
+	__u32 transport; /* offset of the transport header from the IP header */
 	__u32 header_len; /* bytes from the IP header to the end of the transport header */
 	__u32 packets; /* segments of a GSO packet, else 1; set by measure() */
 	__u32 bytes; /* what they count: IP bytes with headers of their own; frame bytes, less the link's, if not IP */
+	__u32 fragment_id; /* host order */
+	__u32 fragment_at; /* offset of its bytes in the datagram */
+	__u32 fragment_start; /* where they begin in this IP packet */
 	struct ends ends;
 	__u8 tcp_flags;
 	__u8 ttl;
 	__u8 fragment; /* enum fragment */
+	__u8 fragment_more;
+	__u8 fragment_protocol; /* IPv6: what the fragment header names next */
 	__u8 cut_first; /* a first fragment that does not hold its chain and fixed header */
 	__u8 is_icmp_error;
 	__u8 has_quoted; /* the ends of the packet that an ICMP error quotes are known */
@@ -333,6 +339,7 @@ static __always_inline int parse_transport(struct packet *p, const __u8 *h, cons
 	__u8 protocol = p->ends.protocol;
 	__u32 fixed = fixed_header(protocol), left = p->ip_len - offset;
 
+	p->transport = offset;
 	p->header_len = offset;
 	if (protocol == (p->family == 4 ? PROTO_ICMPV6 : PROTO_ICMP))
 		return ZW_DROP_MALFORMED;
@@ -384,6 +391,11 @@ static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
 		p->fragment = FRAGMENT_LATER;
 	else if (fragment & 0x2000)
 		p->fragment = FRAGMENT_FIRST;
+	p->fragment_more = !!(fragment & 0x2000);
+	p->fragment_protocol = h[9];
+	p->fragment_id = load16(h + 4);
+	p->fragment_at = (fragment & 0x1fff) * 8;
+	p->fragment_start = (h[0] & 15) * 4;
 	return is_bad_address4(p->ends.source[0], p->ends.destination[0]) ? ZW_DROP_MALFORMED : 0;
 }
 
@@ -501,7 +513,7 @@ static __always_inline const __u8 *scratch_at(const struct scratch *s, __u64 off
 }
 
 /* One extension header. Returns 0, or a reason. A chain cut short within a first fragment ends with -1. */
-static __always_inline int step(struct scratch *s)
+static __always_inline int step(struct packet *p, struct scratch *s)
 {
 	struct chain *k = &s->chain;
 	const __u8 *h = scratch_at(s, k->offset, 8, k->limit);
@@ -528,6 +540,11 @@ static __always_inline int step(struct scratch *s)
 			k->fragment = FRAGMENT_LATER;
 		else if (h[3] & 1)
 			k->fragment = FRAGMENT_FIRST;
+		p->fragment_more = h[3] & 1;
+		p->fragment_protocol = h[0];
+		p->fragment_id = (__u32)load16(h + 4) << 16 | load16(h + 6);
+		p->fragment_at = load16(h + 2) & 0xfff8;
+		p->fragment_start = k->offset + 8;
 	}
 	k->next = h[0];
 	k->offset += len;
@@ -539,20 +556,20 @@ static __always_inline int step(struct scratch *s)
  * Reads extension headers from s->chain on until a protocol is reached; what follows a later fragment's header is payload. In IPv4 only
  * AH is one. Returns as step().
  */
-ZW_GLOBAL int zw_walk(struct scratch *s, int family)
+ZW_GLOBAL int zw_walk(struct packet *p, struct scratch *s)
 {
 	struct chain *k;
 	int err;
 
-	if (!s)
+	if (!p || !s)
 		return ZW_DROP_MALFORMED;
 	k = &s->chain;
 	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
 		if (k->fragment == FRAGMENT_LATER)
 			return 0;
-		if (family == 4 ? k->next != PROTO_AH : !is_extension(k->next))
+		if (p->family == 4 ? k->next != PROTO_AH : !is_extension(k->next))
 			return 0;
-		err = step(s);
+		err = step(p, s);
 		if (err)
 			return err;
 	}
@@ -607,7 +624,7 @@ static __always_inline void parse_quoted(struct packet *p, struct scratch *s, st
 		__builtin_memcpy(q->source, h + 8, 16);
 		__builtin_memcpy(q->destination, h + 24, 16);
 	}
-	if (zw_walk(s, p->family) || k->fragment == FRAGMENT_LATER)
+	if (zw_walk(p, s) || k->fragment == FRAGMENT_LATER)
 		return;
 	h = scratch_at(s, k->offset, 8, limit);
 	if (!h)
@@ -653,7 +670,7 @@ ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, struct ends *qu
 	k->limit = limit;
 	if (p->family == 4 && (k->offset > limit || zw_options(s, k->offset)))
 		return ZW_DROP_MALFORMED;
-	err = zw_walk(s, p->family);
+	err = zw_walk(p, s);
 	if (err > 0)
 		return err;
 	p->fragment = k->fragment;

@@ -197,7 +197,8 @@ struct zw_layout {
  *
  *   seeds       16 random 64-bit numbers, written once when the map is made: they key the hash
  *   stats       a struct zw_flow_stats for each CPU
- *   buckets     IPv4: four struct zw_flow_slot, 128 bytes; IPv6: a line of eight heads, 64 bytes
+ *   buckets     IPv4: four struct zw_flow_slot, 128 bytes; IPv6: a line of eight heads, 64 bytes. A power of two of
+ *               them for flows, then ZW_FRAGMENT_BUCKETS that remember first fragments (bpf/decide.h)
  *   keys        IPv6 only: eight struct zw_flow_keys for each bucket
  *   accounts    a struct zw_flow_account for each slot
  *
@@ -220,7 +221,8 @@ struct zw_flow_account {
 	__u64 cell; /* that allowed the flow in its stamp's generation, 32 bits; the first packet's port, 16; the version */
 	__u64 opened; /* jiffies */
 	__u64 packets[2], bytes[2]; /* from the opener, from the other side */
-	__u64 reserved[2];
+	__u64 note; /* of a first fragment: see bpf/decide.h; and the version */
+	__u64 reserved;
 };
 
 struct zw_flow_stats {
@@ -233,8 +235,9 @@ struct zw_flow_stats {
 #define ZW_FLOW_SEEDS 16
 #define ZW_FLOW_SLOTS4 4 /* a bucket */
 #define ZW_FLOW_SLOTS6 8
+#define ZW_FRAGMENT_BUCKETS 1024
 
-/* Offsets of the sections, in bytes, and the size of the whole value. buckets: a power of two. */
+/* Offsets of the sections, in bytes, and the size of the whole value. buckets: of flows and fragments together. */
 static inline __u64 zw_flows_buckets(__u32 cpus)
 {
 	return (ZW_FLOW_SEEDS * 8 + (__u64)cpus * sizeof(struct zw_flow_stats) + 127) & ~127ull;

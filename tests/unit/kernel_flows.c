@@ -24,8 +24,8 @@ static void buckets_hold_at_least_what_was_asked_for(void **state)
 static void a_table_stays_within_one_map(void **state)
 {
 	(void)state;
-	assert_true(zw_flows_size(4, 64, flows_buckets(4, UINT32_MAX)) <= ZW_TABLES_MAX);
-	assert_true(zw_flows_size(6, 64, flows_buckets(6, UINT32_MAX)) <= ZW_TABLES_MAX);
+	assert_true(flows_size(4, 64, flows_buckets(4, UINT32_MAX)) <= ZW_TABLES_MAX);
+	assert_true(flows_size(6, 64, flows_buckets(6, UINT32_MAX)) <= ZW_TABLES_MAX);
 	assert_true(flows_room(4, flows_buckets(4, UINT32_MAX)) >= 4000000);
 }
 
@@ -33,9 +33,9 @@ static void the_size_tells_the_buckets(void **state)
 {
 	(void)state;
 	for (uint32_t buckets = 1; buckets <= 65536; buckets *= 2) {
-		assert_int_equal(flows_buckets_of(4, 2, zw_flows_size(4, 2, buckets)), buckets);
-		assert_int_equal(flows_buckets_of(6, 3, zw_flows_size(6, 3, buckets)), buckets);
-		assert_int_equal(flows_buckets_of(4, 2, zw_flows_size(4, 2, buckets) + 64), 0);
+		assert_int_equal(flows_buckets_of(4, 2, flows_size(4, 2, buckets)), buckets);
+		assert_int_equal(flows_buckets_of(6, 3, flows_size(6, 3, buckets)), buckets);
+		assert_int_equal(flows_buckets_of(4, 2, flows_size(4, 2, buckets) + 64), 0);
 	}
 }
 

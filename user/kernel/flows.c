@@ -19,7 +19,8 @@ uint32_t flows_buckets(int family, uint64_t flows)
 	uint32_t buckets = 1;
 
 	/* The verifier takes values of up to ZW_TABLES_MAX; the share of the CPUs is small beside that. */
-	while ((uint64_t)buckets * slots(family) < flows && zw_flows_size(family, 1024, buckets * 2) <= ZW_TABLES_MAX)
+	while ((uint64_t)buckets * slots(family) < flows &&
+	       zw_flows_size(family, 1024, buckets * 2 + ZW_FRAGMENT_BUCKETS) <= ZW_TABLES_MAX)
 		buckets *= 2;
 	return buckets;
 }
@@ -29,11 +30,16 @@ uint64_t flows_room(int family, uint32_t buckets)
 	return (uint64_t)buckets * slots(family);
 }
 
+uint64_t flows_size(int family, unsigned cpus, uint32_t buckets)
+{
+	return zw_flows_size(family, cpus, buckets + ZW_FRAGMENT_BUCKETS);
+}
+
 uint32_t flows_buckets_of(int family, unsigned cpus, uint64_t value_size)
 {
 	for (uint32_t buckets = 1; buckets; buckets *= 2)
-		if (zw_flows_size(family, cpus, buckets) >= value_size)
-			return zw_flows_size(family, cpus, buckets) == value_size ? buckets : 0;
+		if (flows_size(family, cpus, buckets) >= value_size)
+			return flows_size(family, cpus, buckets) == value_size ? buckets : 0;
 	return 0;
 }
 
@@ -68,9 +74,9 @@ int flows_seed(int map_fd, uint64_t value_size)
 	return error;
 }
 
-int flows_clear(int map_fd, int family, unsigned cpus, uint32_t buckets)
+int flows_clear(int map_fd, uint64_t size, unsigned cpus)
 {
-	uint64_t size = zw_flows_size(family, cpus, buckets), from = zw_flows_buckets(cpus);
+	uint64_t from = zw_flows_buckets(cpus);
 	char *memory = map_value(map_fd, size);
 
 	if (memory == MAP_FAILED)

@@ -13,7 +13,10 @@
 uint32_t flows_buckets(int family, uint64_t flows);
 uint64_t flows_room(int family, uint32_t buckets); /* slots */
 
-/* Buckets of a table whose value has this size; 0 if no table has. */
+/* Bytes of a table with so many buckets for flows; it has ZW_FRAGMENT_BUCKETS more. */
+uint64_t flows_size(int family, unsigned cpus, uint32_t buckets);
+
+/* Buckets for flows of a table whose value has this size; 0 if no table has. */
 uint32_t flows_buckets_of(int family, unsigned cpus, uint64_t value_size);
 
 /* A default that fits this machine: flows a family, about one part in sixty of memory for both. */
@@ -23,7 +26,7 @@ uint64_t flows_auto(void);
 int flows_seed(int map_fd, uint64_t value_size);
 
 /* Forgets all flows; seeds and statistics stay. For tables of a simulation, which nobody else uses. */
-int flows_clear(int map_fd, int family, unsigned cpus, uint32_t buckets);
+int flows_clear(int map_fd, uint64_t value_size, unsigned cpus);
 
 /* Sums the CPUs' statistics. 0 or -errno. */
 int flows_stats(int map_fd, unsigned cpus, uint64_t value_size, struct zw_flow_stats *ret_stats);

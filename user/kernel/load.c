@@ -74,6 +74,7 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 {
 	unsigned cpus = load_cpus();
 	uint64_t flows = options->flows ? options->flows : flows_auto();
+	uint32_t fragments = options->fragment_buckets ? options->fragment_buckets : ZW_FRAGMENT_BUCKETS;
 	int error;
 
 	error = set_value_size(skel->maps.zw_tables, tables->len, "the tables");
@@ -91,6 +92,7 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 		error = set_value_size(skel->maps.zw_simulation, sizeof(struct zw_simulation), "the simulation");
 	if (error)
 		return error;
+	skel->rodata->zw_fragment_buckets = fragments;
 	for (int family = 4; family <= 6 && !error; family += 2) {
 		uint32_t buckets = flows_buckets(family, flows);
 
@@ -98,7 +100,7 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 			return edge_error(0, "a table of %llu flows is too large: %llu IPv%d flows are possible",
 					  (unsigned long long)flows, (unsigned long long)flows_room(family, buckets), family);
 		set_buckets(skel, family, buckets);
-		error = set_value_size(flows_map(skel, family), zw_flows_size(family, cpus, buckets), "the flows");
+		error = set_value_size(flows_map(skel, family), zw_flows_size(family, cpus, buckets + fragments), "the flows");
 	}
 	return error;
 }

@@ -20,6 +20,7 @@ struct zonewall_bpf;
 struct load_options {
 	uint32_t generation;
 	uint64_t flows; /* entries a family, 0: flows_auto() */
+	uint32_t fragment_buckets; /* a power of two, 0: ZW_FRAGMENT_BUCKETS */
 	bool simulate;
 };
 

@@ -63,7 +63,9 @@ int testrun_new(const struct tables *tables, const struct testrun_options *optio
 {
 	const struct load_options load = {
 		.generation = 1,
-		.flows = options->stateful ? FLOWS : 1, /* one bucket, quickly forgotten */
+		/* Without state one bucket of each, quickly forgotten. */
+		.flows = options->stateful ? FLOWS : 1,
+		.fragment_buckets = options->stateful ? 0 : 1,
 		.simulate = true,
 	};
 	struct testrun *run = calloc(1, sizeof(*run));
@@ -104,9 +106,12 @@ void testrun_free(struct testrun *run)
 /* Without --stateful each packet is a first one: the flow it left is taken away again. */
 static int forget_flows(struct testrun *run)
 {
-	int error = flows_clear(bpf_map__fd(run->skel->maps.zw_flows4), 4, run->cpus, load_buckets(run->skel, 4));
+	const struct bpf_map *const maps[] = { run->skel->maps.zw_flows4, run->skel->maps.zw_flows6 };
+	int error = 0;
 
-	return error ? error : flows_clear(bpf_map__fd(run->skel->maps.zw_flows6), 6, run->cpus, load_buckets(run->skel, 6));
+	for (size_t i = 0; i < 2 && !error; i++)
+		error = flows_clear(bpf_map__fd(maps[i]), bpf_map__value_size(maps[i]), run->cpus);
+	return error;
 }
 
 static void tell_place(struct testrun *run, const struct frame *frame)
@@ -133,7 +138,8 @@ static bool is_consistent(enum zw_hook hook, uint32_t reason, uint32_t returned)
 
 static bool is_first_allowed(uint32_t reason)
 {
-	return reason == ZW_ALLOW_RULE || reason == ZW_ALLOW_DEFAULT || reason == ZW_ALLOW_INTRA_ZONE;
+	return reason == ZW_ALLOW_RULE || reason == ZW_ALLOW_DEFAULT || reason == ZW_ALLOW_INTRA_ZONE ||
+	       reason == ZW_ALLOW_FAILSAFE;
 }
 
 int testrun_decide(struct testrun *run, const struct frame *frame, struct decision *ret_decision)

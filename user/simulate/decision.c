@@ -14,10 +14,12 @@
 /* An open hash of flows that doubles when half full: the simulation's "one table large enough never to replace". */
 struct flow_entry {
 	struct flow_key key;
-	uint8_t family; /* 0: empty */
+	uint8_t family; /* 4, 6, with FRAGMENTS for what bpf/decide.h remembers of first fragments; 0: empty */
 	uint64_t head, aux, stamp; /* words as in flow_table.h, of version 0; IPv4: stamp is not used */
 	struct zw_flow_account account;
 };
+
+#define FRAGMENTS 8
 
 struct flow_table {
 	struct flow_entry *entries;
@@ -37,7 +39,7 @@ static struct decider *current;
 
 static bool is_same_flow(const struct flow_entry *entry, int family, const struct flow_key *key)
 {
-	return entry->family == family && !memcmp(entry->key.word, key->word, (family == 4 ? 2 : 6) * sizeof(key->word[0])) &&
+	return entry->family == family && !memcmp(entry->key.word, key->word, (family & 4 && !(family & 2) ? 2 : 6) * sizeof(key->word[0])) &&
 	       entry->key.want == key->want;
 }
 
@@ -80,12 +82,14 @@ static void make_simulated_key(struct flow_key *key, const struct ends *ends, bo
 	make_key(key, ends, seeds, v6);
 }
 
-static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6)
+static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6, bool fragments)
 {
+	int kind = (v6 ? 6 : 4) | (fragments ? FRAGMENTS : 0);
 	struct flow_entry *entry;
 
 	make_simulated_key(&l->key, e, v6);
-	entry = current->stateful ? find_entry(&current->flows, v6 ? 6 : 4, &l->key) : NULL;
+	entry = current->stateful ? find_entry(&current->flows, kind, &l->key) : NULL;
+	l->key.bucket = kind;
 	if (!entry || !entry->family)
 		return false;
 	*f = (struct flow){
@@ -110,17 +114,17 @@ static int zw_flow_open(struct lookup *l, int family)
 
 	if (!current->stateful || (table->used * 2 >= table->size && !grow(table)))
 		return 0;
-	entry = find_entry(table, family, &l->key);
+	entry = find_entry(table, l->key.bucket, &l->key);
 	if (!entry->family)
 		table->used++;
 	*entry = (struct flow_entry){
 		.key = l->key,
-		.family = family,
+		.family = l->key.bucket,
 		.head = (l->key.want & ~FLOW_STATE_BYTE) | o->state << 8 | (l->key.second ? FLOW_OPENER : 0) |
 			(family == 4 ? generation : 0),
 		.aux = o->now & FLOW_BITS48,
 		.stamp = generation,
-		.account = { .cell = o->cell | (uint64_t)o->port << 32, .opened = o->now },
+		.account = { .cell = o->cell | (uint64_t)o->port << 32, .note = o->note, .opened = o->now },
 	};
 	return 1;
 }
