@@ -49,6 +49,12 @@ zw apply "$dir/a" >/dev/null 2>&1
 check "the next apply decides" only_pings 2
 check "two generations stay pinned" test "$(find "$pins" -maxdepth 1 -name 'gen-*' | wc -l)" = 2
 
+# Each answered echo request was a flow of the one rule, in whichever generation.
+zw down >/dev/null 2>&1
+total=$(sed -n 's/^rule ping \([0-9]*\) .*/\1/p' "/var/lib/zonewall/$instance/counters")
+echo "# answered $(answered), counted $total"
+check "no count is lost or doubled" test "$(answered)" = "$total"
+
 # From nothing: the first apply killed, then one that is not.
 fresh=0
 for ((i = 0; i < ${KILLS:-20} / 4; i++)); do
