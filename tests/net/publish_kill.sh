@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # publish_kill.sh - `zonewall apply` killed at random points: the old policy or the new one, whole, and a clean next start.
 # KILLS=N how often; SEED=N repeats a run.
+# shellcheck source=tests/net/publish.bash
 . "${BASH_SOURCE%/*}/publish.bash" "kill-$$"
 set_up
 RANDOM=${SEED:=$$}
