@@ -176,7 +176,7 @@ static const struct row rows[] = {
 	{"spanning tree passes by its destination", .packet = {WEB, .ether_type = 0x0026, .dmac = "0180c2000000"}, .want = NON_IP},
 	{"the last bridge group address passes", .packet = {WEB, .ether_type = 0x8809, .dmac = "0180c200000f"}, .want = NON_IP},
 	{"the address behind it does not", .packet = {WEB, .ether_type = 0x8809, .dmac = "0180c2000010"}, .want = ETHERTYPE},
-	{"IP to a bridge group address passes as such", .packet = {TCP_TO("red", "blue", 81), .dmac = "0180c2000003"}, .want = NON_IP},
+	{"IP to a bridge group address is decided as IP", .packet = {TCP_TO("red", "blue", 81), .dmac = "0180c2000003"}, .want = DROPPED},
 	{"LLDP to another address does not", .packet = {WEB, .ether_type = 0x88cc}, .want = ETHERTYPE},
 	{"802.3 with a length is not IP", .packet = {WEB, .ether_type = 0x0040}, .want = ETHERTYPE},
 	{"MPLS is not IP", .packet = {WEB, .ether_type = 0x8847}, .want = ETHERTYPE},

@@ -83,8 +83,9 @@ has() { # has TEXT PATTERN
 }
 not() { ! "$@"; }
 
-# Is an echo request from 10.99.0.$1 answered? One at a time: an answer takes microseconds here.
-pings() { at_peer ping -n -c 1 -W 0.3 -I "10.99.0.$1" 10.99.0.1 >/dev/null 2>&1; }
+# Is an echo request from 10.99.0.$1 answered? An answer takes microseconds here. Each answered one is a new flow.
+pings() { at_peer ping -n -c 1 -W 0.3 -I "10.99.0.$1" 10.99.0.1 >/dev/null 2>&1 && echo >>"$dir/answered"; }
+answered() { wc -l <"$dir/answered"; }
 only_pings() { # only_pings 2: 10.99.0.2 may, 10.99.0.3 may not
 	pings "$1" || { echo "10.99.0.$1 is not answered"; return 1; }
 	not pings $((5 - $1)) || { echo "10.99.0.$((5 - $1)) is answered"; return 1; }

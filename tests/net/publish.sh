@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # publish.sh - attach points, adoption, rollback and down, with real interfaces (publish.bash draws them).
+# shellcheck source=tests/net/publish.bash
 . "${BASH_SOURCE%/*}/publish.bash" "publish-$$"
 set_up
 for mode in auto native generic off; do policy "$mode" 10.99.0.2 "$mode" v0; done

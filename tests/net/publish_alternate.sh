@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # publish_alternate.sh - traffic during many alternating applies of two policies. Both allow port 5001 and deny 5002, one
 # allows 5003: of 5001 no packet is lost in either direction, of 5002 none passes. APPLIES=N how many.
+# shellcheck source=tests/net/publish.bash
 . "${BASH_SOURCE%/*}/publish.bash" "alternate-$$"
 set_up
 traffic=${BUILD:-build}/tests/net/publish_traffic
@@ -20,7 +21,7 @@ make_policy() # make_policy FILE ID SERVICE XDP
 
 alternate() # alternate XDP APPLIES
 {
-	local from line sent arrived echoed denied either failed=0
+	local from to line sent arrived echoed denied either failed=0
 
 	make_policy p first "[udp/5001]" "$1"
 	make_policy q second "[udp/5001, udp/5003]" "$1"
@@ -31,7 +32,8 @@ alternate() # alternate XDP APPLIES
 		zw apply "$dir/q" >/dev/null 2>&1 || failed=$((failed + 1))
 		zw apply "$dir/p" >/dev/null 2>&1 || failed=$((failed + 1))
 	done
-	exec {traffic_of[1]}>&-
+	to=${traffic_of[1]}
+	exec {to}>&-
 	read -r line <&"$from"
 	exec {from}<&-
 	echo "# $1: $line"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # publish_kill.sh - `zonewall apply` killed at random points: the old policy or the new one, whole, and a clean next start.
 # KILLS=N how often; SEED=N repeats a run.
+# shellcheck source=tests/net/publish.bash
 . "${BASH_SOURCE%/*}/publish.bash" "kill-$$"
 set_up
 RANDOM=${SEED:=$$}
@@ -48,6 +49,12 @@ check "links are as they were" test "$links" = 0
 zw apply "$dir/a" >/dev/null 2>&1
 check "the next apply decides" only_pings 2
 check "two generations stay pinned" test "$(find "$pins" -maxdepth 1 -name 'gen-*' | wc -l)" = 2
+
+# Each answered echo request was a flow of the one rule, in whichever generation.
+zw down >/dev/null 2>&1
+total=$(sed -n 's/^rule ping \([0-9]*\) .*/\1/p' "/var/lib/zonewall/$instance/counters")
+echo "# answered $(answered), counted $total"
+check "no count is lost or doubled" test "$(answered)" = "$total"
 
 # From nothing: the first apply killed, then one that is not.
 fresh=0

@@ -21,7 +21,7 @@
 
 /* Defines name##p, for _cleanup_, from a function that takes the pointer. `type` is the pointer's type. */
 #define DEFINE_CLEANUP(type, name)                                                                             \
-	static inline void name##p(type *owned)                                                                \
+	static inline __attribute__((unused)) void name##p(type *owned)                                        \
 	{                                                                                                      \
 		if (*owned)                                                                                    \
 			name(*owned);                                                                          \

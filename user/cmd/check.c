@@ -22,9 +22,6 @@ static const struct option_help options[] = {
 
 extern const struct command cmd_check;
 
-DEFINE_CLEANUP(struct policy *, policy_free)
-DEFINE_CLEANUP(struct tables *, tables_free)
-DEFINE_CLEANUP(struct diag *, diag_free)
 
 struct arguments {
 	bool werror, has_host;

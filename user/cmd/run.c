@@ -159,13 +159,15 @@ static void say_changes(const struct publish_report *report)
 	}
 }
 
-static void follow(struct service *service)
+static int follow(struct service *service)
 {
 	struct publish_report report = { 0 };
+	int r = publish_follow(service->globals->instance, &report);
 
-	if (!publish_follow(service->globals->instance, &report))
+	if (!r)
 		say_changes(&report);
 	publish_report_clear(&report);
+	return r;
 }
 
 /* Applies the files. Returns an exit status; what is wrong has been told, and nothing has changed then. */
@@ -332,7 +334,7 @@ static void settle(struct service *service)
 	service->settle_at_ms = 0;
 	service->links_changed = service->addresses_changed = false;
 	if (links)
-		follow(service);
+		follow(service); /* what could not be attached has been told, and is tried again at the next change */
 	if (!addresses || !run_policy_host_changed(service->policy))
 		return;
 	/* Only over our own generation: what somebody else has applied since is not what these files say. */
@@ -416,8 +418,11 @@ static int start(struct service *service, const sigset_t *signals)
 {
 	int r;
 
-	if (take_lock(service))
-		return EXIT_FAILED;
+	if (*edge_missing_rights())
+		return edge_exit_status(edge_error(EPERM, "'zonewall run' lacks %s", edge_missing_rights()));
+	r = take_lock(service);
+	if (r)
+		return edge_exit_status(r);
 	raise_limits();
 	r = open_descriptors(service, signals);
 	if (r)
@@ -437,7 +442,9 @@ static int start(struct service *service, const sigset_t *signals)
 	if (!run_policy_has_files(service->policy)) {
 		service->generation = instance_current(teller_instance(service->teller));
 		say("generation %u is adopted", service->generation);
-		follow(service);
+		r = follow(service);
+		if (r)
+			return edge_exit_status(r);
 		run_policy_host_seen(service->policy);
 	}
 	r = server_new(service->globals->instance, service->store, answer, service, &service->server);

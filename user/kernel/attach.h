@@ -2,8 +2,8 @@
 /*
  * Attach points: where the gate's programs are, and where they should be.
  *
- * An interface has one ingress attach point, XDP or TC, and a TC egress one. XDP and TCX attach points are pinned links,
- * held by the kernel whatever happens to this process; a clsact filter (before 6.6) is held by the interface, under a
+ * An interface has one ingress attach point, XDP or TC, and a TC egress one. XDP and TCX ones are pinned links, held by
+ * the kernel whatever happens to this process; a clsact filter (before 6.6) is held by the interface, under a
  * priority and handle of our own.
  */
 #ifndef ZW_ATTACH_H
@@ -44,14 +44,14 @@ struct attach_plan {
 	size_t added_count;
 };
 
-/* Reads the interfaces and matches them (names NULL: none). Warns of patterns without a match if `warn`. Tells errors. */
+/* Reads the interfaces and matches them (names NULL: none). Tells errors; if `warn`, also patterns without a match. */
 int attach_plan(const struct names *names, bool warn, struct attach_plan *ret_plan);
 void attach_plan_clear(struct attach_plan *plan);
 
 /*
- * attach_begin: every target gets its attach points, right ones are kept, nothing is taken away. Tells errors; after the
- * first one it stops unless `keep_going`, and the caller calls attach_undo. attach_end: takes away what a target has too much and, if `prune`, all attach points that
- * are no target's. Between the two the caller publishes.
+ * attach_begin: every target gets its attach points, right ones are kept, nothing is taken away. Tells errors; after
+ * the first one it stops unless `keep_going`, and the caller calls attach_undo. attach_end: takes away what a target
+ * has too much and, if `prune`, all attach points that are no target's. Between the two the caller publishes.
  */
 int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going);
 void attach_undo(struct gate *gate, struct attach_plan *plan);

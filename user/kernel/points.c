@@ -46,7 +46,7 @@ static struct zw_point *find_point(struct zw_point *points, unsigned ifindex)
 	return place;
 }
 
-/* The index comes last: a program that finds it finds the rest. A slot in an entry that is already found changes as a whole. */
+/* The index comes last: a program that finds it finds the rest. In an entry that can be found, a slot changes as a whole. */
 static void enter(struct gate *gate, const struct netdev *device, enum zw_hook hook, unsigned slot)
 {
 	struct zw_point *point = find_point(gate->points, device->ifindex);

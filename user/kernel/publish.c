@@ -197,7 +197,7 @@ struct waiting {
 	int error;
 };
 
-/* A slot is filled again only after packets that read the line before the last flip are through: waits beside the work. */
+/* A slot is filled again only when packets that read the line before the last flip are through. Waits beside the work. */
 static void wait_begin(struct waiting *waiting)
 {
 	waiting->error = 0;

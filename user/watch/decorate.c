@@ -5,9 +5,11 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,7 +18,6 @@
 
 #define GENERATIONS 8
 #define CGROUPS 256
-#define CGROUP_ROOT "/sys/fs/cgroup"
 
 /* An opened generation keeps its tables in memory even when it is retired, so it is let go soon after its last event. */
 struct cached_generation {
@@ -38,7 +39,8 @@ struct cached_cgroup {
 
 struct decorator {
 	const struct instance *instance;
-	int cgroup_root; /* -1: there is none to ask */
+	const char *cgroup_path; /* where cgroup2 is mounted */
+	int cgroup_root; /* -1: it is not */
 	int64_t wall_offset_ns; /* Unix time less CLOCK_BOOTTIME */
 	struct cached_generation generations[GENERATIONS];
 	struct cached_slot slots[ZW_POINT_SLOTS];
@@ -54,6 +56,22 @@ static int64_t now_ns(clockid_t clock)
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
+/* cgroup2 stands at the first place, or beside version 1 at the second. */
+static void open_cgroups(struct decorator *decorator)
+{
+	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	struct statfs status;
+
+	decorator->cgroup_root = -1;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (statfs(places[i], &status) || status.f_type != CGROUP2_SUPER_MAGIC)
+			continue;
+		decorator->cgroup_path = places[i];
+		decorator->cgroup_root = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return;
+	}
+}
+
 struct decorator *decorator_new(const struct instance *instance)
 {
 	struct decorator *decorator = calloc(1, sizeof(*decorator));
@@ -61,7 +79,7 @@ struct decorator *decorator_new(const struct instance *instance)
 	if (!decorator)
 		return NULL;
 	decorator->instance = instance;
-	decorator->cgroup_root = open(CGROUP_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	open_cgroups(decorator);
 	decorator_tick(decorator);
 	return decorator;
 }
@@ -169,19 +187,20 @@ static void name_slot(struct decorator *decorator, struct event *event)
 }
 
 /* The path below the root of control groups, by a file handle that holds the id (kernel: FILEID_KERNFS). */
-static void ask_cgroup(int root, uint64_t id, char *path, size_t room)
+static void ask_cgroup(const struct decorator *decorator, uint64_t id, char *path, size_t room)
 {
 	struct {
 		struct file_handle head;
 		uint64_t id;
 	} handle = { .head = { .handle_bytes = sizeof(uint64_t), .handle_type = 0xfe }, .id = id };
 	char link[64], target[PATH_MAX];
+	size_t root_len;
 	ssize_t len;
 	int fd;
 
 	path[0] = '\0';
 	memcpy(handle.head.f_handle, &id, sizeof(id));
-	fd = open_by_handle_at(root, &handle.head, O_PATH | O_CLOEXEC);
+	fd = open_by_handle_at(decorator->cgroup_root, &handle.head, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -190,9 +209,9 @@ static void ask_cgroup(int root, uint64_t id, char *path, size_t room)
 	if (len < 0)
 		return;
 	target[len] = '\0';
-	if (!strncmp(target, CGROUP_ROOT, strlen(CGROUP_ROOT)))
-		snprintf(path, room, "%.*s", (int)room - 1,
-			 target[strlen(CGROUP_ROOT)] ? target + strlen(CGROUP_ROOT) : "/");
+	root_len = strlen(decorator->cgroup_path);
+	if (!strncmp(target, decorator->cgroup_path, root_len))
+		snprintf(path, room, "%.*s", (int)room - 1, target[root_len] ? target + root_len : "/");
 }
 
 static const char *name_cgroup(struct decorator *decorator, uint64_t id)
@@ -202,7 +221,7 @@ static const char *name_cgroup(struct decorator *decorator, uint64_t id)
 	if (!id || decorator->cgroup_root < 0)
 		return "";
 	if (cached->id != id) {
-		ask_cgroup(decorator->cgroup_root, id, cached->path, sizeof(cached->path));
+		ask_cgroup(decorator, id, cached->path, sizeof(cached->path));
 		cached->id = id;
 	}
 	return cached->path;

@@ -328,11 +328,12 @@ static void add_gate(struct json_object *report, const struct instance *instance
 	const volatile struct zw_gate *gate = instance_gate(instance);
 	struct json_object *generations = json_object_new_array();
 	uint32_t current = instance_current(instance);
-	static const char *const states[] = { "pending", "confirmed", "reverted" };
 	uint32_t state = gate->state;
 
 	add_number(report, "generation", current);
-	add_string(report, "gate", state < 3 ? (gate->deadline || state != ZW_GATE_PENDING ? states[state] : "open") : "unknown");
+	/* "armed": goes back by itself unless it is confirmed in time. */
+	add_string(report, "gate", state == ZW_GATE_REVERTED		      ? "reverted" :
+				   state == ZW_GATE_PENDING && gate->deadline ? "armed" : "confirmed");
 	add_number(report, "missed_tail_calls", gate->missed);
 	for (int i = 0; i < 2; i++)
 		if (gate->generation[i])
