@@ -87,6 +87,10 @@ struct talk {
 		uint8_t protocol;
 		uint16_t port[2]; /* of each end; for ICMP the second is type << 8 | code */
 	} pair[6];
+	struct talk_train { /* a datagram whose first fragment was sent */
+		unsigned pair, id, left; /* left: fragments to come */
+		bool back;
+	} train;
 };
 void talk_begin(struct random *random, const struct model *model, struct talk *ret_talk);
 /* earlier: a frame that an ICMP error may quote; NULL: none yet. Time moves on by itself. */

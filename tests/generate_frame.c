@@ -286,8 +286,21 @@ static void quote(struct random *random, const struct packet *earlier, struct pa
 	packet_build(&spec, ret_packet);
 }
 
-static void say(struct random *random, const struct talk_pair *pair, struct packet *ret_packet)
+/* A fragment: its identification is one of two, so that later ones meet their firsts. */
+static void part(struct random *random, struct packet_spec *spec)
 {
+	static const unsigned offsets[] = {0, 0, 0, 8, 16, 24, 32, 1480, 65496, 65528};
+
+	spec->fragment = true;
+	spec->more = random_percent(random, 70);
+	spec->offset = pick(random, offsets);
+	spec->payload_len = 8 * random_below(random, 6) + (random_percent(random, 30) ? random_below(random, 8) : 0);
+}
+
+/* What a side says; a packet that becomes a first fragment begins a train. */
+static void say(struct random *random, struct talk *talk, unsigned number, struct packet *ret_packet)
+{
+	const struct talk_pair *pair = &talk->pair[number];
 	bool back = random_percent(random, 50);
 	struct packet_spec spec = {.from = pair->end[back], .to = pair->end[!back], .protocol = pair->protocol,
 				   .sport = pair->port[back], .dport = pair->port[!back], .id = 1 + random_below(random, 2)};
@@ -299,8 +312,30 @@ static void say(struct random *random, const struct talk_pair *pair, struct pack
 	some_flags(random, &spec);
 	if (spec.flags & F_RST && random_percent(random, 70))
 		spec.flags = F_ACK;
-	if (random_percent(random, 10))
+	if (random_percent(random, 15)) {
+		part(random, &spec);
+		if (!spec.offset && spec.more)
+			talk->train = (struct talk_train){number, spec.id, 1 + random_below(random, 4), back};
+	} else if (random_percent(random, 10))
 		bend(random, pair->family, &spec);
+	packet_build(&spec, ret_packet);
+}
+
+/* A later fragment of the train: mostly the same way, with the same identification. */
+static void follow(struct random *random, struct talk *talk, struct packet *ret_packet)
+{
+	const struct talk_pair *pair = &talk->pair[talk->train.pair];
+	bool back = talk->train.back ^ random_percent(random, 5);
+	struct packet_spec spec = {.from = pair->end[back], .to = pair->end[!back], .protocol = pair->protocol,
+				   .sport = pair->port[back], .dport = pair->port[!back],
+				   .id = talk->train.id ^ random_percent(random, 5), .flags = F_ACK};
+
+	if (pair->protocol == P_ICMP || pair->protocol == P_ICMPV6)
+		spec.type = pair->protocol == P_ICMP ? 8 : 128;
+	part(random, &spec);
+	if (!spec.offset)
+		spec.offset = 40;
+	talk->train.left--;
 	packet_build(&spec, ret_packet);
 }
 
@@ -319,6 +354,8 @@ void talk_next(struct random *random, struct talk *talk, const struct packet *ea
 		talk->time += 11 * pick(random, steps);
 	if (has_ip && random_percent(random, 12))
 		quote(random, earlier, ret_packet);
+	else if (talk->train.left && random_percent(random, 70))
+		follow(random, talk, ret_packet);
 	else
-		say(random, &talk->pair[random_below(random, sizeof(talk->pair) / sizeof(talk->pair[0]))], ret_packet);
+		say(random, talk, random_below(random, sizeof(talk->pair) / sizeof(talk->pair[0])), ret_packet);
 }

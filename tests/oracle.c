@@ -263,6 +263,12 @@ static bool read_chain(struct rest *rest, struct oracle_packet *p)
 			fragment_seen = true;
 			p->later_fragment = offset != 0;
 			p->first_fragment = offset == 0 && more;
+			p->more_fragments = more;
+			p->fragment_protocol = header[0];
+			p->fragment_id = be32(header + 4);
+			p->fragment_at = offset;
+			p->fragment_data = rest->data;
+			p->fragment_len = rest->len;
 		}
 		p->protocol = header[0];
 	}
@@ -288,6 +294,12 @@ static bool read_ip4(struct rest *rest, struct oracle_packet *p)
 	take(rest, header_len);
 	p->later_fragment = (be16(ip + 6) & 0x1fff) != 0;
 	p->first_fragment = !p->later_fragment && (be16(ip + 6) & 0x2000);
+	p->more_fragments = be16(ip + 6) & 0x2000;
+	p->fragment_protocol = ip[9];
+	p->fragment_id = be16(ip + 4);
+	p->fragment_at = (be16(ip + 6) & 0x1fff) * 8;
+	p->fragment_data = rest->data;
+	p->fragment_len = rest->len;
 	p->hop_limit = ip[8];
 	p->protocol = ip[9];
 	return read_chain(rest, p);
@@ -459,11 +471,12 @@ static enum zw_reason tcp_flags(const struct oracle_packet *p)
 	return ZW_DROP_TCP_STATE;
 }
 
-static enum zw_reason fragment(const struct oracle_packet *p)
+static enum zw_reason fragment(const struct oracle *oracle, const struct oracle_packet *p, const struct rule **ret_rule)
 {
-	if (p->later_fragment || (p->first_fragment && !p->has_header))
-		return ZW_DROP_FRAGMENT;
-	return ZW_REASON_NONE;
+	if (p->later_fragment)
+		return oracle->flows && oracle_fragment_passes(oracle->flows, p, ret_rule) ? ZW_ALLOW_FRAGMENT :
+											     ZW_DROP_FRAGMENT;
+	return p->first_fragment && !p->has_header ? ZW_DROP_FRAGMENT : ZW_REASON_NONE;
 }
 
 /* --- Section 4: the policy -------------------------------------------------------------------------------------- */
@@ -618,16 +631,19 @@ static enum zw_reason decide(const struct oracle *oracle, struct rest *rest, str
 
 	if (!reason)
 		reason = parse(rest, p);
-	if (!reason)
-		reason = spoof(oracle, p);
+	if (reason)
+		return reason;
+	reason = spoof(oracle, p);
 	if (!reason)
 		reason = essentials(oracle, p);
 	if (!reason)
 		reason = tcp_flags(p);
 	if (!reason)
-		reason = fragment(p);
+		reason = fragment(oracle, p, ret_rule);
 	if (!reason)
 		reason = over_failsafe(oracle, p, ret_rule);
+	if (p->first_fragment && oracle->flows)
+		oracle_fragment_first(oracle->flows, p, !ZW_REASON_IS_DROP(reason), fixed_header(p->protocol), *ret_rule);
 	return reason;
 }
 

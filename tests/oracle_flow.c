@@ -45,8 +45,20 @@ struct flow {
 	const struct rule *rule;
 };
 
+struct first_fragment {
+	struct first_fragment *next;
+	struct addr from, to;
+	uint8_t protocol;
+	uint32_t id;
+	size_t holds; /* bytes of the datagram, to the end of its fixed header */
+	double seen;
+	bool forgotten;
+	const struct rule *rule;
+};
+
 struct oracle_flows {
 	struct flow *first; /* the newest */
+	struct first_fragment *fragments; /* the newest */
 };
 
 struct oracle_flows *oracle_flows_new(void)
@@ -56,6 +68,12 @@ struct oracle_flows *oracle_flows_new(void)
 
 void oracle_flows_free(struct oracle_flows *flows)
 {
+	while (flows && flows->fragments) {
+		struct first_fragment *fragment = flows->fragments;
+
+		flows->fragments = fragment->next;
+		free(fragment);
+	}
 	while (flows && flows->first) {
 		struct flow *flow = flows->first;
 
@@ -305,4 +323,51 @@ void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p
 		abort();
 	*flow = (struct flow){.next = flows->first, .opening = e, .state = state, .seen = p->time, .rule = rule};
 	flows->first = flow;
+}
+
+/* The last one of this key. */
+static struct first_fragment *find_fragment(struct oracle_flows *flows, const struct oracle_packet *p)
+{
+	for (struct first_fragment *f = flows->fragments; f; f = f->next)
+		if (is_same(&f->from, &p->from) && is_same(&f->to, &p->to) && f->protocol == p->fragment_protocol &&
+		    f->id == p->fragment_id)
+			return !f->forgotten && p->time - f->seen <= 30 ? f : NULL;
+	return NULL;
+}
+
+bool oracle_fragment_passes(struct oracle_flows *flows, const struct oracle_packet *p, const struct rule **ret_rule)
+{
+	struct first_fragment *f = find_fragment(flows, p);
+
+	if (!f || p->fragment_at < f->holds || p->fragment_at + p->fragment_len > 65535 ||
+	    (p->more_fragments && p->fragment_len % 8))
+		return false;
+	*ret_rule = f->rule;
+	return true;
+}
+
+void oracle_fragment_first(struct oracle_flows *flows, const struct oracle_packet *p, bool allowed, size_t fixed_header,
+			   const struct rule *rule)
+{
+	struct first_fragment *f = find_fragment(flows, p);
+
+	if (!allowed) {
+		if (f)
+			f->forgotten = true;
+		return;
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		abort();
+	*f = (struct first_fragment){
+		.next = flows->fragments,
+		.from = p->from,
+		.to = p->to,
+		.protocol = p->fragment_protocol,
+		.id = p->fragment_id,
+		.holds = p->transport - p->fragment_data + fixed_header,
+		.seen = p->time,
+		.rule = rule,
+	};
+	flows->fragments = f;
 }

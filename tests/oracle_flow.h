@@ -21,6 +21,12 @@ struct oracle_packet {
 	struct addr from, to;
 	uint8_t protocol, hop_limit;
 	bool first_fragment, later_fragment;
+	bool more_fragments;
+	uint8_t fragment_protocol;
+	uint32_t fragment_id;
+	size_t fragment_at; /* offset of its bytes in the datagram */
+	const uint8_t *fragment_data;
+	size_t fragment_len;
 	bool chain_is_cut; /* a first fragment does not hold its whole chain */
 	bool has_header; /* the fixed transport header is there; what follows is set only then */
 	uint16_t source_port;
@@ -41,6 +47,13 @@ void oracle_flows_free(struct oracle_flows *flows);
 /* Stages flow and related: ZW_ALLOW_FLOW or ZW_ALLOW_RELATED and the flow's rule (NULL: a default), or ZW_REASON_NONE. */
 enum zw_reason oracle_flows_decide(struct oracle_flows *flows, const struct oracle_packet *packet,
 				   const struct rule **ret_rule);
+
+/* Stage fragment: a later fragment passes if its first one is remembered, with its rule. */
+bool oracle_fragment_passes(struct oracle_flows *flows, const struct oracle_packet *packet, const struct rule **ret_rule);
+
+/* A first fragment was decided: remembered if it was allowed, else another of its key is forgotten. */
+void oracle_fragment_first(struct oracle_flows *flows, const struct oracle_packet *packet, bool allowed, size_t fixed_header,
+			   const struct rule *rule);
 
 /* A first packet that policy allowed leaves its flow. */
 void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *packet, const struct rule *rule);
