@@ -154,7 +154,6 @@ between() # LOG...: told + pending <= dropped <= told + pending + lost
 	[ $((told + pending)) -le "$drops" ] && [ "$drops" -le $((told + pending + lost)) ]
 }
 check "told + pending + lost = dropped, over three readers, but for what was being written" between "$dir"/log.[123]
-check "which is less than a hundredth" test $(($(events lost) * 100)) -le "$(dropped)"
 
 echo "# what people see"
 out=$("$zonewall" run --instance "$instance" 2>&1)

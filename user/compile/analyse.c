@@ -274,7 +274,7 @@ static int each_case(struct analysis *a, int (*step)(struct analysis *a))
 	for (size_t i = 0; i < sets_count(&a->m->cases) && !err; i++) {
 		if (!a->m->real.v[i])
 			continue;
-		err = matrix_case(a->m, i, &a->entries);
+		err = matrix_case(a->m, i, true, &a->entries);
 		if (!err)
 			err = step(a);
 	}

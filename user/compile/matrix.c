@@ -4,11 +4,15 @@
 #include "compile/matrix.h"
 #include "compile/sort.h"
 
-static int gather(const struct matrix *m, uint32_t combination, struct case_entries *entries)
+static int gather(const struct matrix *m, uint32_t combination, bool all, struct case_entries *entries)
 {
 	size_t n;
 	const uint32_t *entry = lists_get(&m->entries_of, combination, &n);
-	int err = array_reserve(&entries->list, n);
+	int err;
+
+	if (!all)
+		n = m->live_of[combination];
+	err = array_reserve(&entries->list, n);
 
 	for (size_t i = 0; i < n && !err; i++)
 		entries->list.v[entries->list.count++] = entry[i];
@@ -16,7 +20,7 @@ static int gather(const struct matrix *m, uint32_t combination, struct case_entr
 }
 
 /* The entries of all combinations of a base, and of those that are named besides. */
-static int gather_case(const struct matrix *m, uint32_t number, struct case_entries *entries)
+static int gather_case(const struct matrix *m, uint32_t number, bool all, struct case_entries *entries)
 {
 	size_t n, in_case, in_base;
 	const uint32_t *member = sets_get(&m->cases, number, &in_case),
@@ -27,25 +31,25 @@ static int gather_case(const struct matrix *m, uint32_t number, struct case_entr
 		const uint32_t *combination = sets_get(&m->wild[side], base[side], &n);
 
 		for (size_t i = 0; i < n && !err; i++)
-			err = gather(m, combination[i], entries);
+			err = gather(m, combination[i], all, entries);
 	}
 	if (m->any_any != NONE && !err)
-		err = gather(m, m->any_any, entries);
+		err = gather(m, m->any_any, all, entries);
 	for (size_t i = 2; i < in_base && !err; i++)
-		err = gather(m, base[i], entries);
+		err = gather(m, base[i], all, entries);
 	for (size_t i = 1; i < in_case && !err; i++)
-		err = gather(m, member[i], entries);
+		err = gather(m, member[i], all, entries);
 	return err;
 }
 
-int matrix_case(const struct matrix *m, uint32_t number, struct case_entries *ret_entries)
+int matrix_case(const struct matrix *m, uint32_t number, bool all, struct case_entries *ret_entries)
 {
 	size_t n;
 	int err;
 
 	ret_entries->list.count = 0;
 	ret_entries->entry.count = 0;
-	err = gather_case(m, number, ret_entries);
+	err = gather_case(m, number, all, ret_entries);
 	n = ret_entries->list.count;
 	if (!err)
 		err = array_reserve(&ret_entries->list, n);
@@ -96,7 +100,7 @@ static int make_case(struct maker *k, const uint32_t *members, size_t count, uin
 
 	if (err || *ret_case < known)
 		return err;
-	err = matrix_case(m, *ret_case, &k->entries);
+	err = matrix_case(m, *ret_case, false, &k->entries);
 	if (!err)
 		err = rows_make(k->rows, m->services, m->entries, k->entries.entry.v, k->entries.entry.count,
 				k->lines, &row);
@@ -344,6 +348,26 @@ static int decide(struct matrix *m, struct rows *rows, struct lines *lines)
 	return err;
 }
 
+/* Rules with the same ends stand together in every case: what one of them hides in its tier, it hides everywhere. */
+static int find_live(struct matrix *m, struct rows *rows)
+{
+	size_t count = sets_count(&m->combinations);
+	int err = 0;
+
+	m->live_of = calloc(count + 1, sizeof(*m->live_of));
+	if (!m->live_of)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && !err; i++) {
+		size_t begin = m->entries_of.start[i], live = m->entries_of.start[i + 1] - begin;
+
+		if (live > 1)
+			err = rows_split(rows, m->services, m->entries, m->entries_of.number + begin, live,
+					 &live);
+		m->live_of[i] = live;
+	}
+	return err;
+}
+
 int matrix_build(struct matrix *m, const struct entries *entries, const struct services *services,
 		 uint64_t dense_bytes, struct rows *rows, struct lines *lines, struct matrix_trouble *trouble)
 {
@@ -354,6 +378,8 @@ int matrix_build(struct matrix *m, const struct entries *entries, const struct s
 	m->entries = entries;
 	m->services = services;
 	err = matrix_group(m, dense_bytes, trouble);
+	if (!err)
+		err = find_live(m, rows);
 	return err ? err : decide(m, rows, lines);
 }
 
@@ -361,6 +387,7 @@ void matrix_clear(struct matrix *m)
 {
 	sets_clear(&m->combinations);
 	lists_clear(&m->entries_of);
+	free(m->live_of);
 	lists_clear(&m->by_source);
 	lists_clear(&m->groups_of);
 	sets_clear(&m->bases);

@@ -35,7 +35,9 @@ struct matrix {
 	bool dense; /* all ends are grouped */
 
 	struct sets combinations; /* source end, destination end */
-	struct lists entries_of; /* entries of each combination, ascending */
+	struct lists
+		entries_of; /* entries of each combination: ascending, those that cannot decide behind the others */
+	uint32_t *live_of; /* of each combination: how many can decide */
 	struct lists by_source; /* combinations without `any`, by source end */
 	uint32_t *any[2]; /* of each source (destination) end: its combination with any, or NONE */
 	uint32_t any_any;
@@ -105,12 +107,15 @@ int matrix_build(struct matrix *matrix, const struct entries *entries, const str
 /* pairs.c: appends the pairs, dense or in buckets, and tells where. */
 int matrix_write(const struct matrix *matrix, struct lines *lines, struct zw_matrix *ret_layout);
 
-/* The entries of a case, in evaluation order, in list (borrowed until the next call). 0 or -ENOMEM. */
+/*
+ * The entries of a case in evaluation order: all, or without those that another of the same ends and tier hides.
+ * ret_entries is reused from call to call. 0 or -ENOMEM.
+ */
 struct case_entries {
 	ARRAY(uint64_t) list; /* as much again behind it to sort with */
 	ARRAY(uint32_t) entry;
 };
-int matrix_case(const struct matrix *matrix, uint32_t number, struct case_entries *ret_entries);
+int matrix_case(const struct matrix *matrix, uint32_t number, bool all, struct case_entries *ret_entries);
 void case_entries_clear(struct case_entries *entries);
 
 void matrix_clear(struct matrix *matrix);

@@ -169,6 +169,55 @@ int rows_make(struct rows *rows, const struct services *services, const struct e
 	return keep(rows, lines, entries->default_cell, ret_row);
 }
 
+/* Closes the open pieces of an entry's services. Was there one? */
+static bool close_pieces(struct pieces *pieces, const struct services *services, const struct entry *entry)
+{
+	size_t runs;
+	const struct class_run *run = services_runs(services, entry->service, &runs);
+	bool found = false;
+
+	for (size_t i = 0; i < runs; i++) {
+		uint32_t first, end;
+
+		pieces_of(pieces, &run[i], &first, &end);
+		for (uint32_t p = pieces_open(pieces->next, first); p < end;
+		     p = pieces_open(pieces->next, p)) {
+			pieces->next[p] = p + 1;
+			found = true;
+		}
+	}
+	return found;
+}
+
+int rows_split(struct rows *rows, const struct services *services, const struct entries *entries,
+	       uint32_t *list, size_t count, size_t *ret_live)
+{
+	struct pieces *pieces = &rows->pieces;
+	size_t live = 0, dead = 0;
+	int err = pieces_cut(pieces, services, entries->all.v, list, count);
+	uint32_t tier = 0;
+
+	if (!err)
+		err = grow_cells(rows, count);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		const struct entry *entry = &entries->all.v[list[i]];
+
+		if (i && entry->tier != tier)
+			for (uint32_t p = 0; p < pieces->count; p++)
+				pieces->next[p] = p;
+		tier = entry->tier;
+		if (close_pieces(pieces, services, entry))
+			list[live++] = list[i];
+		else
+			rows->words[dead++] = list[i];
+	}
+	memcpy(list + live, rows->words, dead * sizeof(*list));
+	*ret_live = live;
+	return 0;
+}
+
 void rows_clear(struct rows *rows)
 {
 	sets_clear(&rows->runs);

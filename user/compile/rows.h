@@ -60,6 +60,13 @@ struct rows {
  */
 int rows_make(struct rows *rows, const struct services *services, const struct entries *entries,
 	      const uint32_t *list, size_t count, struct lines *lines, uint32_t *ret_row);
+
+/*
+ * Puts the entries of the list first that are the first of their tier to match some service; *ret_live is how many. The
+ * others decide nothing in any list that holds this one. 0 or -ENOMEM.
+ */
+int rows_split(struct rows *rows, const struct services *services, const struct entries *entries,
+	       uint32_t *list, size_t count, size_t *ret_live);
 void rows_clear(struct rows *rows);
 
 #endif
