@@ -335,7 +335,7 @@ struct model *model_new(struct random *random)
 	model->tcp = pick(random, tcps);
 	model->log = pick(random, logs);
 	for (unsigned n = random_percent(random, 40) ? 1 + random_below(random, 3) : 0, i = 0; i < n; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "t%u", i);
 		add_word(&model->tiers, name);

@@ -114,6 +114,17 @@ status() { # WHAT STATUS ARGUMENT...
 printf 'version: 1\nrules: []\n' > "$folder/bad.yaml"
 status "a policy with errors" 3 "$folder/bad.yaml"
 status "a policy that does not exist" 3 "$folder/none.yaml"
+feature() { # KEYS STATUS OPTION...: a rule with these keys
+	printf 'version: 1\ndefaults: {action: drop}\nrules: [{id: r, from: any, to: any, service: tcp/80, action: allow, %s}]\n' "$1" > "$folder/feature.yaml"
+	local keys=$1 want=$2
+	shift 2
+	status "a rule with $keys $*" "$want" "$folder/feature.yaml" "$@"
+}
+feature 'limit: {rate: 5/s}' 0
+feature 'limit: {rate: 5/s}' 3 --stateful
+feature 'mode: stage' 0
+feature 'tls: {require: true}' 3
+feature 'until: 2999-01-01T00:00:00Z' 3
 status "no policy" 2
 status "an unknown option" 2 "$folder/policy.yaml" --colour
 status "an unknown engine" 2 "$folder/policy.yaml" --engine paper

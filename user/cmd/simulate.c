@@ -41,6 +41,7 @@ DEFINE_CLEANUP(struct line_reader *, line_reader_free)
 
 struct arguments {
 	bool kernel, stateful, has_host;
+	bool has_source; /* the policy binds zones to interfaces */
 	enum zw_hook hook;
 	struct ranges host;
 	const char **files;
@@ -156,12 +157,48 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 	return r;
 }
 
-static int compile(const struct arguments *arguments, struct diag *diag, struct tables **ret_tables)
+static void refuse(struct diag *diag, const struct place *place, const char *what)
+{
+	diag_error(diag, place, NULL, "%s is not built in this version: simulate has no answer", what);
+}
+
+/*
+ * What would make answers wrong, as this version cannot decide it. A limit takes nothing from a single packet, and staged
+ * rules decide nothing: those are answered.
+ */
+static void refuse_unbuilt(const struct policy *policy, bool stateful, struct diag *diag)
+{
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct rule *rule = &policy->rules.v[i];
+
+		if (rule->tls_require)
+			refuse(diag, &rule->place, "tls");
+		if (rule->expires)
+			refuse(diag, &rule->place, "until");
+		if (rule->limit.set && stateful)
+			refuse(diag, &rule->place, "limit with --stateful");
+	}
+}
+
+static bool has_source(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->interface_count; i++)
+		if (policy->interfaces[i].has_source)
+			return true;
+	return false;
+}
+
+static int compile(struct arguments *arguments, struct diag *diag, struct tables **ret_tables)
 {
 	const struct compile_options compile = { 0 };
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	int r = policy_read(arguments->files, arguments->file_count, diag, &policy);
 
+	if (!r) {
+		arguments->has_source = has_source(policy);
+		refuse_unbuilt(policy, arguments->stateful, diag);
+		r = diag_errors(diag) ? -EINVAL : 0;
+	}
 	if (!r)
 		r = policy_resolve(policy, arguments->has_host ? &arguments->host : NULL);
 	if (!r)
@@ -169,7 +206,7 @@ static int compile(const struct arguments *arguments, struct diag *diag, struct 
 	return r;
 }
 
-static int load(const struct globals *globals, const struct arguments *arguments, struct tables **ret_tables)
+static int load(const struct globals *globals, struct arguments *arguments, struct tables **ret_tables)
 {
 	_cleanup_(diag_freep) struct diag *diag = diag_new();
 	int r;
@@ -192,6 +229,7 @@ struct simulation {
 	struct conversations *conversations;
 	double time; /* of the line before */
 	bool failed; /* a line could not be read */
+	bool has_source; /* so the interface of a packet would matter */
 	uint8_t bytes[FRAME_MAX];
 };
 
@@ -286,6 +324,10 @@ static int answer(struct simulation *simulation, struct input *input)
 	struct decision decision;
 	int r;
 
+	if (input->has_interface && simulation->has_source) {
+		put_error(simulation, "interface: this policy has 'source', which is not built in this version");
+		return 0;
+	}
 	if (input->has_time)
 		simulation->time = input->time;
 	frame.time = simulation->time;
@@ -372,7 +414,7 @@ static int simulate(const struct arguments *arguments, const struct tables *tabl
 		return out_of_memory();
 	*simulation = (struct simulation){
 		.tables = tables, .hook = arguments->hook, .decider = decider, .testrun = testrun, .parser = parser,
-		.conversations = conversations,
+		.conversations = conversations, .has_source = arguments->has_source,
 	};
 	r = all_lines(simulation);
 	if (r)

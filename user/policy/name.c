@@ -4,7 +4,8 @@
 #include "policy/near.h"
 #include "policy/reader.h"
 
-#define SUGGESTIONS_MAX 200
+/* Looking for a near name costs a comparison with every name: only the first mistakes of very many get it. */
+#define CANDIDATES_MAX 2000000
 #define NAME_MAX_LEN 63
 
 /* The reasons of design section 5, of drops and of allowed packets. */
@@ -125,7 +126,8 @@ void report_undefined(struct reader *reader, const struct node *node, const stru
 
 	if (reader->incomplete)
 		return;
-	if (reader->suggestions++ < SUGGESTIONS_MAX) {
+	if (reader->candidates < CANDIDATES_MAX) {
+		reader->candidates += known;
 		for (size_t i = 0; i < known; i++)
 			near_try(&near, definitions->v[i].name, i);
 		for (size_t i = 0; builtin && builtin[i]; i++)

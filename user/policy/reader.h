@@ -76,7 +76,7 @@ struct reader {
 	struct place failsafe_at;
 	bool *zone_bad; /* by zone: something in it was reported */
 	size_t prefixes, parts;
-	unsigned suggestions; /* looking for near names costs: only the first mistakes get it */
+	size_t candidates; /* names that were compared with misspelt ones */
 };
 
 /* The words of a place, for a fix: "policies/zones.yaml:3:3". */

@@ -269,7 +269,8 @@ static int read_interface(struct input_parser *parser, const char *key, struct j
 		return -EINVAL;
 	if (!*text || strlen(text) > 15 || strpbrk(text, "/ \t"))
 		return refuse(parser, "%s: '%.60s' cannot be the name of an interface", key, text);
-	return 0; /* it would decide `source:`, which this version refuses */
+	parser->input.has_interface = true;
+	return 0;
 }
 
 static int read_time(struct input_parser *parser, const char *key, struct json_object *value)

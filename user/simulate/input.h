@@ -32,6 +32,7 @@ struct input {
 	uint32_t seq, ack;
 	double time; /* Unix seconds */
 	bool has_hook, egress;
+	bool has_interface; /* its name decides `source:`, which this version does not */
 	const uint8_t *bytes; /* payload or frame; belongs to the parser, until its next line */
 	size_t len;
 };
