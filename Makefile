@@ -12,7 +12,8 @@ PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc)
 ifdef SAN
 BUILD   := build/san
-SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	-Wno-format-truncation # which gcc guesses worse with sanitizers
 endif
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)	$(2)")

@@ -10,7 +10,7 @@ use Cwd qw(abs_path);
 use TAP::Harness;
 use TAP::Parser::Aggregator;
 
-my $timeout = $ENV{TEST_TIMEOUT} // 600;
+my $timeout = $ENV{TEST_TIMEOUT} // 1800;
 my ($build, $root, @groups, @skipped) = ('build', 0);
 
 while (defined(my $word = shift @ARGV)) {
@@ -45,7 +45,7 @@ for my $group (@groups) {
 		color => -t STDOUT && !$ENV{NO_COLOR},
 		exec => sub {
 			my (undef, $file) = @_;
-			return ['timeout', '-k', '10', $timeout, $file =~ /\.sh$/ ? ('bash', $file) : $file];
+			return ['timeout', '--foreground', '-k', '30', $timeout, $file =~ /\.sh$/ ? ('bash', $file) : $file];
 		},
 	});
 	$harness->callback(made_parser => sub {
