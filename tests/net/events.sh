@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # events.sh - every dropped packet is told once, whatever happens to the reader; and the loader as a service.
 # publish.bash draws the hosts; events_flood sends from 10.98.0.0/16 through v1. PACKETS=N: of a flood.
+# shellcheck source=tests/net/publish.bash
 . "${BASH_SOURCE%/*}/publish.bash" "events-$$"
 flood_tool=${BUILD:-build}/tests/net/events_flood
 packets=${PACKETS:-1000000}
-run= flood= follower=
+run='' flood='' follower=''
 
 kill_children()
 {
@@ -51,14 +52,14 @@ stop_run() # SIGNAL
 	kill "-$1" "$run"
 	wait "$run" 2>/dev/null
 	status=$?
-	run=
+	run=''
 	return $status
 }
 
 mac() { ip -n "$node" -br link show v0 | awk '{print $3}'; }
 flood() { "$flood_tool" "$peer" v1 "$(mac)" "$1" "$2"; } # COUNT FLOWS
 start_flood() { "$flood_tool" "$peer" v1 "$(mac)" 0 "$1" >/dev/null & flood=$!; }
-stop_flood() { kill "$flood"; wait "$flood" 2>/dev/null; flood=; }
+stop_flood() { kill "$flood"; wait "$flood" 2>/dev/null; flood=''; }
 
 status() { zw status -o json 2>/dev/null; }
 field() { status | sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"; } # a number whose name occurs once
@@ -66,7 +67,8 @@ events() { status | events_in "$1"; }
 events_in() { grep -o '"events":{[^}]*}' | grep -o "\"$1\":[0-9]*" | grep -o '[0-9]*$'; }
 dropped() { status | dropped_in; }
 dropped_in() { grep -o '"totals":.*' | grep -o '"dropped":{"packets":[0-9]*' | head -1 | grep -o '[0-9]*$'; }
-counted() { cat "$@" 2>/dev/null | grep -o '"count":[0-9]*' | awk -F: '{ sum += $2 } END { printf "%d\n", sum }'; }
+counted() { cat -- "$@" 2>/dev/null | grep -o '"count":[0-9]*' | awk -F: '{ sum += $2 } END { printf "%d\n", sum }'; }
+# shellcheck disable=SC2016
 received() { at_node awk '/^Ip:/ && $3 ~ /^[0-9]+$/ { print $4 }' /proc/net/snmp; } # InReceives
 
 # sum LOG...: everything that was dropped stands in the logs, is pending, or is counted as lost. Exactly.
@@ -106,6 +108,7 @@ ok $? "run"
 	check "at least $((packets * 2)) were dropped" test "$(dropped)" -ge $((packets * 2))
 	check "nothing passed" test "$(received)" = "$before"
 	check "some are folded, and those have no addresses" grep -q '"from":null,"to":null.*"folded":true' "$log"
+	# shellcheck disable=SC2016
 	check "events are JSON" perl -MJSON::PP -ne '$. % 20 or decode_json($_)->{schema} eq "zonewall.event/1" or die' "$log"
 	[ "$mode" = native ] && check "the rule counts as many" has "$(zw rules -o json)" \
 		"\"id\":\"no-crowd\".*\"packets\":$(zw status -o json | grep -o '"rule":{"packets":[0-9]*' | head -1 | grep -o '[0-9]*$')"
@@ -149,7 +152,9 @@ check "nothing is pending in the end" nothing_pending
 # What a killed reader was writing is counted as lost, though some of it may have been written.
 between() # LOG...: told + pending <= dropped <= told + pending + lost
 {
-	local told=$(counted "$@") pending=$(events pending) lost=$(events lost) drops=$(dropped)
+	local now told pending lost drops
+	now=$(status) told=$(counted "$@")
+	pending=$(events_in pending <<<"$now") lost=$(events_in lost <<<"$now") drops=$(dropped_in <<<"$now")
 	echo "$told told + $pending pending + $lost lost, $drops dropped"
 	[ $((told + pending)) -le "$drops" ] && [ "$drops" -le $((told + pending + lost)) ]
 }
@@ -169,7 +174,7 @@ seen()
 	for _ in {1..30}; do [ -s "$dir/follow" ] && break; sleep 0.05; done
 	kill "$follower"
 	wait "$follower" 2>/dev/null
-	follower=
+	follower=''
 	[ -s "$dir/follow" ]
 }
 start_flood 65536
@@ -231,10 +236,19 @@ check "with a good one it is applied" test "$(field generation)" -gt "$before"
 zw apply "$dir/native" >/dev/null 2>&1
 sleep 1.5
 check "an apply of another process is noticed" grep -q "published by another process" "$dir/run.err"
+kill -STOP "$run" # so that it does not look in between, and end
+zw down >/dev/null 2>&1
+zw apply "$dir/native" >/dev/null 2>&1
+kill -CONT "$run"
+sleep 1.5
+flood 100 1 >/dev/null
+sleep 1.5
+check "down and another apply: it reads what is published now" \
+	test "$(zw drops -o json -n 2 --from 10.98.0.0 | tail -2 | counted)" = "$(dropped)"
 zw down >/dev/null 2>&1
 for _ in {1..30}; do kill -0 "$run" 2>/dev/null || break; sleep 0.1; done
 check "after down it ends" not kill -0 "$run"
 wait "$run"
 ok $? "with exit status 0"
-run=
+run=''
 echo "1..$count"

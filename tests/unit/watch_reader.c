@@ -53,7 +53,16 @@ volatile struct collected *instance_collected(const struct instance *instance, u
 	return NULL;
 }
 
-enum step { IDLE, FINAL_RESERVED, FIRST_RESERVED_EARLY, FINAL_SUBMITTED, ZEROED, KEY_WRITTEN, REWRITTEN, FIRST_RESERVED };
+enum step {
+	IDLE,
+	FINAL_RESERVED,
+	FIRST_RESERVED_EARLY,
+	FINAL_SUBMITTED,
+	ZEROED,
+	KEY_WRITTEN,
+	REWRITTEN,
+	FIRST_RESERVED,
+};
 
 struct writer {
 	struct zw_event_head head;
@@ -127,7 +136,7 @@ static bool same(const struct zw_event_key *a, const struct zw_event_key *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-/* Counts in the entry if it has the key or is unused. A fresh entry is published like a replacement, without a final. */
+/* Counts in the entry if it has the key or is unused: that is given away like a used one, without a final record. */
 static bool count_in(struct writer *writer, unsigned index, const struct zw_event_key *key)
 {
 	struct zw_event_entry *entry = &writer->entries[index];
@@ -349,7 +358,7 @@ static void check_sums(struct reader *reader)
 	assert_int_equal(reader->strange, 0);
 }
 
-/* With traffic stopped, a drain and a scan leave nothing pending, and every packet stands with the rule that dropped it. */
+/* With traffic stopped, a drain and a scan leave nothing pending, and each packet stands with its rule. */
 static void finish(struct reader *reader)
 {
 	struct events_totals totals;

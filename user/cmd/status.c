@@ -82,38 +82,48 @@ static void print_reasons(const struct globals *globals, struct json_object *rep
 	view_print(table);
 }
 
-static void print_sizes(struct json_object *report)
+static unsigned long long number(struct json_object *object, const char *key)
 {
-	struct json_object *generations = view_get(report, "generations"), *flows = view_get(report, "flows");
-	struct json_object *families[2] = { view_get(flows, "ipv4"), view_get(flows, "ipv6") };
-	struct json_object *events = view_get(report, "events");
+	return view_number(object, key);
+}
 
+static void print_generations(struct json_object *generations)
+{
 	for (size_t i = 0; i < json_object_array_length(generations); i++) {
 		struct json_object *generation = json_object_array_get_idx(generations, i);
 
 		printf("%s generation %llu: %llu rules, %llu zones, %llu atoms; tables %s, counters %s\n",
-		       view_bool(generation, "current") ? "current" : "kept", (unsigned long long)view_number(generation, "number"),
-		       (unsigned long long)view_number(generation, "rules"),
-		       (unsigned long long)view_number(generation, "zones"),
-		       (unsigned long long)view_number(generation, "atoms"),
-		       view_bytes(view_number(generation, "tables_bytes")),
-		       view_bytes(view_number(generation, "counters_bytes")));
+		       view_bool(generation, "current") ? "current" : "kept", number(generation, "number"),
+		       number(generation, "rules"), number(generation, "zones"), number(generation, "atoms"),
+		       view_bytes(number(generation, "tables_bytes")), view_bytes(number(generation, "counters_bytes")));
 	}
-	printf("flows: room for %llu IPv4 (%s) and %llu IPv6 (%s)\n",
-	       (unsigned long long)view_number(families[0], "entries"), view_bytes(view_number(families[0], "bytes")),
-	       (unsigned long long)view_number(families[1], "entries"), view_bytes(view_number(families[1], "bytes")));
-	for (size_t i = 0; i < 2; i++)
-		if (view_number(families[i], "replaced") || view_number(families[i], "refused") || view_number(families[i], "unprotected"))
-			printf("flows: of IPv%d %llu replaced by newer ones, %llu found no room, %llu not protected\n", i ? 6 : 4,
-			       (unsigned long long)view_number(families[i], "replaced"),
-			       (unsigned long long)view_number(families[i], "refused"),
-			       (unsigned long long)view_number(families[i], "unprotected"));
-	if (events)
-		printf("events: %s packets told, %s pending, %s lost; ring %s of %s used, full %llu times\n",
-		       view_count(view_number(events, "told")), view_count(view_number(events, "pending")),
-		       view_count(view_number(events, "lost")), view_bytes(view_number(events, "ring_used_bytes")),
-		       view_bytes(view_number(events, "ring_bytes")),
-		       (unsigned long long)view_number(events, "ring_full"));
+}
+
+static void print_flows(struct json_object *flows)
+{
+	struct json_object *families[2] = { view_get(flows, "ipv4"), view_get(flows, "ipv6") };
+
+	printf("flows: room for %llu IPv4 (%s) and %llu IPv6 (%s)\n", number(families[0], "entries"),
+	       view_bytes(number(families[0], "bytes")), number(families[1], "entries"),
+	       view_bytes(number(families[1], "bytes")));
+	for (size_t i = 0; i < 2; i++) {
+		unsigned long long replaced = number(families[i], "replaced"), refused = number(families[i], "refused");
+		unsigned long long unprotected = number(families[i], "unprotected");
+
+		if (replaced || refused || unprotected)
+			printf("flows: of IPv%d %llu replaced by newer ones, %llu found no room, %llu not protected\n",
+			       i ? 6 : 4, replaced, refused, unprotected);
+	}
+}
+
+static void print_events(struct json_object *events)
+{
+	if (!events)
+		return;
+	printf("events: %s packets told, %s pending, %s lost; ring %s of %s used, full %llu times\n",
+	       view_count(number(events, "told")), view_count(number(events, "pending")),
+	       view_count(number(events, "lost")), view_bytes(number(events, "ring_used_bytes")),
+	       view_bytes(number(events, "ring_bytes")), number(events, "ring_full"));
 }
 
 static void print_warnings(const struct globals *globals, struct json_object *report)
@@ -134,7 +144,9 @@ static void print(const struct globals *globals, struct json_object *report, boo
 	if (verbose)
 		print_reasons(globals, report);
 	printf("\n");
-	print_sizes(report);
+	print_generations(view_get(report, "generations"));
+	print_flows(view_get(report, "flows"));
+	print_events(view_get(report, "events"));
 }
 
 static int run(const struct globals *globals, int argc, char **argv)

@@ -19,7 +19,7 @@
 #define GENERATIONS 8
 #define CGROUPS 256
 
-/* An opened generation keeps its tables in memory even when it is retired, so it is let go soon after its last event. */
+/* An opened generation keeps its tables in memory even when it is retired: it is let go soon after its last event. */
 struct cached_generation {
 	uint32_t number; /* 0: free */
 	struct generation *generation; /* NULL: it could not be opened; not tried again before idle ticks are over */

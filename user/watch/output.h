@@ -2,8 +2,8 @@
 /*
  * Where the loader writes events: nowhere, standard output, or a file, as text or JSON lines.
  *
- * A reader of our standard output that has stopped reading does not stop the loader: what it does not take is kept up to a
- * bound, and then left out, with a line that says how much.
+ * Who has stopped reading our standard output does not stop the loader: what is not taken is kept up to a bound, and then
+ * left out, with a line that says how much.
  */
 #ifndef ZW_OUTPUT_H
 #define ZW_OUTPUT_H

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* BPF has no event without a reason: what is collected of CPU 0's entry for reason 0 holds the reader's own two words. */
+/* BPF has no event without a reason: what is collected of CPU 0's entry for reason 0 is the reader's own two words. */
 #define OWN_ENTRY (ZW_EVENT_ENTRIES + ZW_EVENT_RULE_ENTRIES + ZW_REASON_NONE)
 
 struct __attribute__((may_alias)) own {

@@ -29,7 +29,7 @@ unsigned long ring_produced(const struct ring *ring);
 
 /*
  * The record at *position, which moves behind it: 1, ret_data (valid until ring_release goes past it) and ret_len;
- * discarded records are skipped. 0: there is none before `end`, or it is being written: then *position stands before it.
+ * discarded records are skipped. 0: there is none before `end`, or *position stands before one that is being written.
  */
 int ring_next(const struct ring *ring, unsigned long *position, unsigned long end, const void **ret_data,
 	      size_t *ret_len);

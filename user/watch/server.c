@@ -286,7 +286,8 @@ static void one_answer(struct server *server, struct client *client, const char 
 		refuse(client, "out of memory");
 		return;
 	}
-	buffer_put(&client->out, json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	buffer_put(&client->out, json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN |
+									JSON_C_TO_STRING_NOSLASHESCAPE));
 	buffer_put(&client->out, "\n");
 	json_object_put(answer);
 	finish(client);

@@ -5,14 +5,14 @@
  *
  *   {"request":"drops","follow":true,"last":100,"since":600,"filters":{...},"text":true,"colour":true}
  *       events that match the filters (filter.h), oldest first; the last N, of the last so many seconds; with "follow"
- *       for ever, and without an end. As JSON lines (event.h), or with "text" as lines for people. A client that is too slow
- *       is told how many events it has missed: {"schema":"zonewall.skipped/1","events":N}
+ *       for ever, and without an end. As JSON lines (event.h), or with "text" as lines for people. A client that is too
+ *       slow is told how many events it has missed: {"schema":"zonewall.skipped/1","events":N}
  *   {"request":"rules"}   {"request":"status"}
  *       one JSON object
  *   anything else: {"error":"..."}
  *
- * Uid 0 and members of the group `zonewall` may ask. Nobody can change anything through it. No client can hold the loader up:
- * nothing here waits, and a client's memory is one request, one buffer of lines and a number into the store.
+ * Uid 0 and members of the group `zonewall` may ask. Nobody can change anything through it. No client can hold the
+ * loader up: nothing here waits, and a client's memory is one request, one buffer of lines and a number into the store.
  */
 #ifndef ZW_SERVER_H
 #define ZW_SERVER_H
