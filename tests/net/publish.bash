@@ -12,6 +12,9 @@ instance=zw-$name
 zonewall=${ZONEWALL:-build/zonewall}
 pins=/sys/fs/bpf/zonewall/$instance/abi-1
 dir=$(mktemp -d)
+# How TC is attached here: links since 6.6, filters before.
+# shellcheck disable=SC2034
+if [ "$(printf '6.6\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.6 ]; then tc=tcx tc_links=1; else tc=clsact tc_links=0; fi
 count=0
 
 at_node() { nsenter --net="/run/netns/$node" "$@"; }
@@ -91,4 +94,13 @@ only_pings() { # only_pings 2: 10.99.0.2 may, 10.99.0.3 may not
 	not pings $((5 - $1)) || { echo "10.99.0.$((5 - $1)) is answered"; return 1; }
 }
 
-link_ids() { for pin in "$pins"/links/*; do bpftool link show pinned "$pin" | sed -n "s,^\([0-9]*\):.*,${pin##*/} \1,p"; done; }
+# What is attached and by which link or filter: the same text means that nothing was attached anew.
+link_ids()
+{
+	for pin in "$pins"/links/*; do
+		[ -e "$pin" ] && bpftool link show pinned "$pin" | sed -n "s,^\([0-9]*\):.*,${pin##*/} \1,p"
+	done
+	at_node tc filter show dev v0 ingress 2>/dev/null
+	at_node tc filter show dev v0 egress 2>/dev/null
+}
+links_are() { test "$(find "$pins/links" -type f | wc -l)" = "$1"; }

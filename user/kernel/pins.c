@@ -208,6 +208,8 @@ void pins_remove(const char *path)
 	rmdir(path);
 }
 
+#define LOCK_TRIES (60 * 200) /* a minute */
+
 static void note_holder(int fd)
 {
 	char text[24];
@@ -219,7 +221,7 @@ static void note_holder(int fd)
 
 int pins_lock(const char *instance, int *ret_fd)
 {
-	const struct timespec pause = { .tv_nsec = 20 * 1000000 };
+	const struct timespec pause = { .tv_nsec = 5 * 1000000 };
 	char path[PATH_MAX], holder[24] = "";
 	_cleanup_close_ int fd = -1;
 	int error;
@@ -236,7 +238,7 @@ int pins_lock(const char *instance, int *ret_fd)
 	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
 		if (errno != EWOULDBLOCK)
 			return edge_error(errno, "cannot lock %s", path);
-		if (tries == 500) {
+		if (tries == LOCK_TRIES) {
 			ssize_t len = pread(fd, holder, sizeof(holder) - 1, 0);
 
 			holder[len > 0 ? strcspn(holder, "\n") : 0] = '\0';

@@ -65,7 +65,7 @@ int pins_mkdir(const char *path, mode_t mode);
 /* rm -r, silent. Unlinking a pin only drops a reference; links must be detached before, if that must be at once. */
 void pins_remove(const char *path);
 
-/* Takes the instance's lock; waits for up to ten seconds. Tells who holds it. */
+/* Takes the instance's lock; waits for up to a minute. Tells who holds it. */
 int pins_lock(const char *instance, int *ret_fd);
 
 /* Maps the whole value of a pinned array map of exactly this value size. -EPROTO: it is another map. Silent. */
