@@ -30,6 +30,8 @@ needs() {
 	check iproute2             command tc
 	check iputils-ping         command ping
 	check curl                 command curl
+	check iperf3               command iperf3
+	check nginx                command nginx
 	check shellcheck           command shellcheck
 	demo iproute2              command ip
 	demo iputils-ping          command ping
