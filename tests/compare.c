@@ -21,7 +21,7 @@ struct shot {
 
 /* Shared with the workers. */
 struct progress {
-	unsigned long policies, decisions, refused, failures, unread;
+	unsigned long policies, decisions, refused, failures, unread, sparse;
 	unsigned long reason[ZW_REASONS];
 };
 
@@ -52,7 +52,8 @@ static bool shoot(struct scene *scene, const struct shot *shot, char text[SCENE_
 static bool disagrees(const struct model *model, const struct shot *shots, size_t count, bool kernel, char text[SCENE_TEXT])
 {
 	char *yaml = model_yaml(model), *host = model_host(model);
-	struct scene_options options = {.host = host, .stateful = settings.stateful, .kernel = kernel};
+	struct scene_options options = {.host = host, .stateful = settings.stateful, .kernel = kernel,
+					.dense_bytes = model->dense_bytes};
 	struct scene scene;
 	bool found = false;
 
@@ -129,7 +130,7 @@ static void report(struct model *model, struct shot *shots, size_t count, uint64
 	for (char *line = strtok(yaml, "\n"); line; line = strtok(NULL, "\n"))
 		printf("#   %s\n", line);
 	host = model_host(model);
-	printf("# host %s\n", host ? host : "(not known)");
+	printf("# host %s; dense_bytes %llu\n", host ? host : "(not known)", (unsigned long long)model->dense_bytes);
 	for (size_t i = 0; i < count; i++)
 		show_shot(&shots[i]);
 	fflush(stdout);
@@ -199,6 +200,7 @@ static bool try_policy(uint64_t seed)
 	struct model *model = model_new(&random);
 	char *yaml = model_yaml(model), *host = model_host(model);
 	struct scene_options options = {.host = host, .stateful = settings.stateful, .kernel = settings.kernel,
+					.dense_bytes = model->dense_bytes,
 					.hooks = settings.stateful ? 0 : 1u << ZW_HOOK_XDP | 1u << (ZW_HOOK_INGRESS + seed % 2)};
 	struct scene scene;
 	bool good = false;
@@ -208,6 +210,7 @@ static bool try_policy(uint64_t seed)
 		printf("# the policy of seed %llu is not accepted (%d)\n# %s\n", (unsigned long long)seed, r, yaml);
 		__atomic_add_fetch(&progress->unread, 1, __ATOMIC_RELAXED);
 	} else {
+		__atomic_add_fetch(&progress->sparse, scene.tables->stats.sparse, __ATOMIC_RELAXED);
 		good = settings.stateful ? try_conversations(&random, model, &scene, seed) :
 					   try_packets(&random, model, &scene, seed);
 	}
@@ -292,7 +295,8 @@ static void report_all(bool finished, time_t seconds)
 	ok(progress->failures == 0, "oracle, tables%s agree on %lu decisions under %lu policies%s",
 	   settings.kernel ? " and kernel" : "", progress->decisions, progress->policies,
 	   settings.stateful ? ", with flows" : "");
-	note("%ld s; %lu frames were not taken by the kernel's test run", (long)seconds, progress->refused);
+	note("%ld s; %lu policies with sparse tables; %lu frames were not taken by the kernel's test run", (long)seconds,
+	     progress->sparse, progress->refused);
 	for (int reason = 1; reason < ZW_REASONS; reason++)
 		if (progress->reason[reason])
 			note("%s %s: %lu", ZW_REASON_IS_DROP(reason) ? "drop" : "allow", reason_name(reason),

@@ -350,6 +350,8 @@ struct model *model_new(struct random *random)
 			add_service(random, model, &service.service);
 		*(APPEND(model->services, model->service_count)) = service;
 	}
+	if (random_percent(random, 30))
+		model->dense_bytes = 4u << random_below(random, 5);
 	add_host(random, model);
 	add_failsafe(random, model);
 	add_rules(random, model);

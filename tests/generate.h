@@ -56,6 +56,7 @@ struct model {
 	size_t rule_count;
 	struct words host;
 	bool has_host;
+	uint64_t dense_bytes; /* for the compiler: 0, or so little that pairs of classes stand in a sparse table */
 	/* Not written: what packets are drawn from. */
 	struct addr *points;
 	size_t point_count;

@@ -63,9 +63,9 @@ static int read_host(const char *text, struct ranges *host)
 	return ranges_normalise(host);
 }
 
-static int compile(struct scene *scene, const char *path)
+static int compile(struct scene *scene, const char *path, uint64_t dense_bytes)
 {
-	const struct compile_options options = {0};
+	const struct compile_options options = {.dense_bytes = dense_bytes};
 	struct diag *diag = diag_new();
 	int r;
 
@@ -107,7 +107,7 @@ int scene_open(const char *policy, const struct scene_options *options, struct s
 	if (!r)
 		r = write_file(policy, path);
 	if (!r) {
-		r = compile(scene, path);
+		r = compile(scene, path, options->dense_bytes);
 		unlink(path);
 	}
 	if (!r)

@@ -17,6 +17,7 @@ struct scene_options {
 	const char *host; /* addresses separated by spaces; NULL: not known */
 	bool stateful; /* packets leave flows, which all hooks share */
 	bool kernel; /* load the programs: needs root */
+	uint64_t dense_bytes; /* see struct compile_options */
 	unsigned hooks; /* bits by enum zw_hook: the programs to load, 0 for all */
 };
 
