@@ -9,7 +9,7 @@ failures=0
 
 complain() { # WHAT PLACES
 	[ -n "$2" ] || return 0
-	printf 'lint: %s:\n%s\n' "$1" "$(sed 's/^/  /' <<<"$2")"
+	printf 'lint: %s:\n%s\n' "$1" "  ${2//$'\n'/$'\n'  }"
 	failures=$((failures + 1))
 }
 
@@ -21,7 +21,7 @@ mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 
 echo "  LINT    scripts"
 if command -v shellcheck >/dev/null; then
-	complain "shellcheck" "$(shellcheck -x -f gcc "${scripts[@]}" || true)"
+	complain "shellcheck" "$(shellcheck -x -P SCRIPTDIR -S warning -e SC1007,SC1083,SC2093,SC2155 -f gcc "${scripts[@]}" || true)"
 else
 	complain "a tool is missing" "shellcheck (Debian package shellcheck)"
 fi
