@@ -139,7 +139,7 @@ static bool fits_tail(const struct builder *b, const struct region *region, cons
 {
 	u128 block = ~block_end(b, 0, region->level);
 
-	return part->first <= part->last && (part->low & block) == (part->high & block) &&
+	return (part->low & block) == (part->high & block) &&
 	       (part->low & ~block || part->high != block_end(b, part->low, region->level));
 }
 

@@ -274,7 +274,7 @@ static int each_case(struct analysis *a, int (*step)(struct analysis *a))
 	for (size_t i = 0; i < sets_count(&a->m->cases) && !err; i++) {
 		if (!a->m->real.v[i])
 			continue;
-		err = matrix_case(a->m, i, true, &a->entries);
+		err = matrix_case(a->m, i, &a->entries);
 		if (!err)
 			err = step(a);
 	}
@@ -316,6 +316,26 @@ static int find_followers(struct analysis *a)
 		if (!a->finding[list[i]].decides && a->finding[list[i]].deciders <= NAMED_MAX)
 			name_deciders(a, list[i]);
 	return 0;
+}
+
+/* Rules that others of the same ends and tier hide are in no case: they are judged once, by their own combination. */
+static int find_hidden(struct analysis *a)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < sets_count(&a->m->combinations) && !err; i++) {
+		size_t count, live = a->m->live_of[i];
+		const uint32_t *list = lists_get(&a->m->entries_of, i, &count);
+
+		if (live == count || !live)
+			continue;
+		err = fill_tiers(a, list, live);
+		for (size_t j = live; j < count && !err; j++) {
+			a->finding[list[j]].met = a->finding[list[0]].met;
+			name_deciders(a, list[j]);
+		}
+	}
+	return err;
 }
 
 static void tell_shadowed(struct analysis *a, const struct rule *rule, const struct finding *finding)
@@ -367,6 +387,8 @@ int analyse(const struct policy *policy, const struct matrix *matrix, struct dia
 	err = a.finding ? each_case(&a, find_deciders) : -ENOMEM;
 	if (!err)
 		err = each_case(&a, find_followers);
+	if (!err)
+		err = find_hidden(&a);
 	if (!err)
 		tell(&a);
 	free(a.finding);

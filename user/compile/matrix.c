@@ -4,15 +4,11 @@
 #include "compile/matrix.h"
 #include "compile/sort.h"
 
-static int gather(const struct matrix *m, uint32_t combination, bool all, struct case_entries *entries)
+static int gather(const struct matrix *m, uint32_t combination, struct case_entries *entries)
 {
-	size_t n;
-	const uint32_t *entry = lists_get(&m->entries_of, combination, &n);
-	int err;
-
-	if (!all)
-		n = m->live_of[combination];
-	err = array_reserve(&entries->list, n);
+	const uint32_t *entry = m->entries_of.number + m->entries_of.start[combination];
+	size_t n = m->live_of[combination];
+	int err = array_reserve(&entries->list, n);
 
 	for (size_t i = 0; i < n && !err; i++)
 		entries->list.v[entries->list.count++] = entry[i];
@@ -20,7 +16,7 @@ static int gather(const struct matrix *m, uint32_t combination, bool all, struct
 }
 
 /* The entries of all combinations of a base, and of those that are named besides. */
-static int gather_case(const struct matrix *m, uint32_t number, bool all, struct case_entries *entries)
+static int gather_case(const struct matrix *m, uint32_t number, struct case_entries *entries)
 {
 	size_t n, in_case, in_base;
 	const uint32_t *member = sets_get(&m->cases, number, &in_case),
@@ -31,25 +27,25 @@ static int gather_case(const struct matrix *m, uint32_t number, bool all, struct
 		const uint32_t *combination = sets_get(&m->wild[side], base[side], &n);
 
 		for (size_t i = 0; i < n && !err; i++)
-			err = gather(m, combination[i], all, entries);
+			err = gather(m, combination[i], entries);
 	}
 	if (m->any_any != NONE && !err)
-		err = gather(m, m->any_any, all, entries);
+		err = gather(m, m->any_any, entries);
 	for (size_t i = 2; i < in_base && !err; i++)
-		err = gather(m, base[i], all, entries);
+		err = gather(m, base[i], entries);
 	for (size_t i = 1; i < in_case && !err; i++)
-		err = gather(m, member[i], all, entries);
+		err = gather(m, member[i], entries);
 	return err;
 }
 
-int matrix_case(const struct matrix *m, uint32_t number, bool all, struct case_entries *ret_entries)
+int matrix_case(const struct matrix *m, uint32_t number, struct case_entries *ret_entries)
 {
 	size_t n;
 	int err;
 
 	ret_entries->list.count = 0;
 	ret_entries->entry.count = 0;
-	err = gather_case(m, number, all, ret_entries);
+	err = gather_case(m, number, ret_entries);
 	n = ret_entries->list.count;
 	if (!err)
 		err = array_reserve(&ret_entries->list, n);
@@ -100,7 +96,7 @@ static int make_case(struct maker *k, const uint32_t *members, size_t count, uin
 
 	if (err || *ret_case < known)
 		return err;
-	err = matrix_case(m, *ret_case, false, &k->entries);
+	err = matrix_case(m, *ret_case, &k->entries);
 	if (!err)
 		err = rows_make(k->rows, m->services, m->entries, k->entries.entry.v, k->entries.entry.count,
 				k->lines, &row);

@@ -108,14 +108,14 @@ int matrix_build(struct matrix *matrix, const struct entries *entries, const str
 int matrix_write(const struct matrix *matrix, struct lines *lines, struct zw_matrix *ret_layout);
 
 /*
- * The entries of a case in evaluation order: all, or without those that another of the same ends and tier hides.
- * ret_entries is reused from call to call. 0 or -ENOMEM.
+ * The entries of a case in evaluation order, without those that another of the same ends and tier hides. ret_entries
+ * is reused from call to call. 0 or -ENOMEM.
  */
 struct case_entries {
 	ARRAY(uint64_t) list; /* as much again behind it to sort with */
 	ARRAY(uint32_t) entry;
 };
-int matrix_case(const struct matrix *matrix, uint32_t number, bool all, struct case_entries *ret_entries);
+int matrix_case(const struct matrix *matrix, uint32_t number, struct case_entries *ret_entries);
 void case_entries_clear(struct case_entries *entries);
 
 void matrix_clear(struct matrix *matrix);

@@ -125,9 +125,11 @@ static int index_ids(struct names *names)
 	for (uint32_t i = 0; i < rules; i++) {
 		size_t at = slot_of(names, names->rules[i].id);
 
-		while (names->slot[at])
+		/* Ids are unique in a policy; of a block that says otherwise the first counts. */
+		while (names->slot[at] && strcmp(names->rules[names->slot[at] - 1].id, names->rules[i].id))
 			at = (at + 1) & (names->slots - 1);
-		names->slot[at] = i + 1;
+		if (!names->slot[at])
+			names->slot[at] = i + 1;
 	}
 	return 0;
 }
