@@ -11,7 +11,7 @@ int links_open(void)
 {
 	struct sockaddr_nl address = {
 		.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+		.nl_groups = RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
 	};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
 
@@ -24,6 +24,23 @@ int links_open(void)
 		return r;
 	}
 	return fd;
+}
+
+/* A qdisc or filter that goes may be what held our program, before kernel 6.6. One that comes is none of ours. */
+static void note(unsigned type, bool *ret_links, bool *ret_addresses)
+{
+	switch (type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+	case RTM_DELQDISC:
+	case RTM_DELTFILTER:
+		*ret_links = true;
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		*ret_addresses = true;
+		break;
+	}
 }
 
 void links_read(int fd, bool *ret_links, bool *ret_addresses)
@@ -45,10 +62,7 @@ void links_read(int fd, bool *ret_links, bool *ret_addresses)
 			continue;
 		}
 		for (struct nlmsghdr *at = &message.header; NLMSG_OK(at, (size_t)len); at = NLMSG_NEXT(at, len)) {
-			if (at->nlmsg_type == RTM_NEWLINK || at->nlmsg_type == RTM_DELLINK)
-				*ret_links = true;
-			if (at->nlmsg_type == RTM_NEWADDR || at->nlmsg_type == RTM_DELADDR)
-				*ret_addresses = true;
+			note(at->nlmsg_type, ret_links, ret_addresses);
 		}
 	}
 }

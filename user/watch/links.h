@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tells when interfaces or their addresses change (rtnetlink). */
+/* Tells when interfaces, what is attached to them, or their addresses change (rtnetlink). */
 #ifndef ZW_LINKS_H
 #define ZW_LINKS_H
 
