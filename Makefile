@@ -45,7 +45,7 @@ NET       := $(wildcard tests/net/*.sh)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests fuzzers demo check check-unit check-golden check-bpf check-net check-random check-san check-fuzz \
-	lint lint-builds install deps build-tools help clean
+	lint both-compilers install deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -105,23 +105,23 @@ fuzzers: $(FUZZERS)
 
 # Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
 RUN := perl tests/run.pl
-PARTS = --build $(BUILD) --group unit $(UNIT) --group golden $(GOLDEN) \
-	--root --group bpf $(BPF_TESTS) --group random $(RANDOM) --group net $(NET)
+parts_in = --build $(1) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
+	--root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) --group random $(RANDOM:$(BUILD)/%=$(1)/%) --group net $(NET)
 SAN_PARTS = --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(GOLDEN)
 FUZZ_PARTS = --build build/fuzz --group fuzz $(wildcard tests/fuzz/run.sh)
-make_san = $(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=build/san CFLAGS='-O1 -g'
+sub_make = $(MAKE) --no-print-directory -j$(JOBS)
+make_san = $(sub_make) SAN=1 BUILD=build/san CFLAGS='-O1 -g'
 # An empty array is NULL, and NULL + 0 is what clang calls an overflow.
-make_fuzz = $(MAKE) --no-print-directory -j$(JOBS) BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
+make_fuzz = $(sub_make) BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
 	SANFLAGS='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined \
 	-fno-sanitize=pointer-overflow'
 
 check: ## everything: both compilers, tests, sanitizers, fuzzers' smoke run (root)
 	@tools/deps.sh build check
-	@$(MAKE) --no-print-directory -j$(JOBS) all tests
-	@$(MAKE) --no-print-directory lint-builds
+	@$(MAKE) --no-print-directory both-compilers
 	@$(make_san) all $(UNIT:$(BUILD)/%=build/san/%)
 	@$(make_fuzz) fuzzers
-	@$(RUN) $(PARTS) $(SAN_PARTS) $(FUZZ_PARTS)
+	@$(RUN) $(SAN_PARTS) $(FUZZ_PARTS) $(call parts_in,build/gcc)
 
 check-unit: $(UNIT) ## unit tests
 	@$(RUN) --build $(BUILD) --group unit $(UNIT)
@@ -140,12 +140,12 @@ check-fuzz: ## a short run of each fuzzer
 	@$(make_fuzz) fuzzers
 	@$(RUN) $(FUZZ_PARTS)
 
-lint-builds: # gcc and clang, all warnings are errors
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build/lint-gcc CC=gcc WERROR=1 CFLAGS='-O2 -g' all tests
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build/lint-clang CC=$(CLANG) WERROR=1 CFLAGS='-O2 -g' all tests
+both-compilers: # all warnings are errors
+	@$(sub_make) BUILD=build/gcc CC=gcc WERROR=1 CFLAGS='-O2 -g' all tests
+	@$(sub_make) BUILD=build/clang CC=$(CLANG) WERROR=1 CFLAGS='-O2 -g' all tests
 
-lint: lint-builds ## both compilers with -Werror, scripts, licence lines, what the programs may call
-	@BUILD=build/lint-gcc tools/lint.sh
+lint: both-compilers ## both compilers with -Werror, scripts, licence lines, what the programs may call
+	@BUILD=build/gcc tools/lint.sh
 
 install: all ## install the command and its documents below PREFIX
 	install -D -m 0755 $(BUILD)/zonewall $(DESTDIR)$(PREFIX)/sbin/zonewall
