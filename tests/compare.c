@@ -38,7 +38,9 @@ static void show_shot(const struct shot *shot)
 
 static bool shoot(struct scene *scene, const struct shot *shot, char text[SCENE_TEXT])
 {
-	struct scene_frame frame = {.data = shot->packet.data, .len = shot->packet.len, .hook = shot->hook, .time = shot->time};
+	struct scene_frame frame = {
+		.data = shot->packet.data, .len = shot->packet.len, .hook = shot->hook, .time = shot->time
+	};
 	struct oracle_answer answer;
 	bool agree;
 
@@ -49,11 +51,14 @@ static bool shoot(struct scene *scene, const struct shot *shot, char text[SCENE_
 }
 
 /* Does anyone disagree over these packets under this policy? A policy that cannot be read disagrees with nobody. */
-static bool disagrees(const struct model *model, const struct shot *shots, size_t count, bool kernel, char text[SCENE_TEXT])
+static bool disagrees(const struct model *model, const struct shot *shots, size_t count, bool kernel,
+		      char text[SCENE_TEXT])
 {
 	char *yaml = model_yaml(model), *host = model_host(model);
-	struct scene_options options = {.host = host, .stateful = settings.stateful, .kernel = kernel,
-					.dense_bytes = model->dense_bytes};
+	struct scene_options options = { .host = host,
+					 .stateful = settings.stateful,
+					 .kernel = kernel,
+					 .dense_bytes = model->dense_bytes };
 	struct scene scene;
 	bool found = false;
 
@@ -121,8 +126,9 @@ static void report(struct model *model, struct shot *shots, size_t count, uint64
 	bool kernel = settings.kernel && !disagrees(model, shots, count, false, shrunk);
 	char *yaml, *host;
 
-	printf("# disagreement: --seed %llu --policies 1 --packets %u --odd %u%s\n# %s\n", (unsigned long long)seed,
-	       settings.packets, settings.odd, settings.stateful ? " --stateful" : "", text);
+	printf("# disagreement: --seed %llu --policies 1 --packets %u --odd %u%s\n# %s\n",
+	       (unsigned long long)seed, settings.packets, settings.odd,
+	       settings.stateful ? " --stateful" : "", text);
 	model = shrink(model_copy(model), shots, &count, kernel);
 	disagrees(model, shots, count, kernel, shrunk);
 	printf("# shrunk to: %s\n", shrunk);
@@ -130,7 +136,8 @@ static void report(struct model *model, struct shot *shots, size_t count, uint64
 	for (char *line = strtok(yaml, "\n"); line; line = strtok(NULL, "\n"))
 		printf("#   %s\n", line);
 	host = model_host(model);
-	printf("# host %s; dense_bytes %llu\n", host ? host : "(not known)", (unsigned long long)model->dense_bytes);
+	printf("# host %s; dense_bytes %llu\n", host ? host : "(not known)",
+	       (unsigned long long)model->dense_bytes);
 	for (size_t i = 0; i < count; i++)
 		show_shot(&shots[i]);
 	fflush(stdout);
@@ -196,23 +203,28 @@ static bool try_conversations(struct random *random, struct model *model, struct
 
 static bool try_policy(uint64_t seed)
 {
-	struct random random = {.state = seed * 0x2545f4914f6cdd1dull};
+	struct random random = { .state = seed * 0x2545f4914f6cdd1dull };
 	struct model *model = model_new(&random);
 	char *yaml = model_yaml(model), *host = model_host(model);
-	struct scene_options options = {.host = host, .stateful = settings.stateful, .kernel = settings.kernel,
-					.dense_bytes = model->dense_bytes,
-					.hooks = settings.stateful ? 0 : 1u << ZW_HOOK_XDP | 1u << (ZW_HOOK_INGRESS + seed % 2)};
+	struct scene_options options = {
+		.host = host,
+		.stateful = settings.stateful,
+		.kernel = settings.kernel,
+		.dense_bytes = model->dense_bytes,
+		.hooks = settings.stateful ? 0 : 1u << ZW_HOOK_XDP | 1u << (ZW_HOOK_INGRESS + seed % 2)
+	};
 	struct scene scene;
 	bool good = false;
 	int r = scene_open(yaml, &options, &scene);
 
 	if (r) {
-		printf("# the policy of seed %llu is not accepted (%d)\n# %s\n", (unsigned long long)seed, r, yaml);
+		printf("# the policy of seed %llu is not accepted (%d)\n# %s\n", (unsigned long long)seed, r,
+		       yaml);
 		__atomic_add_fetch(&progress->unread, 1, __ATOMIC_RELAXED);
 	} else {
 		__atomic_add_fetch(&progress->sparse, scene.tables->stats.sparse, __ATOMIC_RELAXED);
-		good = settings.stateful ? try_conversations(&random, model, &scene, seed) :
-					   try_packets(&random, model, &scene, seed);
+		good = settings.stateful ? try_conversations(&random, model, &scene, seed)
+					 : try_packets(&random, model, &scene, seed);
 	}
 	if (!r)
 		scene_close(&scene);
@@ -262,10 +274,10 @@ static bool run_workers(void)
 static void read_options(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},	   {"policies", required_argument, NULL, 'p'},
-		{"packets", required_argument, NULL, 'n'}, {"odd", required_argument, NULL, 'o'},
-		{"jobs", required_argument, NULL, 'j'},	   {"stateful", no_argument, NULL, 'f'},
-		{"no-kernel", no_argument, NULL, 'k'},	   {NULL, 0, NULL, 0},
+		{ "seed", required_argument, NULL, 's' },    { "policies", required_argument, NULL, 'p' },
+		{ "packets", required_argument, NULL, 'n' }, { "odd", required_argument, NULL, 'o' },
+		{ "jobs", required_argument, NULL, 'j' },    { "stateful", no_argument, NULL, 'f' },
+		{ "no-kernel", no_argument, NULL, 'k' },     { NULL, 0, NULL, 0 },
 	};
 	int option;
 
@@ -273,14 +285,29 @@ static void read_options(int argc, char **argv)
 		unsigned long long number = optarg ? strtoull(optarg, NULL, 0) : 0;
 
 		switch (option) {
-		case 's': settings.seed = number; break;
-		case 'p': settings.policies = number; break;
-		case 'n': settings.packets = number; break;
-		case 'o': settings.odd = number; break;
-		case 'j': settings.jobs = number; break;
-		case 'f': settings.stateful = true; break;
-		case 'k': settings.kernel = false; break;
-		default: exit(2);
+		case 's':
+			settings.seed = number;
+			break;
+		case 'p':
+			settings.policies = number;
+			break;
+		case 'n':
+			settings.packets = number;
+			break;
+		case 'o':
+			settings.odd = number;
+			break;
+		case 'j':
+			settings.jobs = number;
+			break;
+		case 'f':
+			settings.stateful = true;
+			break;
+		case 'k':
+			settings.kernel = false;
+			break;
+		default:
+			exit(2);
 		}
 	}
 	if (!settings.jobs)
@@ -295,8 +322,8 @@ static void report_all(bool finished, time_t seconds)
 	ok(progress->failures == 0, "oracle, tables%s agree on %lu decisions under %lu policies%s",
 	   settings.kernel ? " and kernel" : "", progress->decisions, progress->policies,
 	   settings.stateful ? ", with flows" : "");
-	note("%ld s; %lu policies with sparse tables; %lu frames were not taken by the kernel's test run", (long)seconds,
-	     progress->sparse, progress->refused);
+	note("%ld s; %lu policies with sparse tables; %lu frames were not taken by the kernel's test run",
+	     (long)seconds, progress->sparse, progress->refused);
 	for (int reason = 1; reason < ZW_REASONS; reason++)
 		if (progress->reason[reason])
 			note("%s %s: %lu", ZW_REASON_IS_DROP(reason) ? "drop" : "allow", reason_name(reason),
@@ -315,7 +342,8 @@ int compare_main(int argc, char **argv, const struct compare_settings *defaults)
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (progress == MAP_FAILED)
 		abort();
-	note("seed %llu, %u policies, %u packets each", (unsigned long long)settings.seed, settings.policies, settings.packets);
+	note("seed %llu, %u policies, %u packets each", (unsigned long long)settings.seed, settings.policies,
+	     settings.packets);
 	finished = run_workers();
 	report_all(finished, time(NULL) - begin);
 	return done();

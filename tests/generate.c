@@ -50,7 +50,7 @@ static void add_point(struct model *model, int family, u128 value)
 {
 	struct addr *point = APPEND(model->points, model->point_count);
 
-	*point = (struct addr){.family = family, .value = family == 4 ? (uint32_t)value : value};
+	*point = (struct addr){ .family = family, .value = family == 4 ? (uint32_t)value : value };
 }
 
 static void add_port(struct model *model, unsigned protocol, unsigned port)
@@ -66,17 +66,18 @@ static void add_port(struct model *model, unsigned protocol, unsigned port)
 /* Few anchors, so that what is named overlaps. */
 static struct addr anchor(struct random *random, int family)
 {
-	static const uint32_t v4[] = {0x0a000000, 0x0a010000, 0x0a01ff00, 0x0a020000, 0xc0a80100, 0xac100000, 0xcb007100,
-				      0x01000000, 0xdfffff00};
-	static const uint64_t v6[] = {0x20010db800000000, 0x20010db800010000, 0x20010db80001ffff, 0xfd00000000000000,
-				      0xfd00000100020003, 0x2a00ffffffffffff};
-	struct addr addr = {.family = family};
+	static const uint32_t v4[] = { 0x0a000000, 0x0a010000, 0x0a01ff00, 0x0a020000, 0xc0a80100,
+				       0xac100000, 0xcb007100, 0x01000000, 0xdfffff00 };
+	static const uint64_t v6[] = { 0x20010db800000000, 0x20010db800010000, 0x20010db80001ffff,
+				       0xfd00000000000000, 0xfd00000100020003, 0x2a00ffffffffffff };
+	struct addr addr = { .family = family };
 
 	if (family == 4) {
 		addr.value = pick(random, v4) + random_below(random, random_percent(random, 50) ? 4 : 600);
 		return addr;
 	}
-	addr.value = (u128)pick(random, v6) << 64 | random_below(random, random_percent(random, 50) ? 4 : 70000);
+	addr.value =
+		(u128)pick(random, v6) << 64 | random_below(random, random_percent(random, 50) ? 4 : 70000);
 	if (random_percent(random, 20))
 		addr.value |= (u128)random_next(random) & 0xffffffffffff;
 	return addr;
@@ -84,9 +85,11 @@ static struct addr anchor(struct random *random, int family)
 
 static unsigned prefix_length(struct random *random, int family)
 {
-	static const unsigned v4[] = {0, 1, 7, 8, 9, 12, 15, 16, 17, 20, 23, 24, 25, 28, 30, 31, 32, 32, 32};
-	static const unsigned v6[] = {0, 3, 15, 16, 17, 31, 32, 33, 47, 48, 49, 56, 63, 64, 65, 80, 96, 111, 112, 113, 120,
-				      124, 127, 128, 128, 128};
+	static const unsigned v4[] = {
+		0, 1, 7, 8, 9, 12, 15, 16, 17, 20, 23, 24, 25, 28, 30, 31, 32, 32, 32
+	};
+	static const unsigned v6[] = { 0,  3,  15, 16, 17,  31,  32,  33,  47,  48,  49,  56,  63,
+				       64, 65, 80, 96, 111, 112, 113, 120, 124, 127, 128, 128, 128 };
 
 	if (random_percent(random, 20))
 		return random_below(random, family == 4 ? 33 : 129);
@@ -147,7 +150,8 @@ static void some_addresses(struct random *random, struct model *model, bool rang
 
 static unsigned some_port(struct random *random)
 {
-	static const unsigned ports[] = {0, 1, 22, 53, 67, 68, 80, 443, 546, 547, 1023, 1024, 8000, 8099, 65534, 65535};
+	static const unsigned ports[] = { 0,   1,   22,   53,   67,   68,   80,    443,
+					  546, 547, 1023, 1024, 8000, 8099, 65534, 65535 };
 
 	return random_percent(random, 70) ? pick(random, ports) : random_below(random, 65536);
 }
@@ -157,20 +161,24 @@ static void add_service(struct random *random, struct model *model, struct words
 	static const struct {
 		const char *name;
 		uint8_t number;
-	} with_ports[] = {{"tcp", 6}, {"tcp", 6}, {"udp", 17}, {"sctp", 132}},
-	  names[] = {{"icmp/echo-request", 8}, {"icmpv6/echo-request", 128}, {"icmp/echo-reply", 0}};
-	static const unsigned protocols[] = {0, 1, 2, 6, 17, 47, 50, 58, 59, 89, 132, 255};
+	} with_ports[] = { { "tcp", 6 }, { "tcp", 6 }, { "udp", 17 }, { "sctp", 132 } },
+	  names[] = { { "icmp/echo-request", 8 }, { "icmpv6/echo-request", 128 }, { "icmp/echo-reply", 0 } };
+	static const unsigned protocols[] = { 0, 1, 2, 6, 17, 47, 50, 58, 59, 89, 132, 255 };
 	unsigned form = random_below(random, 12), first, last, i;
 	char text[MODEL_TEXT];
 
 	switch (form) {
-	case 0: case 1: case 2:
+	case 0:
+	case 1:
+	case 2:
 		i = random_below(random, 4);
 		first = some_port(random);
 		snprintf(text, sizeof(text), "%s/%u", with_ports[i].name, first);
 		add_port(model, with_ports[i].number, first);
 		break;
-	case 3: case 4: case 5:
+	case 3:
+	case 4:
+	case 5:
 		i = random_below(random, 4);
 		first = some_port(random);
 		last = some_port(random);
@@ -202,7 +210,8 @@ static void add_service(struct random *random, struct model *model, struct words
 	case 9:
 		first = random_below(random, 2) ? random_below(random, 6) : 125 + random_below(random, 15);
 		last = random_below(random, 3);
-		snprintf(text, sizeof(text), random_below(random, 2) ? "icmpv6/%u/%u" : "icmpv6/%u", first, last);
+		snprintf(text, sizeof(text), random_below(random, 2) ? "icmpv6/%u/%u" : "icmpv6/%u", first,
+			 last);
 		add_port(model, 58, first << 8 | last);
 		break;
 	case 10:
@@ -211,8 +220,8 @@ static void add_service(struct random *random, struct model *model, struct words
 		add_port(model, first, 0);
 		break;
 	default:
-		snprintf(text, sizeof(text), "%s", random_below(random, 3) ? random_below(random, 2) ? "icmp" : "icmpv6" :
-									    "any");
+		snprintf(text, sizeof(text), "%s",
+			 random_below(random, 3) ? random_below(random, 2) ? "icmp" : "icmpv6" : "any");
 		break;
 	}
 	add_word(words, text);
@@ -220,7 +229,7 @@ static void add_service(struct random *random, struct model *model, struct words
 
 static void add_zone(struct random *random, struct model *model)
 {
-	struct model_zone zone = {0};
+	struct model_zone zone = { 0 };
 	size_t i = model->zone_count;
 
 	snprintf(zone.name, sizeof(zone.name), "z%zu", i);
@@ -245,7 +254,7 @@ static void add_zone(struct random *random, struct model *model)
 
 static void add_end(struct random *random, struct model *model, struct words *words)
 {
-	static const char *const built_in[] = {"any", "any", "any", "host", "world"};
+	static const char *const built_in[] = { "any", "any", "any", "host", "world" };
 
 	for (unsigned n = random_percent(random, 70) ? 1 : 1 + random_below(random, 3); n; n--) {
 		unsigned form = random_below(random, 10);
@@ -261,13 +270,14 @@ static void add_end(struct random *random, struct model *model, struct words *wo
 
 static struct model_rule new_rule(struct random *random, struct model *model)
 {
-	struct model_rule rule = {0};
+	struct model_rule rule = { 0 };
 
 	add_end(random, model, &rule.from);
 	add_end(random, model, &rule.to);
 	for (unsigned n = random_percent(random, 60) ? 1 : 1 + random_below(random, 4); n; n--) {
 		if (model->service_count && random_percent(random, 30))
-			add_word(&rule.service, model->services[random_below(random, model->service_count)].id);
+			add_word(&rule.service,
+				 model->services[random_below(random, model->service_count)].id);
 		else
 			add_service(random, model, &rule.service);
 	}
@@ -276,7 +286,7 @@ static struct model_rule new_rule(struct random *random, struct model *model)
 
 static void add_rules(struct random *random, struct model *model)
 {
-	static const char *const actions[] = {"allow", "allow", "allow", "drop", "drop", "pass"};
+	static const char *const actions[] = { "allow", "allow", "allow", "drop", "drop", "pass" };
 	unsigned rules = random_percent(random, 10) ? random_below(random, 60) : random_below(random, 12);
 
 	for (unsigned i = 0; i < rules; i++) {
@@ -323,8 +333,9 @@ static void add_host(struct random *random, struct model *model)
 
 struct model *model_new(struct random *random)
 {
-	static const char *const yes_no[] = {NULL, "drop", "allow"}, *const logs[] = {NULL, "drops", "all", "none"},
-				 *const tcps[] = {NULL, "loose", "strict"};
+	static const char *const yes_no[] = { NULL, "drop", "allow" },
+				 *const logs[] = { NULL, "drops", "all", "none" },
+				 *const tcps[] = { NULL, "loose", "strict" };
 	struct model *model = calloc(1, sizeof(*model));
 
 	if (!model)
@@ -343,7 +354,7 @@ struct model *model_new(struct random *random)
 	for (unsigned n = 1 + random_below(random, random_percent(random, 10) ? 24 : 8); n; n--)
 		add_zone(random, model);
 	for (unsigned n = random_below(random, 4), i = 0; i < n; i++) {
-		struct model_rule service = {0};
+		struct model_rule service = { 0 };
 
 		snprintf(service.id, sizeof(service.id), "s%u", i);
 		for (unsigned forms = 1 + random_below(random, 3); forms; forms--)
@@ -488,7 +499,8 @@ static void drop_zone(struct model *model, size_t index)
 	words_free(&model->zones[index].except);
 	words_free(&model->zones[index].zones);
 	model->zone_count--;
-	memmove(model->zones + index, model->zones + index + 1, (model->zone_count - index) * sizeof(*model->zones));
+	memmove(model->zones + index, model->zones + index + 1,
+		(model->zone_count - index) * sizeof(*model->zones));
 	for (size_t i = 0; i < model->zone_count; i++)
 		drop_name(&model->zones[i].zones, name);
 	for (size_t i = 0; i < model->rule_count; i++) {
@@ -503,7 +515,7 @@ static void drop_zone(struct model *model, size_t index)
 
 static bool drop_option(struct model *model, size_t *part)
 {
-	const char **options[] = {&model->intra_zone, &model->non_ip, &model->tcp, &model->log};
+	const char **options[] = { &model->intra_zone, &model->non_ip, &model->tcp, &model->log };
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		if (*options[i] && (*part)-- == 0) {
@@ -543,11 +555,12 @@ bool model_drop(struct model *model, size_t part)
 	}
 	part -= model->zone_count;
 	for (size_t i = 0; i < model->zone_count; i++)
-		if (drop_word(&model->zones[i].addresses, &part) || drop_word(&model->zones[i].except, &part) ||
-		    drop_word(&model->zones[i].zones, &part))
+		if (drop_word(&model->zones[i].addresses, &part) ||
+		    drop_word(&model->zones[i].except, &part) || drop_word(&model->zones[i].zones, &part))
 			return true;
 	return drop_rule_words(model->rules, model->rule_count, &part) ||
-	       drop_rule_words(model->failsafe, model->failsafe_count, &part) || drop_word(&model->host, &part);
+	       drop_rule_words(model->failsafe, model->failsafe_count, &part) ||
+	       drop_word(&model->host, &part);
 }
 
 /* --- YAML -------------------------------------------------------------------------------------------------------- */

@@ -85,7 +85,7 @@ static struct addr address(const char *text)
 
 static void ethernet(struct packet *p, const struct packet_spec *spec, int family)
 {
-	static const uint8_t macs[12] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1};
+	static const uint8_t macs[12] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1 };
 	uint8_t *eth = put(p, 12);
 
 	memcpy(eth, macs, 12);
@@ -101,7 +101,7 @@ static void ethernet(struct packet *p, const struct packet_spec *spec, int famil
 static const struct word {
 	const char *name;
 	unsigned protocol;
-} words[] = {{"hop", 0}, {"dst", 60}, {"rt", 43}, {"frag", 44}, {"ah", 51}, {"mh", 135}};
+} words[] = { { "hop", 0 }, { "dst", 60 }, { "rt", 43 }, { "frag", 44 }, { "ah", 51 }, { "mh", 135 } };
 
 /* Splits the chain into protocols and numbers (-1: none); returns how many. */
 static size_t chain_words(const char *chain, unsigned protocol[16], int number[16])
@@ -151,7 +151,9 @@ static unsigned chain(struct packet *p, const struct packet_spec *spec, int fami
 
 		if (number[i] >= 0 && protocol[i] != 43)
 			length = number[i];
-		header = put(p, protocol[i] == 51 ? (length + 2) * 4 : protocol[i] == 44 ? 8 : (length + 1) * 8);
+		header = put(p, protocol[i] == 51   ? (length + 2) * 4
+				: protocol[i] == 44 ? 8
+						    : (length + 1) * 8);
 		if (protocol[i] == 51 && length == 0)
 			put(p, 4);
 		header[0] = protocol[i + 1];
@@ -206,7 +208,8 @@ static void transport(struct packet *p, const struct packet_spec *spec, unsigned
 	}
 }
 
-static void ip4(struct packet *p, const struct packet_spec *spec, const struct addr *from, const struct addr *to)
+static void ip4(struct packet *p, const struct packet_spec *spec, const struct addr *from,
+		const struct addr *to)
 {
 	uint8_t options[60], *ip = put(p, 20);
 	size_t option_len = spec->options ? packet_hex(spec->options, options, 40) : 0;
@@ -220,7 +223,8 @@ static void ip4(struct packet *p, const struct packet_spec *spec, const struct a
 	addr_to_bytes(to, ip + 16);
 }
 
-static void ip6(struct packet *p, const struct packet_spec *spec, const struct addr *from, const struct addr *to)
+static void ip6(struct packet *p, const struct packet_spec *spec, const struct addr *from,
+		const struct addr *to)
 {
 	uint8_t *ip = put(p, 40);
 
@@ -233,7 +237,10 @@ static void ip6(struct packet *p, const struct packet_spec *spec, const struct a
 void packet_build(const struct packet_spec *spec, struct packet *p)
 {
 	struct addr from = address(spec->from), to = address(spec->to);
-	unsigned protocol = spec->protocol ? (unsigned)spec->protocol : spec->protocol_zero ? 0 : P_TCP, first;
+	unsigned protocol = spec->protocol        ? (unsigned)spec->protocol
+			    : spec->protocol_zero ? 0
+						  : P_TCP,
+		 first;
 	uint8_t *ip;
 
 	memset(p, 0, sizeof(*p));

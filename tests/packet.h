@@ -2,8 +2,8 @@
 /*
  * Frames for tests, from a description whose zero value is a plain TCP SYN; every field can be made wrong.
  */
-#ifndef ZW_PACKET_H
-#define ZW_PACKET_H
+#ifndef ZW_TEST_PACKET_H
+#define ZW_TEST_PACKET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,9 @@
 
 int main(int argc, char **argv)
 {
-	const struct compare_settings defaults = {.seed = 1, .policies = 1000, .packets = 200, .odd = 25, .kernel = true};
+	const struct compare_settings defaults = {
+		.seed = 1, .policies = 1000, .packets = 200, .odd = 25, .kernel = true
+	};
 
 	return compare_main(argc, argv, &defaults);
 }

@@ -4,8 +4,9 @@
 
 int main(int argc, char **argv)
 {
-	const struct compare_settings defaults = {.seed = 1, .policies = 200, .packets = 200, .odd = 25, .stateful = true,
-						  .kernel = true};
+	const struct compare_settings defaults = {
+		.seed = 1, .policies = 200, .packets = 200, .odd = 25, .stateful = true, .kernel = true
+	};
 
 	return compare_main(argc, argv, &defaults);
 }

@@ -18,10 +18,12 @@ static const char policy[] =
 	"  blue: [10.2.0.0/24, \"fd00:2::/64\"]\n"
 	"failsafe: []\n"
 	"rules:\n"
-	"  - {id: web, from: red, to: blue, service: [tcp/80, udp/53, sctp/9, icmp/8, icmpv6/128, proto/47], action: allow}\n"
+	"  - {id: web, from: red, to: blue, service: [tcp/80, udp/53, sctp/9, icmp/8, icmpv6/128, proto/47], "
+	"action: allow}\n"
 	"  - {id: low, from: red, to: blue, service: [tcp/0, udp/0-1], action: allow}\n"
 	"  - {id: high, from: red, to: blue, service: [tcp/65535, udp/65534-65535], action: allow}\n"
-	"  - {id: middle, from: red, to: blue, service: [tcp/1000-2000, udp/1-65535, sctp/0-65534], action: drop}\n"
+	"  - {id: middle, from: red, to: blue, service: [tcp/1000-2000, udp/1-65535, sctp/0-65534], action: "
+	"drop}\n"
 	"  - {id: rest, from: red, to: blue, service: [tcp/999-2001, sctp/65535], action: allow}\n";
 
 static struct scene scene;
@@ -31,9 +33,10 @@ struct sweep {
 };
 
 /* Everyone agrees, and with reason and rule as expected. */
-static void expect(struct sweep *sweep, const uint8_t *data, size_t len, enum zw_hook hook, enum zw_reason reason, const char *rule)
+static void expect(struct sweep *sweep, const uint8_t *data, size_t len, enum zw_hook hook,
+		   enum zw_reason reason, const char *rule)
 {
-	struct scene_frame frame = {.data = data, .len = len, .hook = hook, .mac = {2, 0, 0, 0, 0, 10}};
+	struct scene_frame frame = { .data = data, .len = len, .hook = hook, .mac = { 2, 0, 0, 0, 0, 10 } };
 	struct oracle_answer answer;
 	char text[SCENE_TEXT], hex[2 * PACKET_MAX + 1];
 	bool agree = scene_agrees(&scene, &frame, &answer, text);
@@ -55,8 +58,9 @@ static void judge(const struct sweep *sweep, const char *what)
 
 static struct packet_spec base(int family)
 {
-	struct packet_spec spec = {.from = family == 4 ? "10.1.0.7" : "fd00:1::7", .to = family == 4 ? "10.2.0.9" : "fd00:2::9",
-				   .dport = 80};
+	struct packet_spec spec = { .from = family == 4 ? "10.1.0.7" : "fd00:1::7",
+				    .to = family == 4 ? "10.2.0.9" : "fd00:2::9",
+				    .dport = 80 };
 
 	return spec;
 }
@@ -77,7 +81,7 @@ static bool is_possible(unsigned flags)
 
 static void all_flags(int family)
 {
-	struct sweep sweep = {0};
+	struct sweep sweep = { 0 };
 
 	for (unsigned flags = 0; flags < 256; flags++)
 		for (int hook = 0; hook < ZW_HOOKS; hook++) {
@@ -87,7 +91,8 @@ static void all_flags(int family)
 
 			spec.flags = flags | F_NONE;
 			packet_build(&spec, &packet);
-			expect(&sweep, packet.data, packet.len, hook, pass ? ZW_ALLOW_RULE : ZW_DROP_TCP_STATE, pass ? "web" : "");
+			expect(&sweep, packet.data, packet.len, hook,
+			       pass ? ZW_ALLOW_RULE : ZW_DROP_TCP_STATE, pass ? "web" : "");
 		}
 	judge(&sweep, family == 4 ? "all TCP flags in IPv4" : "all TCP flags in IPv6");
 }
@@ -95,15 +100,15 @@ static void all_flags(int family)
 /* Options of every IHL filled with no-operations, then TCP; IHL and truncation vary. */
 static void all_header_lengths(void)
 {
-	struct sweep sweep = {0};
+	struct sweep sweep = { 0 };
 
 	for (unsigned ihl = 0; ihl < 16; ihl++)
 		for (size_t keep = 14; keep <= 14 + 80; keep++) {
-			uint8_t frame[128] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};
+			uint8_t frame[128] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0 };
 			uint8_t *ip = frame + 14;
 			size_t header = ihl < 5 ? 20 : ihl * 4, len = 14 + header + 20;
 			bool whole = ihl >= 5 && keep >= len;
-			static const uint8_t from[4] = {10, 1, 0, 7}, to[4] = {10, 2, 0, 9};
+			static const uint8_t from[4] = { 10, 1, 0, 7 }, to[4] = { 10, 2, 0, 9 };
 
 			if (keep > len)
 				break;
@@ -119,7 +124,8 @@ static void all_header_lengths(void)
 			ip[header + 12] = 5 << 4;
 			ip[header + 13] = F_SYN;
 			for (int hook = 0; hook < ZW_HOOKS; hook++)
-				expect(&sweep, frame, keep, hook, whole ? ZW_ALLOW_RULE : ZW_DROP_MALFORMED, whole ? "web" : "");
+				expect(&sweep, frame, keep, hook, whole ? ZW_ALLOW_RULE : ZW_DROP_MALFORMED,
+				       whole ? "web" : "");
 		}
 	judge(&sweep, "every IHL with every truncation");
 }
@@ -130,9 +136,14 @@ static void all_truncations(int family)
 		int protocol;
 		unsigned dport, type;
 		const char *chain;
-	} kinds[] = {{P_TCP, 80, 0, NULL}, {P_UDP, 53, 0, NULL}, {P_SCTP, 9, 0, NULL}, {P_ICMP, 0, 8, NULL}, {P_GRE, 0, 0, NULL},
-		     {P_TCP, 80, 0, "ah"}, {P_TCP, 80, 0, "hop dst rt frag ah dst"}};
-	struct sweep sweep = {0};
+	} kinds[] = { { P_TCP, 80, 0, NULL },
+		      { P_UDP, 53, 0, NULL },
+		      { P_SCTP, 9, 0, NULL },
+		      { P_ICMP, 0, 8, NULL },
+		      { P_GRE, 0, 0, NULL },
+		      { P_TCP, 80, 0, "ah" },
+		      { P_TCP, 80, 0, "hop dst rt frag ah dst" } };
+	struct sweep sweep = { 0 };
 
 	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
 		struct packet_spec spec = base(family);
@@ -151,10 +162,12 @@ static void all_truncations(int family)
 		packet_build(&spec, &packet);
 		for (size_t keep = 0; keep <= packet.len; keep++)
 			for (int hook = 0; hook < ZW_HOOKS; hook++)
-				expect(&sweep, packet.data, keep, hook, keep == packet.len ? ZW_ALLOW_RULE : ZW_DROP_MALFORMED,
+				expect(&sweep, packet.data, keep, hook,
+				       keep == packet.len ? ZW_ALLOW_RULE : ZW_DROP_MALFORMED,
 				       keep == packet.len ? "web" : "");
 	}
-	judge(&sweep, family == 4 ? "every truncation of every kind of IPv4 packet" : "every truncation of every kind of IPv6 packet");
+	judge(&sweep, family == 4 ? "every truncation of every kind of IPv4 packet"
+				  : "every truncation of every kind of IPv6 packet");
 }
 
 struct port_answer {
@@ -165,9 +178,9 @@ struct port_answer {
 /* The rules above, as a person reads them. */
 static struct port_answer wanted(int protocol, unsigned port)
 {
-	static const struct port_answer web = {ZW_ALLOW_RULE, "web"}, low = {ZW_ALLOW_RULE, "low"}, high = {ZW_ALLOW_RULE, "high"},
-					middle = {ZW_DROP_RULE, "middle"}, rest = {ZW_ALLOW_RULE, "rest"},
-					none = {ZW_DROP_DEFAULT, ""};
+	static const struct port_answer web = { ZW_ALLOW_RULE, "web" }, low = { ZW_ALLOW_RULE, "low" },
+					high = { ZW_ALLOW_RULE, "high" }, middle = { ZW_DROP_RULE, "middle" },
+					rest = { ZW_ALLOW_RULE, "rest" }, none = { ZW_DROP_DEFAULT, "" };
 
 	switch (protocol) {
 	case P_TCP:
@@ -193,7 +206,7 @@ static struct port_answer wanted(int protocol, unsigned port)
 
 static void all_ports(int family, int protocol, const char *what)
 {
-	struct sweep sweep = {0};
+	struct sweep sweep = { 0 };
 
 	for (unsigned port = 0; port < 65536; port += port < 2100 || port > 65400 ? 1 : 97) {
 		struct port_answer want = wanted(protocol, port);
@@ -210,7 +223,7 @@ static void all_ports(int family, int protocol, const char *what)
 
 int main(void)
 {
-	const struct scene_options options = {.kernel = true};
+	const struct scene_options options = { .kernel = true };
 
 	if (geteuid() != 0)
 		skip_all("loading the programs needs root");
@@ -227,7 +240,8 @@ int main(void)
 	all_ports(6, P_TCP, "TCP ports in IPv6");
 	all_ports(4, P_UDP, "UDP ports");
 	all_ports(6, P_SCTP, "SCTP ports");
-	note("%lu of %lu frames were too short for the kernel's test run", scene_kernel_refused, scene_kernel_asked);
+	note("%lu of %lu frames were too short for the kernel's test run", scene_kernel_refused,
+	     scene_kernel_asked);
 	scene_close(&scene);
 	return done();
 }

@@ -34,14 +34,17 @@ static const char policy[] =
 static const struct {
 	uint8_t protocol;
 	uint16_t port;
-} ports[] = {{P_TCP, 22}, {P_TCP, 23}, {P_TCP, 80}, {P_UDP, 53}, {P_GRE, 0}, {P_ESP, 0}, {P_ICMP, 0x800}, {P_TCP, 8000},
-	     {P_TCP, 8099}, {P_TCP, 21}, {P_TCP, 24}, {P_TCP, 79}, {P_TCP, 81}, {P_TCP, 7999}, {P_TCP, 8100}, {P_UDP, 52}, {P_UDP, 54},
-	     {P_SCTP, 80}, {P_ICMP, 0x7ff}, {P_ICMP, 0x900}};
+} ports[] = { { P_TCP, 22 }, { P_TCP, 23 },     { P_TCP, 80 },   { P_UDP, 53 },     { P_GRE, 0 },
+	      { P_ESP, 0 },  { P_ICMP, 0x800 }, { P_TCP, 8000 }, { P_TCP, 8099 },   { P_TCP, 21 },
+	      { P_TCP, 24 }, { P_TCP, 79 },     { P_TCP, 81 },   { P_TCP, 7999 },   { P_TCP, 8100 },
+	      { P_UDP, 52 }, { P_UDP, 54 },     { P_SCTP, 80 },  { P_ICMP, 0x7ff }, { P_ICMP, 0x900 } };
 #define PORTS (sizeof(ports) / sizeof(ports[0]))
 #define SERVICES 6 /* the first ones: one of each kind that rules tell apart */
 
-static const char *const ends4[] = {"10.1.0.5", "10.1.0.20", "10.1.0.50", "10.2.3.4", "10.3.0.7", "192.0.2.1"};
-static const char *const ends6[] = {"fd00:1::5", "fd00:2::4", "fd00:3::7", "2001:db8::1"};
+static const char *const ends4[] = {
+	"10.1.0.5", "10.1.0.20", "10.1.0.50", "10.2.3.4", "10.3.0.7", "192.0.2.1"
+};
+static const char *const ends6[] = { "fd00:1::5", "fd00:2::4", "fd00:3::7", "2001:db8::1" };
 
 /* Sanitizers make each decision many times slower: then a part of the big arrays is enough. */
 #ifdef __SANITIZE_ADDRESS__
@@ -69,7 +72,7 @@ static unsigned long flips, changing, missed, idle;
 
 static struct decision decide(struct decider *decider, const struct sample *sample)
 {
-	struct frame frame = {.data = sample->data, .len = sample->len, .hook = ZW_HOOK_XDP};
+	struct frame frame = { .data = sample->data, .len = sample->len, .hook = ZW_HOOK_XDP };
 	struct decision decision;
 
 	decider_decide(decider, &frame, &decision);
@@ -78,14 +81,20 @@ static struct decision decide(struct decider *decider, const struct sample *samp
 
 static void make(struct sample *sample, const char *from, const char *to, uint8_t protocol, uint16_t port)
 {
-	struct packet_spec spec = {.from = from, .to = to, .protocol = protocol, .protocol_zero = !protocol, .dport = port, .type = port >> 8, .code = port & 255};
+	struct packet_spec spec = { .from = from,
+				    .to = to,
+				    .protocol = protocol,
+				    .protocol_zero = !protocol,
+				    .dport = port,
+				    .type = port >> 8,
+				    .code = port & 255 };
 	struct oracle_frame frame;
 	struct packet packet;
 
 	packet_build(&spec, &packet);
 	sample->len = packet.len;
 	memcpy(sample->data, packet.data, packet.len);
-	frame = (struct oracle_frame){.data = sample->data, .len = sample->len};
+	frame = (struct oracle_frame){ .data = sample->data, .len = sample->len };
 	oracle_decide(scene.oracle, &frame, &sample->answer);
 	sample->decision = decide(scene.decider, sample);
 }
@@ -108,7 +117,8 @@ static bool is_changed(const struct decision *a, const struct decision *b)
 /* Does the comparison with the oracle report it? */
 static bool is_caught(const struct sample *sample, const struct decision *decision)
 {
-	const struct rule_name *rule = decision->rule ? names_rule(scene.tables->names, decision->rule) : NULL;
+	const struct rule_name *rule =
+		decision->rule ? names_rule(scene.tables->names, decision->rule) : NULL;
 	const char *id = rule ? rule->id : decision->rule ? "(none)" : "";
 
 	return decision->allow != sample->answer.allow || decision->reason != sample->answer.reason ||
@@ -127,7 +137,8 @@ static void tally(const char *where, size_t offset, bool changes, bool caught)
 }
 
 /* The tables are damaged: is it seen? */
-static void look(const char *where, size_t offset, const struct samples *representatives, const struct samples *witnesses)
+static void look(const char *where, size_t offset, const struct samples *representatives,
+		 const struct samples *witnesses)
 {
 	bool changes = false, caught = false;
 
@@ -148,7 +159,8 @@ static void look(const char *where, size_t offset, const struct samples *represe
 static void flip_words(const char *where, uint32_t first, size_t lines, const struct samples *representatives,
 		       const struct samples *witnesses)
 {
-	static const uint32_t damages[] = {1, 2, ZW_CELL_ALLOW, ZW_CELL_INTRA, ZW_LINK, 0x00010000, 0x01000000, 0xffffffff};
+	static const uint32_t damages[] = { 1,       2,          ZW_CELL_ALLOW, ZW_CELL_INTRA,
+					    ZW_LINK, 0x00010000, 0x01000000,    0xffffffff };
 
 	for (size_t offset = (size_t)first * 64; offset < (first + lines) * 64; offset += 4)
 		for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
@@ -164,19 +176,23 @@ static void flip_words(const char *where, uint32_t first, size_t lines, const st
 
 static void report(const char *what)
 {
-	ok(missed == 0 && changing > 0, "%s: %lu damages, %lu change a decision, each is caught; %lu reach no decision", what, flips,
+	ok(missed == 0 && changing > 0,
+	   "%s: %lu damages, %lu change a decision, each is caught; %lu reach no decision", what, flips,
 	   changing, idle);
 	flips = changing = missed = idle = 0;
 }
 
 /* --- The big arrays: representatives for each entry -------------------------------------------------------------- */
 
-static const char *const pairs[4][2] = {{"10.1.0.5", "10.2.3.4"}, {"10.1.0.20", "10.3.0.7"}, {"10.1.0.20", "192.0.2.1"}, {"192.0.2.1", "10.2.3.4"}};
+static const char *const pairs[4][2] = { { "10.1.0.5", "10.2.3.4" },
+					 { "10.1.0.20", "10.3.0.7" },
+					 { "10.1.0.20", "192.0.2.1" },
+					 { "192.0.2.1", "10.2.3.4" } };
 
 static void flip_class(const char *what, uint16_t *entry, uint8_t protocol, uint16_t port)
 {
 	struct sample sample[5];
-	struct samples samples = {sample, 5};
+	struct samples samples = { sample, 5 };
 	uint16_t class = *entry;
 
 	for (size_t i = 0; i < 4; i++)
@@ -222,22 +238,25 @@ static bool is_addressable(int family, unsigned high)
 
 static void flip_root(const char *what, int family, uint32_t first)
 {
-	const char *peer[] = {family == 4 ? "10.1.0.5" : "fd00:1::5", family == 4 ? "10.1.0.20" : "fd00:1::6",
-			      family == 4 ? "10.2.3.4" : "fd00:2::4"};
+	const char *peer[] = { family == 4 ? "10.1.0.5" : "fd00:1::5",
+			       family == 4 ? "10.1.0.20" : "fd00:1::6",
+			       family == 4 ? "10.2.3.4" : "fd00:2::4" };
 
 	for (unsigned high = 0; high < 65536; high += STRIDE) {
 		uint32_t *entry = (uint32_t *)(copy + (size_t)first * 64) + high, step = *entry;
-		struct addr addr = {family, family == 4 ? (u128)high << 16 | 5 : (u128)high << 112 | 5};
+		struct addr addr = { family, family == 4 ? (u128)high << 16 | 5 : (u128)high << 112 | 5 };
 		struct sample sample[18];
-		struct samples samples = {sample, 18};
+		struct samples samples = { sample, 18 };
 		char text[ADDR_TEXT_MAX];
 
 		if (!is_addressable(family, high))
 			continue;
 		addr_print(&addr, text);
 		for (size_t i = 0; i < 9; i++) {
-			make(&sample[2 * i], peer[i / 3], text, ports[1 + i % 3].protocol, ports[1 + i % 3].port);
-			make(&sample[2 * i + 1], text, peer[i / 3], ports[1 + i % 3].protocol, ports[1 + i % 3].port);
+			make(&sample[2 * i], peer[i / 3], text, ports[1 + i % 3].protocol,
+			     ports[1 + i % 3].port);
+			make(&sample[2 * i + 1], text, peer[i / 3], ports[1 + i % 3].protocol,
+			     ports[1 + i % 3].port);
 		}
 		for (uint32_t atom = 0; atom < scene.tables->layout.atom_count; atom++) {
 			*entry = atom;
@@ -256,7 +275,7 @@ static void around(struct samples *samples, int family, u128 value)
 {
 	const char *const *peers = family == 4 ? ends4 : ends6;
 	size_t count = family == 4 ? sizeof(ends4) / sizeof(ends4[0]) : sizeof(ends6) / sizeof(ends6[0]);
-	struct addr addr = {family, family == 4 ? (uint32_t)value : value};
+	struct addr addr = { family, family == 4 ? (uint32_t)value : value };
 	char text[ADDR_TEXT_MAX];
 
 	addr_print(&addr, text);
@@ -281,7 +300,8 @@ static void around_end(struct samples *samples, int family, u128 value)
 static void around_zones(struct samples *samples)
 {
 	for (size_t i = 0; i < scene.policy->zone_count; i++) {
-		const struct ranges *sets[] = {&scene.policy->zones[i].listed, &scene.policy->zones[i].except};
+		const struct ranges *sets[] = { &scene.policy->zones[i].listed,
+						&scene.policy->zones[i].except };
 
 		for (int set = 0; set < 2 && scene.policy->zones[i].kind == ZONE_DECLARED; set++) {
 			for (size_t j = 0; j < sets[set]->v4_count; j++) {
@@ -306,22 +326,26 @@ static void all_pairs(struct samples *samples, const char *const *ends, size_t c
 
 static void make_witnesses(struct samples *samples)
 {
-	struct random random = {.state = 1};
+	struct random random = { .state = 1 };
 
 	for (int i = 0; i < 1500; i++) {
 		int family = random_percent(&random, 50) ? 4 : 6;
-		struct addr addr = {.family = family};
+		struct addr addr = { .family = family };
 		char text[2][ADDR_TEXT_MAX];
 
 		for (int end = 0; end < 2; end++) {
 			if (family == 4)
-				addr.value = 0x0a000000u | (random_next(&random) & (random_below(&random, 2) ? 0x3ffff : 0x100ff));
+				addr.value = 0x0a000000u | (random_next(&random) &
+							    (random_below(&random, 2) ? 0x3ffff : 0x100ff));
 			else
-				addr.value = (u128)0xfd00 << 112 | (u128)random_below(&random, 5) << 96 | random_below(&random, 9);
+				addr.value = (u128)0xfd00 << 112 | (u128)random_below(&random, 5) << 96 |
+					     random_below(&random, 9);
 			addr_print(&addr, text[end]);
 		}
 		if (random_below(&random, 3))
-			add(samples, text[0], text[1], P_TCP, random_below(&random, 2) ? random_below(&random, 100) : 7990 + random_below(&random, 120));
+			add(samples, text[0], text[1], P_TCP,
+			    random_below(&random, 2) ? random_below(&random, 100)
+						     : 7990 + random_below(&random, 120));
 		else
 			add(samples, text[0], text[1], random_below(&random, 256), 53);
 	}
@@ -358,8 +382,8 @@ static void flip_structure(const struct samples *representatives, const struct s
 
 int main(void)
 {
-	const struct scene_options options = {0};
-	struct samples representatives = {0}, witnesses = {0};
+	const struct scene_options options = { 0 };
+	struct samples representatives = { 0 }, witnesses = { 0 };
 
 	if (scene_open(policy, &options, &scene)) {
 		ok(false, "the policy compiles");
@@ -373,8 +397,10 @@ int main(void)
 	all_pairs(&representatives, ends6, sizeof(ends6) / sizeof(ends6[0]));
 	around_zones(&representatives);
 	make_witnesses(&witnesses);
-	ok(all_agree(&representatives) && all_agree(&witnesses), "the undamaged tables agree with the oracle on %zu representatives "
-	   "and %zu witnesses", representatives.count, witnesses.count);
+	ok(all_agree(&representatives) && all_agree(&witnesses),
+	   "the undamaged tables agree with the oracle on %zu representatives "
+	   "and %zu witnesses",
+	   representatives.count, witnesses.count);
 	flip_structure(&representatives, &witnesses);
 	flip_protocols();
 	flip_ports("TCP ports", ZW_PORT_TCP, P_TCP);

@@ -20,13 +20,19 @@
 enum { OPTION_ENGINE = 256, OPTION_HOOK, OPTION_HOST, OPTION_STATEFUL, OPTION_PCAP };
 
 static const struct option_help options[] = {
-	{ { "engine", required_argument, NULL, OPTION_ENGINE }, "tables|kernel",
+	{ { "engine", required_argument, NULL, OPTION_ENGINE },
+	  "tables|kernel",
 	  "walk the tables in user space (default), or run the programs in the kernel (root)" },
-	{ { "hook", required_argument, NULL, OPTION_HOOK }, "xdp|tc-ingress|tc-egress",
+	{ { "hook", required_argument, NULL, OPTION_HOOK },
+	  "xdp|tc-ingress|tc-egress",
 	  "where the packets are seen (default: xdp)" },
-	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR", "an address of the host; may be given again" },
+	{ { "host", required_argument, NULL, OPTION_HOST },
+	  "ADDR",
+	  "an address of the host; may be given again" },
 	{ { "stateful", no_argument, NULL, OPTION_STATEFUL }, NULL, "earlier lines leave flows behind" },
-	{ { "pcap", required_argument, NULL, OPTION_PCAP }, "FILE", "replay a capture (not built in this version)" },
+	{ { "pcap", required_argument, NULL, OPTION_PCAP },
+	  "FILE",
+	  "replay a capture (not built in this version)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
@@ -283,10 +289,12 @@ static bool shows_rule(enum zw_reason reason)
 /* A fixed template: ids and names hold no character that JSON would escape (design section 4.5). */
 static void put_decision(const struct names *names, const struct decision *decision)
 {
-	const struct rule_name *rule = shows_rule(decision->reason) ? names_rule(names, decision->rule) : NULL;
+	const struct rule_name *rule =
+		shows_rule(decision->reason) ? names_rule(names, decision->rule) : NULL;
 
-	fputs_unlocked(decision->allow ? "{\"verdict\":\"allow\",\"reason\":\"" :
-					 "{\"verdict\":\"drop\",\"reason\":\"", stdout);
+	fputs_unlocked(decision->allow ? "{\"verdict\":\"allow\",\"reason\":\""
+				       : "{\"verdict\":\"drop\",\"reason\":\"",
+		       stdout);
 	fputs_unlocked(reason_name(decision->reason), stdout);
 	fputs_unlocked(rule ? "\",\"rule\":\"" : "\",\"rule\":null", stdout);
 	if (rule) {
@@ -325,7 +333,8 @@ static int answer(struct simulation *simulation, struct input *input)
 	int r;
 
 	if (input->has_interface && simulation->has_source) {
-		put_error(simulation, "interface: this policy has 'source', which is not built in this version");
+		put_error(simulation,
+			  "interface: this policy has 'source', which is not built in this version");
 		return 0;
 	}
 	if (input->has_time)
@@ -413,8 +422,13 @@ static int simulate(const struct arguments *arguments, const struct tables *tabl
 	if (r)
 		return out_of_memory();
 	*simulation = (struct simulation){
-		.tables = tables, .hook = arguments->hook, .decider = decider, .testrun = testrun, .parser = parser,
-		.conversations = conversations, .has_source = arguments->has_source,
+		.tables = tables,
+		.hook = arguments->hook,
+		.decider = decider,
+		.testrun = testrun,
+		.parser = parser,
+		.conversations = conversations,
+		.has_source = arguments->has_source,
 	};
 	r = all_lines(simulation);
 	if (r)

@@ -105,7 +105,8 @@ static uint8_t *put_ip6(const struct input *input, uint8_t *at)
 static uint8_t *put_transport(const struct input *input, uint8_t *at)
 {
 	const bool echo4 = input->protocol == IPPROTO_ICMP && (input->icmp[0] == 0 || input->icmp[0] == 8);
-	const bool echo6 = input->protocol == IPPROTO_ICMPV6 && (input->icmp[0] == 128 || input->icmp[0] == 129);
+	const bool echo6 =
+		input->protocol == IPPROTO_ICMPV6 && (input->icmp[0] == 128 || input->icmp[0] == 129);
 
 	switch (input->protocol) {
 	case IPPROTO_TCP:

@@ -61,17 +61,20 @@ static int read_number(struct input_parser *parser, const char *key, struct json
 	return 0;
 }
 
-static int read_text(struct input_parser *parser, const char *key, struct json_object *value, const char **ret)
+static int read_text(struct input_parser *parser, const char *key, struct json_object *value,
+		     const char **ret)
 {
 	const char *text = json_object_get_string(value);
 
-	if (!json_object_is_type(value, json_type_string) || strlen(text) != (size_t)json_object_get_string_len(value))
+	if (!json_object_is_type(value, json_type_string) ||
+	    strlen(text) != (size_t)json_object_get_string_len(value))
 		return refuse(parser, "%s: a string is needed", key);
 	*ret = text;
 	return 0;
 }
 
-static int read_address(struct input_parser *parser, const char *key, struct json_object *value, struct addr *ret)
+static int read_address(struct input_parser *parser, const char *key, struct json_object *value,
+			struct addr *ret)
 {
 	const char *text;
 
@@ -127,10 +130,14 @@ static const struct {
 	const char *name;
 	uint8_t number;
 } protocols[] = {
-	{ "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP },	  { "icmp", IPPROTO_ICMP }, { "icmpv6", IPPROTO_ICMPV6 },
-	{ "sctp", IPPROTO_SCTP }, { "igmp", IPPROTO_IGMP }, { "ipip", IPPROTO_IPIP }, { "gre", IPPROTO_GRE },
-	{ "esp", IPPROTO_ESP }, { "ah", IPPROTO_AH }, { "ospf", 89 }, { "vrrp", 112 }, { "dccp", IPPROTO_DCCP },
-	{ "udplite", IPPROTO_UDPLITE }, { "ipv6", IPPROTO_IPV6 },
+	{ "tcp", IPPROTO_TCP },   { "udp", IPPROTO_UDP },
+	{ "icmp", IPPROTO_ICMP }, { "icmpv6", IPPROTO_ICMPV6 },
+	{ "sctp", IPPROTO_SCTP }, { "igmp", IPPROTO_IGMP },
+	{ "ipip", IPPROTO_IPIP }, { "gre", IPPROTO_GRE },
+	{ "esp", IPPROTO_ESP },   { "ah", IPPROTO_AH },
+	{ "ospf", 89 },           { "vrrp", 112 },
+	{ "dccp", IPPROTO_DCCP }, { "udplite", IPPROTO_UDPLITE },
+	{ "ipv6", IPPROTO_IPV6 },
 };
 
 static int read_protocol(struct input_parser *parser, const char *key, struct json_object *value)
@@ -140,7 +147,8 @@ static int read_protocol(struct input_parser *parser, const char *key, struct js
 
 	if (!json_object_is_type(value, json_type_string)) {
 		if (read_number(parser, key, value, 255, &number))
-			return refuse(parser, "%s: a protocol's name or its number from 0 to 255 is needed", key);
+			return refuse(parser, "%s: a protocol's name or its number from 0 to 255 is needed",
+				      key);
 		parser->input.protocol = number;
 		return 0;
 	}
@@ -151,7 +159,8 @@ static int read_protocol(struct input_parser *parser, const char *key, struct js
 			parser->input.protocol = protocols[i].number;
 			return 0;
 		}
-	return refuse(parser, "%s: '%.60s' is not a protocol's name known here; its number is always", key, text);
+	return refuse(parser, "%s: '%.60s' is not a protocol's name known here; its number is always", key,
+		      text);
 }
 
 static int read_port(struct input_parser *parser, const char *key, struct json_object *value, uint16_t *ret)
@@ -320,8 +329,25 @@ static int read_ack(struct input_parser *parser, const char *key, struct json_ob
 	return read_word(parser, key, value, &parser->input.ack, &parser->input.has_ack);
 }
 
-enum { KEY_FROM, KEY_TO, KEY_PROTO, KEY_SPORT, KEY_DPORT, KEY_ICMP, KEY_FLAGS, KEY_FRAG, KEY_VLAN, KEY_PAYLOAD,
-       KEY_FRAME, KEY_SEQ, KEY_ACK, KEY_HOOK, KEY_INTERFACE, KEY_TIME, KEYS };
+enum {
+	KEY_FROM,
+	KEY_TO,
+	KEY_PROTO,
+	KEY_SPORT,
+	KEY_DPORT,
+	KEY_ICMP,
+	KEY_FLAGS,
+	KEY_FRAG,
+	KEY_VLAN,
+	KEY_PAYLOAD,
+	KEY_FRAME,
+	KEY_SEQ,
+	KEY_ACK,
+	KEY_HOOK,
+	KEY_INTERFACE,
+	KEY_TIME,
+	KEYS
+};
 #define BIT(key) (1u << (key))
 
 static const struct {
