@@ -111,7 +111,9 @@ applies() { for _ in 1 2 3 4 5 6 7 8; do zw apply "$dir/$1" >/dev/null 2>&1 || r
 applies off &
 first=$!
 applies other
-check "both apply" test $? = 0 -a "$(wait "$first"; echo $?)" = 0
+second=$?
+wait "$first"
+check "both apply" test "$?" = 0 -a "$second" = 0
 check "two generations stay pinned" test "$(find "$pins" -maxdepth 1 -name 'gen-*' | wc -l)" = 2
 zw apply "$dir/off" >/dev/null 2>&1
 check "and one decides" only_pings 2
