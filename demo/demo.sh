@@ -47,7 +47,7 @@ zonewall() { on node "$ZONEWALL" "$@"; }
 start() {
 	local name=$1 host=$2
 	shift 2
-	nsenter --net="/run/netns/zw-demo-$host" "$@" >"$DIR/$name.log" 2>&1 </dev/null &
+	nsenter --net="/run/netns/zw-demo-$host" "$@" >"$DIR/$name.log" 2>&1 </dev/null 9>&- &
 	echo "$! $host" >"$DIR/$name.pid"
 }
 
