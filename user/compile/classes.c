@@ -92,7 +92,8 @@ static int find_signature(const struct lists *ends_of, const uint32_t *zone, siz
 		err = array_reserve(&scratch->ends, scratch->sorted.count);
 	if (err)
 		return err;
-	sort_u64(scratch->sorted.v, scratch->sorted.v + scratch->sorted.count, scratch->sorted.count);
+	if (scratch->sorted.count)
+		sort_u64(scratch->sorted.v, scratch->sorted.v + scratch->sorted.count, scratch->sorted.count);
 	for (size_t i = 0; i < scratch->sorted.count; i++)
 		if (!i || scratch->sorted.v[i] != scratch->sorted.v[i - 1])
 			scratch->ends.v[scratch->ends.count++] = scratch->sorted.v[i];

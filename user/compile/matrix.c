@@ -53,7 +53,8 @@ int matrix_case(const struct matrix *m, uint32_t number, struct case_entries *re
 		err = array_reserve(&ret_entries->entry, n);
 	if (err)
 		return err;
-	sort_u64(ret_entries->list.v, ret_entries->list.v + n, n);
+	if (n)
+		sort_u64(ret_entries->list.v, ret_entries->list.v + n, n);
 	for (size_t i = 0; i < n; i++)
 		ret_entries->entry.v[ret_entries->entry.count++] = ret_entries->list.v[i];
 	return 0;
@@ -175,7 +176,7 @@ static int name_destinations(struct maker *k, const uint32_t *end, size_t ends, 
 		}
 	}
 	err = array_reserve(&k->named, k->named.count);
-	if (!err)
+	if (!err && k->named.count)
 		sort_u64(k->named.v, k->named.v + k->named.count, k->named.count);
 	return err;
 }
