@@ -25,7 +25,7 @@ FIRST=policies/demo.yaml
 SECOND=policies/demo-contained.yaml
 export ZONEWALL_INSTANCE=$INSTANCE
 failures=0
-traffic=                # pid of the shell that sends requests without end
+helper=                 # pid of a child that only the script itself needs: tail, or requests without end
 declare -A was=()
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -90,7 +90,7 @@ finish() {
 		echo "demo: what 'zonewall run' said:" >&2
 		tail -n 20 "$DIR/run.log" >&2
 	fi
-	[ -z "$traffic" ] || kill "$traffic" 2>/dev/null
+	[ -z "$helper" ] || kill "$helper" 2>/dev/null
 	if [ -z "${KEEP:-}" ] || [ $status != 0 ]; then
 		remove
 	fi
@@ -169,10 +169,10 @@ start_servers() {
 try_http() {
 	local address=$2
 	case $address in *:*) address="[$address]" ;; esac
-	on "$1" curl -s -g --noproxy '*' --max-time 1 ${3:+--interface "$3"} -o /dev/null "http://$address/"
+	on "$1" curl -s -g --noproxy '*' --max-time 2 ${3:+--interface "$3"} -o /dev/null "http://$address/"
 }
-try_redis() { [ "$(on "$1" timeout 1 redis-cli -h "$2" ping 2>/dev/null)" = PONG ]; }
-try_ping() { on "$1" ping -q -c 1 -W 1 "$2" >/dev/null 2>&1; }
+try_redis() { [ "$(on "$1" timeout 2 redis-cli -h "$2" ping 2>/dev/null)" = PONG ]; }
+try_ping() { on "$1" ping -q -c 1 -W 2 "$2" >/dev/null 2>&1; }
 
 # What is tried: from, what, to, address, source; then what is expected without a policy, with the first, with the second.
 TRIES="
@@ -258,23 +258,28 @@ more_pongs() { [ "$(pongs)" -gt "$1" ]; }
 running() { zonewall status >/dev/null 2>&1; }
 seen_drops() { [ "$(wc -l <"$DIR/drops.log")" -ge "$1" ]; }
 
+end_helper() {
+	kill "$helper"
+	wait "$helper" 2>/dev/null || true
+	helper=
+}
+
 drop_lines() { # follow the drops on the screen while new connections are tried
-	local screen wanted
+	local wanted
 	show "zonewall drops -f"
 	start drops node "$ZONEWALL" --no-colour drops -f
-	tail -n +1 -f "$DIR/drops.log" &
-	screen=$!
+	tail -n +1 -f "$DIR/drops.log" 9>&- &
+	helper=$!
 	sleep 0.5
-	try_redis gateway 10.3.0.10 || true
-	try_redis gateway fd00:3::10 || true
-	try_http gateway 10.2.0.10 198.51.100.7 || true
-	try_http data 10.2.0.10 || true
+	try_redis gateway 10.3.0.10 &
+	try_redis gateway fd00:3::10 &
+	try_http gateway 10.2.0.10 198.51.100.7 &
+	try_http data 10.2.0.10 &
 	wait_for 5 "no drops were told" seen_drops 4
 	sleep 1.2 # repeats are told once a second
 	stop drops
 	sleep 0.2
-	kill "$screen"
-	wait "$screen" 2>/dev/null || true
+	end_helper
 	for wanted in data-is-closed default gateway data world; do
 		grep -q "$wanted" "$DIR/drops.log" || fail "no drop line speaks of $wanted"
 	done
@@ -310,8 +315,8 @@ change_under_traffic() {
 # Nothing that both policies allow may be lost: no request fails, and no packet of theirs has to be sent again.
 change_often() {
 	local again failed n
-	web_traffic >"$DIR/web-traffic.log" 2>/dev/null &
-	traffic=$!
+	web_traffic >"$DIR/web-traffic.log" 2>/dev/null 9>&- &
+	helper=$!
 	sleep 0.3
 	again=$(retransmitted)
 	show "for n in 1 2 3 4 5 6 7 8 9 10; do zonewall apply $SECOND; zonewall apply $FIRST; done"
@@ -320,9 +325,7 @@ change_often() {
 		zonewall apply "$FIRST" >"$DIR/apply.log" 2>&1 || fail "apply number $n: $(cat "$DIR/apply.log")"
 	done
 	sleep 0.3
-	kill "$traffic"
-	wait "$traffic" 2>/dev/null || true
-	traffic=
+	end_helper
 	again=$(($(retransmitted) - again))
 	failed=$(count failed "$DIR/web-traffic.log")
 	echo "requests of gateway to app meanwhile: $(count ok "$DIR/web-traffic.log") answered, $failed failed," \
@@ -336,7 +339,7 @@ for tool in ip nsenter curl nginx redis-server redis-cli ping nstat; do
 	command -v "$tool" >/dev/null || die "$tool is missing: run make deps"
 done
 exec 9>/run/zw-demo.lock
-flock -n 9 || die "another demo is running"
+flock -w 5 9 || die "another demo is running"
 
 remove # what an earlier one may have left
 [ "${1:-}" != remove ] || exit 0
