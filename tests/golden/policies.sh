@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Every example policy is accepted, with the summary and the warnings that stand in policies/NAME.txt beside this file, and
+# so is the first example of policies/README.md. UPDATE=1 writes what is printed now. How large the tables are is left out.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+ZONEWALL=$(realpath "${ZONEWALL:-build/zonewall}")
+cd "$here/../.." || exit 1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+n=0
+
+result() { # STATUS DESCRIPTION
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
+}
+
+for policy in policies/*.yaml; do
+	expected=$here/policies/$(basename "$policy" .yaml).txt
+	"$ZONEWALL" check "$policy" >"$folder/out" 2>"$folder/err"
+	status=$?
+	sed '/^tables /,$d' "$folder/out" | cat - "$folder/err" >"$folder/all"
+	result $status "$policy is accepted"
+	[ -z "${UPDATE:-}" ] || cp "$folder/all" "$expected"
+	diff -u "$expected" "$folder/all" >"$folder/diff"
+	result $? "$policy is understood as expected"
+	sed 's/^/# /' "$folder/diff"
+done
+
+sed -n '/^```yaml$/,/^```$/p' policies/README.md | sed '1d;/^```$/,$d' >"$folder/first.yaml"
+"$ZONEWALL" check "$folder/first.yaml" >"$folder/all" 2>&1
+result $? "the first example of policies/README.md is accepted"
+grep -q '^rules *1: 1 allow' "$folder/all"
+result $? "and has its rule"
+
+# The packets that three-tier.yaml's own tests name.
+simulate() { # VERDICT RULE PACKET
+	"$ZONEWALL" simulate policies/three-tier.yaml 2>/dev/null <<<"$3" | grep -q "\"verdict\":\"$1\".*\"rule\":$2"
+	result $? "three-tier: $1 by $2: $3"
+}
+simulate allow '"gateway-to-app"' '{"from":"10.1.0.7","to":"10.2.0.9","proto":"tcp","dport":8080}'
+simulate drop null '{"from":"10.1.0.7","to":"10.3.0.9","proto":"tcp","dport":5432}'
+simulate drop '"no-other-ssh"' '{"from":"10.2.0.9","to":"10.2.0.10","proto":"tcp","dport":22}'
+simulate allow '"app-cluster"' '{"from":"10.2.0.9","to":"10.2.0.10","proto":"tcp","dport":23}'
+simulate drop '"quarantine-out"' '{"from":"10.2.0.66","to":"10.2.0.10","proto":"tcp","dport":23}'
+simulate allow '"app-to-db"' '{"from":"fd00:2::9","to":"fd00:3::5","proto":"tcp","dport":5432}'
+simulate allow '"probes"' '{"from":"192.0.2.16","to":"10.2.0.9","proto":"tcp","dport":9100}'
+echo "1..$n"
