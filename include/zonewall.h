@@ -184,12 +184,11 @@ struct zw_layout {
 	__u32 rule_count; /* rules and failsafe entries have one numbering: rules 1..n, then failsafe entries */
 	__u32 generation; /* 0 is no generation: flows seeded or not yet decided */
 	__u8 log_drops; /* drops without a rule send events (defaults.log is not none) */
-	__u8 log_allows; /* defaults.log is all */
 	__u8 allow_non_ip; /* defaults.non-ip is allow */
 	__u8 tcp_strict;
 	__u8 has_failsafe;
 	__u8 simulate; /* time, attach point and direction come from the map zw_simulation; decisions are noted there */
-	__u8 pad[2];
+	__u8 pad[3];
 };
 
 /*
@@ -198,7 +197,7 @@ struct zw_layout {
  *   seeds       16 random 64-bit numbers, written once when the map is made: they key the hash
  *   stats       a struct zw_flow_stats for each CPU
  *   buckets     IPv4: four struct zw_flow_slot, 128 bytes; IPv6: a line of eight heads, 64 bytes. A power of two of
- *               them for flows, then ZW_FRAGMENT_BUCKETS that remember first fragments (bpf/decide.h)
+ *               them for flows, then ZW_FRAGMENT_BUCKETS that remember first fragments (bpf/fragment.h)
  *   keys        IPv6 only: eight struct zw_flow_keys for each bucket
  *   accounts    a struct zw_flow_account for each slot
  *
@@ -221,7 +220,7 @@ struct zw_flow_account {
 	__u64 cell; /* that allowed the flow in its stamp's generation, 32 bits; the first packet's port, 16; the version */
 	__u64 opened; /* jiffies */
 	__u64 packets[2], bytes[2]; /* from the opener, from the other side */
-	__u64 note; /* of a first fragment: see bpf/decide.h; and the version */
+	__u64 note; /* of a first fragment: see bpf/fragment.h; and the version */
 	__u64 reserved;
 };
 

@@ -302,7 +302,6 @@ static void fill_layout(struct compiler *c)
 	layout->lines = c->lines.all.count;
 	layout->rule_count = policy->rules.count + policy->failsafe.count;
 	layout->log_drops = policy->log != LOG_NOTHING;
-	layout->log_allows = policy->log == LOG_EVERYTHING;
 	layout->allow_non_ip = policy->allow_non_ip;
 	layout->tcp_strict = policy->tcp_strict;
 	layout->has_failsafe = policy->failsafe.count != 0;

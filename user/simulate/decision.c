@@ -14,7 +14,7 @@
 /* An open hash of flows that doubles when half full: the simulation's "one table large enough never to replace". */
 struct flow_entry {
 	struct flow_key key;
-	uint8_t family; /* 4, 6, with FRAGMENTS for what bpf/decide.h remembers of first fragments; 0: empty */
+	uint8_t family; /* 4, 6, with FRAGMENTS for what bpf/fragment.h remembers of first fragments; 0: empty */
 	uint64_t head, aux, stamp; /* words as in flow_table.h, of version 0; IPv4: stamp is not used */
 	struct zw_flow_account account;
 };

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Stage fragment. A first fragment that was allowed is remembered in the flow table's fragment buckets, as a flow that nobody
+ * refreshes: for 30 s, by source, destination, identification and protocol, in this direction only. Its account keeps
+ * what is needed to decide it again: cell, port, and in `note` whether that was asked the other way round (bit 16) and
+ * its transport protocol (bits 17-24), and the bytes of the datagram up to the end of its fixed header (bits 0-15).
+ */
+#ifndef ZW_FRAGMENT_H
+#define ZW_FRAGMENT_H
+
+#include "work.h"
+
+#define NOTE_HOLDS 0xffff
+#define NOTE_REVERSED (1u << 16)
+#define NOTE_PROTOCOL_SHIFT 17
+
+static __always_inline void fragment_ends(const struct packet *p, struct ends *e)
+{
+	__builtin_memset(e, 0, sizeof(*e));
+	__builtin_memcpy(e->source, p->ends.source, 16);
+	__builtin_memcpy(e->destination, p->ends.destination, 16);
+	e->sport = p->fragment_id >> 16;
+	e->dport = p->fragment_id & 0xffff;
+	e->protocol = p->fragment_protocol;
+	e->echo = ECHO_REQUEST; /* the direction is part of the key */
+}
+
+static __always_inline bool find_fragment(const struct packet *p, struct quote *q, struct flow *f)
+{
+	fragment_ends(p, &q->ends);
+	return p->family == 4 ? find_in_table(&q->ends, p->now, &q->lookup, f, false, true) :
+				find_in_table(&q->ends, p->now, &q->lookup, f, true, true);
+}
+
+/* The cell that allows a remembered first fragment under this generation, or 0. */
+static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, __u64 note, const struct outcome *o)
+{
+	__u32 from = note & NOTE_REVERSED ? o->destination : o->source, to = note & NOTE_REVERSED ? o->source : o->destination;
+	__u64 terms = flow_terms(f);
+	__u32 cell;
+
+	if (!terms || flow_generation(f) == zw_layout.generation)
+		return terms;
+	cell = zw_policy_cell(from, to, protocol, terms >> 32 & 0xffff);
+	if (!(cell & ZW_CELL_ALLOW) && zw_layout.has_failsafe)
+		cell = zw_failsafe_cell(from, to, protocol, terms >> 32 & 0xffff);
+	return cell & ZW_CELL_ALLOW ? cell : 0;
+}
+
+/* A later fragment: the cell that allowed its first one, or 0. */
+ZW_GLOBAL __u32 zw_later_cell(struct work *w)
+{
+	const struct packet *p;
+	struct flow f;
+	__u32 len;
+	__u64 note;
+
+	if (!w)
+		return 0;
+	p = &w->packet;
+	len = p->ip_len - p->fragment_start;
+	if (p->fragment_at + len > 65535 || (p->fragment_more && (len & 7)) || !find_fragment(p, &w->quote, &f))
+		return 0;
+	note = load_word(&f.account->note);
+	if (((note ^ f.head_word) & FLOW_VERSION) || p->fragment_at < (note & NOTE_HOLDS))
+		return 0;
+	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, &w->outcome);
+}
+
+/* A first fragment was decided: remembers it if it was allowed, else forgets another of its key. */
+ZW_GLOBAL int zw_remember_first(struct work *w)
+{
+	const struct packet *p;
+	struct outcome *o;
+	bool found;
+	struct flow f;
+
+	if (!w)
+		return 0;
+	p = &w->packet;
+	o = &w->outcome;
+	found = find_fragment(p, &w->quote, &f);
+	if (ZW_REASON_IS_DROP(o->reason)) {
+		if (found)
+			let_go(f.head, f.head_word);
+		return 0;
+	}
+	w->quote.lookup.opening = (struct opening){
+		.now = p->now,
+		.generation = o->generation,
+		.cell = o->cell,
+		.state = ZW_FLOW_UDP, /* 30 s */
+		.port = o->port,
+		.note = (p->transport + fixed_header(p->ends.protocol) - p->fragment_start) |
+			(o->is_reversed ? NOTE_REVERSED : 0) | (__u64)p->ends.protocol << NOTE_PROTOCOL_SHIFT,
+		.alone = zw_layout.simulate,
+	};
+	return zw_flow_open(&w->quote.lookup, p->family);
+}
+
+static __always_inline void decide_later(struct work *w)
+{
+	struct outcome *o = &w->outcome;
+	__u32 cell = zw_later_cell(w);
+
+	end(o, cell ? ZW_ALLOW_FRAGMENT : ZW_DROP_FRAGMENT, cell, zw_layout.generation);
+}
+
+#endif

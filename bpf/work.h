@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the stages work on: the packet, what was decided, and memory for look-ups.
+ */
+#ifndef ZW_WORK_H
+#define ZW_WORK_H
+
+#include "flow.h"
+#include "lookup.h"
+
+struct outcome {
+	__u32 reason; /* enum zw_reason */
+	__u32 cell; /* that decided: its rule and flags; 0: none */
+	__u32 generation; /* whose numbering the cell's rule is in */
+	__u32 source, destination; /* atoms; ZW_NO_ATOM */
+	__u32 is_new; /* a first packet: opened a flow, or was denied by policy */
+	__u16 port; /* that the policy, or a failsafe entry, was asked about */
+	__u16 is_reversed; /* and with source and destination exchanged */
+};
+
+/* What an ICMP error quotes: see parse_quoted(). */
+struct quote {
+	struct ends ends;
+	struct lookup lookup;
+};
+
+/*
+ * All that is known of the packet at hand. It lies in a per-CPU map (programs on one CPU do not nest) and not on the
+ * stack: the verifier follows every byte of a stack, and the many ways through the parser would multiply.
+ */
+struct work {
+	struct packet packet;
+	struct outcome outcome;
+	struct lookup lookup;
+	struct quote quote;
+	struct scratch scratch;
+};
+
+static __always_inline void end(struct outcome *o, __u32 reason, __u32 cell, __u32 generation)
+{
+	o->reason = reason;
+	o->cell = cell;
+	o->generation = generation;
+}
+
+/* The atoms of both ends, once the addresses were read. */
+static __always_inline void locate(const struct packet *p, struct outcome *o)
+{
+	if (!p->has_addresses)
+		return;
+	o->source = find_atom(p->family, p->ends.source);
+	o->destination = find_atom(p->family, p->ends.destination);
+}
+
+#endif
