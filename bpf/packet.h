@@ -249,17 +249,13 @@ static __always_inline bool is_bad_address6(const __u32 *source, const __u32 *de
 	       is_mapped(destination) || is_unspecified(destination);
 }
 
-/* An unspecified source is for ICMPv6 (RFC 4861) and for a DHCP client (RFC 2131) only. */
+/* An unspecified source is for ICMPv6 (RFC 4861) and for a DHCP client (RFC 2131) only; a later fragment has no ports. */
 static __always_inline bool is_bad_unspecified(const struct packet *p)
 {
 	const struct ends *e = &p->ends;
 
-	if (!is_unspecified(e->source))
+	if (!is_unspecified(e->source) || e->protocol == PROTO_ICMPV6)
 		return false;
-	if (p->fragment == FRAGMENT_LATER)
-		return true;
-	if (p->family == 6)
-		return e->protocol != PROTO_ICMPV6;
 	return !(e->protocol == PROTO_UDP && e->sport == bpf_htons(68) && e->dport == bpf_htons(67));
 }
 
@@ -313,9 +309,7 @@ static __always_inline int parse_tcp(struct packet *p, const __u8 *header, __u32
 	set_ports(&p->ends, header);
 	p->tcp_flags = header[13];
 	p->header_len += len;
-	if (len < 20 || (len > left && p->fragment == FRAGMENT_NONE))
-		return ZW_DROP_MALFORMED;
-	return 0;
+	return len < 20 || len > left ? ZW_DROP_MALFORMED : 0;
 }
 
 /* A first fragment's UDP length speaks of the whole datagram. */
@@ -519,11 +513,11 @@ static __always_inline int step(struct packet *p, struct scratch *s)
 	const __u8 *h = scratch_at(s, k->offset, 8, k->limit);
 	__u32 len;
 
+	if (k->next == PROTO_HOP_BY_HOP && !k->first)
+		return ZW_DROP_MALFORMED;
 	if (!h)
 		return k->fragment == FRAGMENT_FIRST ? -1 : ZW_DROP_MALFORMED;
 	len = k->next == PROTO_FRAGMENT ? 8 : k->next == PROTO_AH ? (h[1] + 2) * 4 : (h[1] + 1) * 8;
-	if (k->next == PROTO_HOP_BY_HOP && !k->first)
-		return ZW_DROP_MALFORMED;
 	if (k->next == PROTO_ROUTING && h[3])
 		return ZW_DROP_MALFORMED;
 	k->bytes += len;

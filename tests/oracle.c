@@ -243,10 +243,10 @@ static bool read_chain(struct rest *rest, struct oracle_packet *p)
 
 		if (!is_extension || p->later_fragment)
 			return true;
-		if (rest->len < 8)
-			return p->chain_is_cut = p->first_fragment;
 		if (p->protocol == 0 && headers != 0)
 			return false;
+		if (rest->len < 8)
+			return p->chain_is_cut = p->first_fragment;
 		len = p->protocol == AH ? (header[1] + 2) * 4 : p->protocol == 44 ? 8 : (header[1] + 1) * 8;
 		headers++;
 		bytes += len;
@@ -361,7 +361,7 @@ static bool read_transport(const struct rest *rest, struct oracle_packet *p)
 		p->sequence = be32(header + 4);
 		p->acknowledgement = be32(header + 8);
 		p->window = be16(header + 14);
-		return (header[12] >> 4) * 4 >= 20 && (p->first_fragment || (size_t)(header[12] >> 4) * 4 <= rest->len);
+		return (header[12] >> 4) * 4 >= 20 && (size_t)(header[12] >> 4) * 4 <= rest->len;
 	case UDP:
 		p->source_port = be16(header);
 		p->port = be16(header + 2);
@@ -386,7 +386,7 @@ static bool addresses_are_good(const struct oracle_packet *p)
 
 	if (is_multicast(from) || is_broadcast(from) || is_loopback(from) || is_mapped(from))
 		return false;
-	if (is_unspecified(from) && (p->later_fragment || (p->protocol != ICMPV6 && (!dhcp || p->family == 6))))
+	if (is_unspecified(from) && p->protocol != ICMPV6 && !dhcp)
 		return false;
 	return !is_loopback(to) && !is_unspecified(to) && !is_mapped(to);
 }
