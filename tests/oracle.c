@@ -546,8 +546,7 @@ static enum zw_reason policy_decides(const struct oracle *oracle, const struct o
 		*ret_rule = rule;
 		return rule->action == ACTION_ALLOW ? ZW_ALLOW_RULE : ZW_DROP_RULE;
 	}
-	/* `intra-zone` that is not written says nothing: it is the same as action. */
-	if (policy->intra_zone_set && share_zone(oracle, &p->from, &p->to))
+	if (share_zone(oracle, &p->from, &p->to))
 		return policy->intra_zone == ACTION_ALLOW ? ZW_ALLOW_INTRA_ZONE : ZW_DROP_DEFAULT;
 	return policy->default_action == ACTION_ALLOW ? ZW_ALLOW_DEFAULT : ZW_DROP_DEFAULT;
 }

@@ -225,7 +225,7 @@ static inline uint32_t expect_cell(const struct policy *p, const struct addr *fr
 			       (r->expires ? ZW_CELL_EXPIRES : 0);
 		}
 	}
-	if (p->intra_zone_set && share_zone(p, from, to)) {
+	if (share_zone(p, from, to)) {
 		action = p->intra_zone;
 		intra = action == ACTION_ALLOW ? ZW_CELL_INTRA : 0;
 	}

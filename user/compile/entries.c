@@ -88,8 +88,7 @@ static int add_intra_zone(const struct policy *policy, struct services *services
 			       .cell = default_cell(policy, policy->intra_zone) };
 	int err = 0;
 
-	if (!policy->intra_zone_set ||
-	    (policy->intra_zone == ACTION_DROP && policy->default_action == ACTION_DROP))
+	if (policy->intra_zone == ACTION_DROP && policy->default_action == ACTION_DROP)
 		return 0;
 	if (policy->intra_zone == ACTION_ALLOW)
 		entry.cell |= ZW_CELL_INTRA;
