@@ -3,10 +3,9 @@
  * The entries of a matrix: what a policy decides with, in evaluation order, with numbers, cells and ends.
  *
  * Policy matrix: the enforced rules by tier, then by their order in the files; staged rules have a number but no entry,
- * and so have rules that match nothing because a list is empty. Where `intra-zone` matters, one last tier holds an
- * entry from each declared zone (not a union) to itself, for all services: so "both ends share a zone" is decided like
- * a rule, by classes. It has its own reason even where `action` is the same; where it is not written, `action` decides
- * and the reason is `default`.
+ * and so have rules that match nothing because a list is empty. Unless both it and `action` drop, `intra-zone` is one
+ * last tier with an entry from each declared zone (not a union) to itself, for all services: so "both ends share a zone"
+ * is decided like a rule, by classes, and an allow has its own reason even where `action` is the same.
  *
  * Failsafe matrix: its entries in order, each an allow; all else is a drop by rule 0.
  */
