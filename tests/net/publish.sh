@@ -133,6 +133,16 @@ check "and forgotten when they go" within_a_second points_are 2
 kill -9 "$run"
 wait "$run" 2>/dev/null
 check "run killed: the policy still decides" only_pings 2
+nsenter --net="/run/netns/$node" "$zonewall" run --instance "$instance" "$dir/glob" >"$dir/run.log" 2>&1 &
+run=$!
+sleep 0.5
+ip -n "$node" addr add 10.98.0.1/24 dev v0
+check "a new address of the host is taken in" within_a_second grep -q "addresses of this host" "$dir/run.log"
+sleep 0.2
+check "and rules still know their places" has "$(zw rules)" "ping.*glob:6"
+ip -n "$node" addr del 10.98.0.1/24 dev v0
+kill "$run"
+wait "$run" 2>/dev/null
 
 echo "# down"
 zw apply "$dir/two" >/dev/null 2>&1

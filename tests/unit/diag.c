@@ -101,6 +101,27 @@ static void json_is_escaped(void **state)
 	diag_free(diag);
 }
 
+static void a_file_keeps_its_name(void **state)
+{
+	struct diag *diag = diag_new();
+	struct place place = { diag_file(diag, "f", "a\nb\n", 4), 2, 1, 1 };
+	struct json_object *array;
+
+	(void)state;
+	diag_quote(diag, place.file, 7, "c", 1);
+	diag_error(diag, &place, "none", "bad");
+	diag_forget(diag);
+	assert_int_equal(diag_errors(diag), 0);
+	assert_string_equal(diag_file_name(diag, place.file), "f");
+	diag_error(diag, &place, NULL, "worse");
+	array = diag_json(diag);
+	assert_string_equal(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PLAIN),
+			    "[{\"severity\":\"error\",\"file\":\"f\",\"line\":2,\"column\":1,\"length\":1,"
+			    "\"message\":\"worse\",\"fix\":null}]");
+	json_object_put(array);
+	diag_free(diag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +129,7 @@ int main(void)
 		cmocka_unit_test(order_is_by_place),
 		cmocka_unit_test(a_line_of_a_feed_is_quoted),
 		cmocka_unit_test(json_is_escaped),
+		cmocka_unit_test(a_file_keeps_its_name),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -45,28 +45,42 @@ struct diag *diag_new(void)
 	return calloc(1, sizeof(struct diag));
 }
 
-static void free_file(struct file *file)
+static void forget_lines(struct file *file)
 {
 	for (size_t i = 0; i < file->quoted_count; i++)
 		free(file->quoted[i].text);
 	free(file->quoted);
 	free(file->starts);
 	free(file->text);
+	*file = (struct file){ .name = file->name };
+}
+
+static void free_file(struct file *file)
+{
+	forget_lines(file);
 	free(file->name);
+}
+
+void diag_forget(struct diag *diag)
+{
+	for (size_t i = 0; i < diag->file_count; i++)
+		forget_lines(&diag->files[i]);
+	for (size_t i = 0; i < diag->entry_count; i++) {
+		free(diag->entries[i].message);
+		free(diag->entries[i].fix);
+	}
+	free(diag->entries);
+	*diag = (struct diag){ .files = diag->files, .file_count = diag->file_count };
 }
 
 void diag_free(struct diag *diag)
 {
 	if (!diag)
 		return;
+	diag_forget(diag);
 	for (size_t i = 0; i < diag->file_count; i++)
 		free_file(&diag->files[i]);
-	for (size_t i = 0; i < diag->entry_count; i++) {
-		free(diag->entries[i].message);
-		free(diag->entries[i].fix);
-	}
 	free(diag->files);
-	free(diag->entries);
 	free(diag);
 }
 

@@ -24,10 +24,13 @@ void diag_free(struct diag *diag);
 int diag_file(struct diag *diag, const char *name, const char *text, size_t len);
 const char *diag_file_name(const struct diag *diag, int file);
 
-/* place NULL: no place (a command-line matter). fix NULL: none known. */
+/* Forgets what was reported and the files' lines. Their names stay, so that places still mean what they meant. */
+void diag_forget(struct diag *diag);
+
 /* Keeps one line of a file that was made known without its text (a feed), so that it can be quoted. 0 or -ENOMEM. */
 int diag_quote(struct diag *diag, int file, unsigned line, const char *text, size_t len);
 
+/* place NULL: no place (a command-line matter). fix NULL: none known. */
 void diag_error(struct diag *diag, const struct place *place, const char *fix, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 void diag_warning(struct diag *diag, const struct place *place, const char *fix, const char *format, ...)

@@ -20,6 +20,7 @@ struct run_policy {
 	const char *const *files;
 	size_t file_count;
 	struct policy *policy; /* as read last without a mistake */
+	struct diag *diag; /* that it was read with: knows its files by name */
 	struct ranges host; /* as resolved last */
 	uint32_t generation; /* as published last, 0 never */
 };
@@ -41,6 +42,7 @@ void run_policy_free(struct run_policy *policy)
 	if (!policy)
 		return;
 	policy_free(policy->policy);
+	diag_free(policy->diag);
 	ranges_clear(&policy->host);
 	free(policy);
 }
@@ -147,11 +149,15 @@ static int publish_policy(struct run_policy *run, struct policy *policy, enum ru
 	return EXIT_DONE;
 }
 
-static int read_and_publish(struct run_policy *run, struct diag *diag, struct publish_report *ret_report)
+static int read_and_publish(struct run_policy *run, struct publish_report *ret_report)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
-	int status, r = policy_read(run->files, run->file_count, diag, &policy);
+	_cleanup_(diag_freep) struct diag *diag = diag_new();
+	int status, r;
 
+	if (!diag)
+		return edge_exit_status(edge_error(ENOMEM, "cannot read the policy"));
+	r = policy_read(run->files, run->file_count, diag, &policy);
 	if (r) {
 		diag_print(diag, stderr, false);
 		return r == -ENOMEM ? edge_exit_status(edge_error(r, "cannot read the policy")) : EXIT_POLICY;
@@ -160,17 +166,16 @@ static int read_and_publish(struct run_policy *run, struct diag *diag, struct pu
 	if (status)
 		return status;
 	policy_free(run->policy);
+	diag_free(run->diag);
 	run->policy = take_ptr(policy);
+	run->diag = take_ptr(diag);
 	return EXIT_DONE;
 }
 
 int run_policy_apply(struct run_policy *run, enum run_policy_what what, struct publish_report *ret_report)
 {
-	_cleanup_(diag_freep) struct diag *diag = diag_new();
-
-	if (!diag)
-		return edge_exit_status(edge_error(ENOMEM, "cannot read the policy"));
-	if (what == RUN_POLICY_RESOLVE)
-		return publish_policy(run, run->policy, RUN_POLICY_RESOLVE, diag, ret_report);
-	return read_and_publish(run, diag, ret_report);
+	if (what == RUN_POLICY_READ)
+		return read_and_publish(run, ret_report);
+	diag_forget(run->diag);
+	return publish_policy(run, run->policy, RUN_POLICY_RESOLVE, run->diag, ret_report);
 }
