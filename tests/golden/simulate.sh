@@ -89,10 +89,15 @@ engine --engine tables
 if [ "$(id -u)" = 0 ]; then
 	engine --engine kernel
 	engine --engine kernel --hook tc-ingress
+	printf -v LONG '{"frame":"%0600000d"}' 0
+	check "a frame too long for the test run" 1 "$LONG"$'\n'"$ALLOW" \
+		'{"error":"the kernel'"'"'s test run does not take this frame"}'$'\n'"$ALLOWED" --engine kernel
 	check "a frame too short for the test run" 1 '{"frame":"02"}' '{"error":"the kernel'"'"'s test run does not take this frame"}' --engine kernel
 else
 	echo "# the kernel's engine needs root: skipped"
 fi
+check "an error quotes what is not UTF-8 as UTF-8" 1 $'{"from":"\xed\xa0\x80"}' \
+	'{"error":"from: '"'"'\ufffd\ufffd\ufffd'"'"' is not an IPv4 or IPv6 address"}'
 check "the default engine is the tables" 0 "$ALLOW" "$ALLOWED"
 check "an empty frame is malformed" 0 '{"frame":""}' '{"verdict":"drop","reason":"malformed","rule":null,"from_zones":[],"to_zones":[]}'
 check "--hook tc-egress decides what leaves" 0 '{"from":"10.9.0.1","to":"10.1.0.7","proto":"tcp","dport":1}' \

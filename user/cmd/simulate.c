@@ -16,6 +16,7 @@
 #include "simulate/frame.h"
 #include "simulate/input.h"
 #include "simulate/line.h"
+#include "watch/buffer.h"
 
 enum { OPTION_ENGINE = 256, OPTION_HOOK, OPTION_HOST, OPTION_STATEFUL, OPTION_PCAP };
 
@@ -239,26 +240,13 @@ struct simulation {
 	uint8_t bytes[FRAME_MAX];
 };
 
-/* As a JSON string's inside. */
-static void put_escaped(const char *text)
-{
-	for (; *text; text++) {
-		unsigned char c = *text;
-
-		if (c == '"' || c == '\\')
-			putchar_unlocked('\\');
-		if (c < 0x20 || c == 0x7f)
-			printf("\\u%04x", c);
-		else
-			putchar_unlocked(c);
-	}
-}
-
 static void put_error(struct simulation *simulation, const char *what)
 {
-	fputs("{\"error\":\"", stdout);
-	put_escaped(what);
-	fputs("\"}\n", stdout);
+	struct buffer text = { 0 };
+
+	buffer_json_string(&text, what);
+	printf("{\"error\":%s}\n", text.failed ? "\"out of memory\"" : text.data);
+	buffer_free(&text);
 	simulation->failed = true;
 }
 

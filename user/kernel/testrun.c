@@ -20,6 +20,7 @@
 
 #define FORGET_SECONDS 700 /* longer than any flow lives that only one packet has seen (design section 5) */
 #define FORGET_PACKETS 1000000 /* fewer than make the clock of ticks wrap in such steps */
+#define LONGEST_PACKET 65535
 #define FLOWS 1048576 /* "one table large enough never to replace" */
 
 struct testrun {
@@ -163,8 +164,9 @@ int testrun_decide(struct testrun *run, const struct frame *frame, struct decisi
 	tell_place(run, frame);
 	if (set_clock(run, frame->time))
 		return -EIO;
+	/* ENOMEM is also what XDP's test run says of a frame that needs more fragments than a packet can have. */
 	if (bpf_prog_test_run_opts(run->program[frame->hook], &options))
-		return -errno;
+		return errno == ENOMEM && frame->len > LONGEST_PACKET ? -EINVAL : -errno;
 	if (!is_consistent(frame->hook, s->reason, options.retval))
 		return -EPROTO;
 	*ret_decision = (struct decision){
