@@ -202,7 +202,7 @@ static int write_totals(const char *instance, const struct totals *totals)
 		fprintf(file, "rule %s %llu %llu %llu %llu\n", totals->rules[i].id, c->flows, c->packets.packets,
 			c->packets.bytes, c->last);
 	}
-	error = ferror(file) || fflush(file) || fsync(fileno(file)) ? -EIO : 0;
+	error = fflush(file) || fsync(fileno(file)) ? -errno : ferror(file) ? -EIO : 0;
 	fclose(file);
 	if (!error && rename(partial, path))
 		error = -errno;

@@ -2,6 +2,7 @@
 #include "kernel/edge.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,12 +55,29 @@ static unsigned long long effective_capabilities(void)
 	return capabilities;
 }
 
+/* Rights in a user namespace of its own are none over BPF, whatever /proc/self/status lists. */
+static bool is_in_user_namespace(void)
+{
+	unsigned long inside, outside, count;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+	bool whole;
+
+	if (!map)
+		return false; /* the kernel has none */
+	whole = fscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && !inside && !outside &&
+		count == 0xffffffff;
+	fclose(map);
+	return !whole;
+}
+
 const char *edge_missing_rights(void)
 {
 	enum { NET_ADMIN = 12, SYS_ADMIN = 21, PERFMON = 38, BPF = 39 };
 	static char text[64];
 	unsigned long long have = effective_capabilities();
 
+	if (is_in_user_namespace())
+		return "rights outside of this user namespace";
 	if (have >> SYS_ADMIN & 1)
 		have |= 1ull << PERFMON | 1ull << BPF; /* it stands for both */
 	snprintf(text, sizeof(text), "%s%s%s", have >> BPF & 1 ? "" : " CAP_BPF",

@@ -10,7 +10,7 @@
 int edge_error(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void edge_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Names the capabilities that this process lacks for publishing, or "" if it has them all. */
+/* Names the capabilities or other rights that this process lacks for publishing, or "" if it has them all. */
 const char *edge_missing_rights(void);
 
 /* libbpf's messages are kept, not printed: a refusal of a later fallback is no news. The last of them on demand. */
