@@ -247,38 +247,17 @@ static const struct schema rule_schema = {
 	},
 };
 
-static const struct schema failsafe_schema = {
-	"an entry of failsafe",
-	(const struct field[]){
-		{ "id", false, read_id },
-		{ "from", true, read_from },
-		{ "to", true, read_to },
-		{ "service", true, read_service_key },
-		{ 0 },
-	},
+/* An entry of failsafe, never or always: ends and a service, nothing else. */
+static const struct field region_fields[] = {
+	{ "id", false, read_id },
+	{ "from", true, read_from },
+	{ "to", true, read_to },
+	{ "service", true, read_service_key },
+	{ 0 },
 };
-
-static const struct schema never_schema = {
-	"an entry of never",
-	(const struct field[]){
-		{ "id", false, read_id },
-		{ "from", true, read_from },
-		{ "to", true, read_to },
-		{ "service", true, read_service_key },
-		{ 0 },
-	},
-};
-
-static const struct schema always_schema = {
-	"an entry of always",
-	(const struct field[]){
-		{ "id", false, read_id },
-		{ "from", true, read_from },
-		{ "to", true, read_to },
-		{ "service", true, read_service_key },
-		{ 0 },
-	},
-};
+static const struct schema failsafe_schema = { "an entry of failsafe", region_fields };
+static const struct schema never_schema = { "an entry of never", region_fields };
+static const struct schema always_schema = { "an entry of always", region_fields };
 
 static void refuse_key(struct reader *reader, const struct draft *draft, const struct node *key)
 {
