@@ -35,6 +35,7 @@ start_run()
 {
 	local log=$1
 	shift
+	: >"$dir/run.err" # the one before said "ready", too
 	nsenter --net="/run/netns/$node" "$zonewall" run --instance "$instance" -o json --log "$log" "$@" \
 		>"$dir/run.out" 2>"$dir/run.err" &
 	run=$!
