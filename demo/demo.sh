@@ -47,6 +47,7 @@ zonewall() { on node "$ZONEWALL" "$@"; }
 start() {
 	local name=$1 host=$2
 	shift 2
+	: >"$DIR/$name.log" # before anybody looks for it
 	nsenter --net="/run/netns/zw-demo-$host" "$@" >"$DIR/$name.log" 2>&1 </dev/null 9>&- &
 	echo "$! $host" >"$DIR/$name.pid"
 }
@@ -259,7 +260,7 @@ running() { zonewall status >/dev/null 2>&1; }
 seen_drops() { [ "$(wc -l <"$DIR/drops.log")" -ge "$1" ]; }
 
 end_helper() {
-	kill "$helper"
+	kill "$helper" 2>/dev/null || true
 	wait "$helper" 2>/dev/null || true
 	helper=
 }
