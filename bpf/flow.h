@@ -9,7 +9,7 @@
  *   SYN           .       SYN_ACK     .             .       FIN            RESET
  *   SYN_ACK       .       .           ESTABLISHED   .       FIN            RESET
  *   ESTABLISHED   .       .           .             .       FIN            RESET
- *   PICKED_UP     .       .           .             ESTABL. FIN            RESET
+ *   PICKED_UP     .       ESTABL.     .             ESTABL. FIN            RESET
  *   FIN           .       .           .             .       CLOSING*       RESET
  *   CLOSING       new     .           .             .       .              RESET
  *   RESET         new     .           .             .       .              .

@@ -627,9 +627,9 @@ static __always_inline void parse_quoted(struct packet *p, struct scratch *s, st
 	if (q->protocol == PROTO_TCP || q->protocol == PROTO_UDP || q->protocol == PROTO_SCTP)
 		set_ports(q, h);
 	else if (q->protocol == (p->family == 4 ? PROTO_ICMP : PROTO_ICMPV6)) {
-		if (is_icmp_error(p->family, h[0]))
-			return;
 		set_icmp(q, h);
+		if (q->echo == ECHO_NONE)
+			return; /* only echo messages have flows; errors least of all */
 	}
 	p->has_quoted = 1;
 }

@@ -63,6 +63,7 @@ static const struct packet_spec least_answer = {.sport = 80, .dport = 40000, .fl
 static const struct packet_spec answer_fragment = {.sport = 80, .dport = 40000, .offset = 8, .payload_len = 20};
 static const struct packet_spec first_fragment = {.sport = 80, .dport = 40000, .flags = F_ACK, .more = true};
 static const struct packet_spec echo_reply = {.protocol = P_ICMP, .type = 0, .id = 7};
+static const struct packet_spec nameless_timestamp = {.protocol = P_ICMP, .type = 13};
 static const struct packet_spec quoted_error = {.protocol = P_ICMP, .type = 3, .id = 7};
 
 static const struct conversation conversations[] = {
@@ -208,6 +209,12 @@ static const struct conversation conversations[] = {
 		{"an error to the other side about its reply", .packet = {UNREACHABLE}, .quoted = &echo_reply,
 		 RELATED("ping")},
 		{"an error about an error", .packet = {UNREACHABLE}, .quoted = &quoted_error, DEFAULT},
+	}},
+	{"a ping without an identifier", 4, {
+		{"the request", ECHO4(8, 0), RULE("ping")},
+		{"an error about a timestamp is no error of the ping", .packet = {UNREACHABLE},
+		 .quoted = &nameless_timestamp, DEFAULT},
+		{"the reply", .back = true, ECHO4(0, 0), FLOW("ping")},
 	}},
 	{"ICMPv6 errors of a flow", 6, {
 		{"the SYN", SYN_, RULE("web")},
