@@ -67,32 +67,50 @@ ZW_GLOBAL __u32 zw_later_cell(struct work *w)
 	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, &w->outcome);
 }
 
-/* A first fragment was decided: remembers it if it was allowed, else forgets another of its key. */
+/* What a later fragment needs to know of an allowed first one: 48 bits. */
+static __always_inline __u64 make_note(const struct packet *p, const struct outcome *o)
+{
+	return (p->transport + fixed_header(p->ends.protocol) - p->fragment_start) | (o->is_reversed ? NOTE_REVERSED : 0) |
+	       (__u64)p->ends.protocol << NOTE_PROTOCOL_SHIFT;
+}
+
+/* Does the memory say of this first fragment what would be said again? */
+static __always_inline bool is_remembered(const struct flow *f, const struct outcome *o, __u64 note)
+{
+	return flow_generation(f) == o->generation && flow_terms(f) == (o->cell | (__u64)o->port << 32) &&
+	       load_word(&f->account->note) == (note | (f->head_word & FLOW_VERSION));
+}
+
+/*
+ * A first fragment was decided: remembers it if it was allowed, and forgets another of its key. The second hook of a
+ * forwarded one finds it remembered; opening it again would take a slot of others, this jiffy's being let alone.
+ */
 ZW_GLOBAL int zw_remember_first(struct work *w)
 {
 	const struct packet *p;
 	struct outcome *o;
-	bool found;
 	struct flow f;
+	bool dropped;
 
 	if (!w)
 		return 0;
 	p = &w->packet;
 	o = &w->outcome;
-	found = find_fragment(p, &w->quote, &f);
-	if (ZW_REASON_IS_DROP(o->reason)) {
-		if (found)
-			let_go(f.head, f.head_word);
-		return 0;
+	dropped = ZW_REASON_IS_DROP(o->reason);
+	if (find_fragment(p, &w->quote, &f)) {
+		if (!dropped && is_remembered(&f, o, make_note(p, o)))
+			return exchange_word(f.aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
+		let_go(f.head, f.head_word);
 	}
+	if (dropped)
+		return 0;
 	w->quote.lookup.opening = (struct opening){
 		.now = p->now,
 		.generation = o->generation,
 		.cell = o->cell,
 		.state = ZW_FLOW_UDP, /* 30 s */
 		.port = o->port,
-		.note = (p->transport + fixed_header(p->ends.protocol) - p->fragment_start) |
-			(o->is_reversed ? NOTE_REVERSED : 0) | (__u64)p->ends.protocol << NOTE_PROTOCOL_SHIFT,
+		.note = make_note(p, o),
 		.alone = zw_layout.simulate,
 	};
 	return zw_flow_open(&w->quote.lookup, p->family);
