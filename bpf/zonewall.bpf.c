@@ -15,6 +15,9 @@ char LICENSE[] SEC("license") = "GPL";
 /* Bytes that a plain packet's headers need to be linear: Ethernet, two tags, IPv6, TCP. */
 #define LINEAR_LEN 96
 
+/* Ethernet and two tags. */
+#define LINK_LEN 22
+
 /* Where the packet is: the attach point. Without an entry (the loader is just adding it) slot 0 counts. */
 static __always_inline void find_point(struct packet *p, struct account *a, __u32 ifindex, const enum zw_hook hook)
 {
@@ -81,6 +84,7 @@ static __always_inline void load_frame(struct packet *p, struct cursor *c, void 
 		c->pos = c->start;
 		c->end = (const __u8 *)(long)xdp->data_end;
 		p->frame_len = again ? bpf_xdp_get_buff_len(xdp) : c->end - c->pos;
+		p->whole = again && p->frame_len == c->end - c->pos;
 		return;
 	}
 	if (again)
@@ -123,6 +127,24 @@ static __always_inline int parse_rare(struct work *w, void *ctx, const enum zw_h
 	return zw_parse_deep(p, s, &w->quote.ends, len);
 }
 
+/* XDP: some drivers leave the headers of a frame in several buffers outside the first one, or some of them. */
+static __always_inline int parse_split(struct work *w, void *ctx)
+{
+	struct packet *p = &w->packet;
+	__u8 *bytes = w->scratch.bytes;
+	struct cursor c = { .start = bytes, .pos = bytes, .end = bytes + LINK_LEN };
+	int err;
+
+	p->l3_offset = 0;
+	p->tags = 0;
+	p->vlan = 0;
+	p->whole = 1;
+	if (bpf_xdp_load_bytes(ctx, 0, bytes, LINK_LEN))
+		return ZW_DROP_MALFORMED;
+	err = parse_link(p, &c, zw_layout.allow_non_ip);
+	return err ? err : PARSE_DEEP;
+}
+
 static __always_inline int parse(struct work *w, void *ctx, const enum zw_hook hook)
 {
 	struct packet *p = &w->packet;
@@ -133,6 +155,8 @@ static __always_inline int parse(struct work *w, void *ctx, const enum zw_hook h
 		load_frame(p, &c, ctx, hook, i);
 		err = parse_direct(p, &c, zw_layout.allow_non_ip);
 	}
+	if (hook == ZW_HOOK_XDP && err == PARSE_SHORT)
+		err = parse_split(w, ctx);
 	return err == PARSE_DEEP ? parse_rare(w, ctx, hook) : err;
 }
 

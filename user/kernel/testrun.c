@@ -158,12 +158,17 @@ int testrun_decide(struct testrun *run, const struct frame *frame, struct decisi
 {
 	const struct zw_simulation *s = run->simulation;
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->len, .repeat = 1);
+	struct xdp_md xdp = { .data_end = frame->split };
 
 	if (run->program[frame->hook] < 0)
 		return -ENOENT;
 	tell_place(run, frame);
 	if (set_clock(run, frame->time))
 		return -EIO;
+	if (frame->split) {
+		options.ctx_in = &xdp;
+		options.ctx_size_in = sizeof(xdp);
+	}
 	/* ENOMEM is also what XDP's test run says of a frame that needs more fragments than a packet can have. */
 	if (bpf_prog_test_run_opts(run->program[frame->hook], &options))
 		return errno == ENOMEM && frame->len > LONGEST_PACKET ? -EINVAL : -errno;

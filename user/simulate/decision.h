@@ -24,6 +24,7 @@ struct frame {
 	enum zw_hook hook;
 	double time; /* seconds; only differences matter */
 	uint8_t mac[6]; /* of the attach point */
+	size_t split; /* for a test run of XDP: the bytes in its first buffer, 0 all; from Linux 6.18 on */
 };
 
 struct decision {
