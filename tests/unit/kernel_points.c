@@ -129,6 +129,23 @@ static void released_slots_are_given_away_oldest_first(void **state)
 	assert_int_equal(points_take(&f->gate, &d, ZW_HOOK_EGRESS, ATTACH_TCX), 30);
 }
 
+static void an_interface_without_ethernet_header_needs_its_entry(void **state)
+{
+	struct fixture *f = *state;
+	struct netdev last = device(7 + 2 * ZW_POINT_ENTRIES, "wg0");
+
+	for (unsigned i = 0; i < ZW_POINT_PROBES; i++) {
+		struct netdev d = device(7 + i, "veth");
+
+		points_take(&f->gate, &d, ZW_HOOK_EGRESS, ATTACH_TCX);
+	}
+	assert_int_equal(points_take(&f->gate, &last, ZW_HOOK_EGRESS, ATTACH_TCX), ZW_POINT_PROBES + 1);
+	points_release(&f->gate, ZW_POINT_PROBES + 1);
+	last.is_ethernet = false;
+	assert_int_equal(points_take(&f->gate, &last, ZW_HOOK_EGRESS, ATTACH_TCX), 0);
+	assert_int_equal(points_find(&f->book, last.ifindex, ZW_HOOK_EGRESS), 0);
+}
+
 static void a_refresh_brings_name_and_mac_up_to_date(void **state)
 {
 	struct fixture *f = *state;
@@ -150,6 +167,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(colliding_interfaces_are_found_also_after_one_is_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_name_gets_its_slot_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(released_slots_are_given_away_oldest_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_interface_without_ethernet_header_needs_its_entry, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refresh_brings_name_and_mac_up_to_date, set_up, tear_down),
 	};
 

@@ -47,37 +47,19 @@ static struct zw_point *find_point(struct zw_point *points, unsigned ifindex)
 }
 
 /* The index comes last: a program that finds it finds the rest. In an entry that can be found, a slot changes as a whole. */
-static void enter(struct gate *gate, const struct netdev *device, enum zw_hook hook, unsigned slot)
+static bool enter(struct gate *gate, const struct netdev *device, enum zw_hook hook, unsigned slot)
 {
 	struct zw_point *point = find_point(gate->points, device->ifindex);
 
 	if (!point)
-		return; /* slot 0 counts, the policy decides as ever */
+		return false; /* slot 0 counts, the policy decides as ever */
 	if (point->ifindex != device->ifindex)
 		memset(point, 0, sizeof(*point));
 	memcpy(point->mac, device->mac, sizeof(point->mac));
 	point->flags = device->is_ethernet ? 0 : ZW_POINT_L3;
 	__atomic_store_n(&point->slot[hook], slot, __ATOMIC_RELAXED);
 	__atomic_store_n(&point->ifindex, device->ifindex, __ATOMIC_RELEASE);
-}
-
-unsigned points_take(struct gate *gate, const struct netdev *device, enum zw_hook hook, enum attach_mode mode)
-{
-	unsigned i = choose_slot(gate->book, device, hook);
-
-	if (i) {
-		struct book_slot *slot = &gate->book->slot[i];
-
-		slot->ifindex = device->ifindex;
-		slot->hook = hook;
-		slot->mode = mode;
-		slot->own_qdisc = 0;
-		slot->released = 0;
-		memcpy(slot->ifname, device->name, sizeof(slot->ifname));
-		slot->attached = 1;
-	}
-	enter(gate, device, hook, i);
-	return i;
+	return true;
 }
 
 static bool is_attached_elsewhere(const struct book *book, unsigned ifindex)
@@ -97,6 +79,29 @@ void points_release(struct gate *gate, unsigned i)
 	slot->released = ++gate->book->releases;
 	if (point && point->ifindex == slot->ifindex && !is_attached_elsewhere(gate->book, slot->ifindex))
 		__atomic_store_n(&point->ifindex, 0, __ATOMIC_RELEASE);
+}
+
+unsigned points_take(struct gate *gate, const struct netdev *device, enum zw_hook hook, enum attach_mode mode)
+{
+	unsigned i = choose_slot(gate->book, device, hook);
+
+	if (i) {
+		struct book_slot *slot = &gate->book->slot[i];
+
+		slot->ifindex = device->ifindex;
+		slot->hook = hook;
+		slot->mode = mode;
+		slot->own_qdisc = 0;
+		slot->released = 0;
+		memcpy(slot->ifname, device->name, sizeof(slot->ifname));
+		slot->attached = 1;
+	}
+	if (enter(gate, device, hook, i) || device->is_ethernet)
+		return i;
+	/* Without an entry the programs would look for an Ethernet header, and read a sender's address as one. */
+	if (i)
+		points_release(gate, i);
+	return 0;
 }
 
 void points_refresh(struct gate *gate, const struct netdev *device)
