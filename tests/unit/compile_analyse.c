@@ -145,6 +145,21 @@ static void nothing_is_said_of_a_host_that_is_not_known(void **state)
 	made_free(p);
 }
 
+static void a_drop_in_front_of_intra_zone_is_needed(void **state)
+{
+	struct policy *p = made_new();
+	unsigned data = made_zone(p, "data", ZONE_DECLARED);
+
+	(void)state;
+	made_range(p, data, "10.2.0.0", "10.2.0.255");
+	p->default_action = ACTION_DROP;
+	p->intra_zone = ACTION_ALLOW;
+	p->intra_zone_set = true;
+	made_rule(&p->rules, "closed", 0, data, made_ports(6, 0, 65535), ACTION_DROP);
+	expect_text(p, NULL);
+	made_free(p);
+}
+
 static void a_rule_from_ipv4_to_ipv6_matches_nothing_and_is_not_shadowed(void **state)
 {
 	unsigned a, b;
@@ -217,7 +232,7 @@ static bool decides(const struct policy *p, size_t rule)
 	return false;
 }
 
-/* Would any verdict change without it, and without all that decide nothing? */
+/* Would any verdict change without it? */
 static bool changes(struct policy *p, size_t rule)
 {
 	bool found = false;
@@ -240,10 +255,13 @@ static void check_random(uint64_t seed, unsigned *told)
 {
 	struct policy *p = random_policy(seed * 0x9e3779b97f4a7c15, made_new());
 	char *text = warnings_of(p);
-	bool dead[8];
+	bool dead[8], needed[8];
 
-	for (size_t i = 0; i < p->rules.count; i++)
+	for (size_t i = 0; i < p->rules.count; i++) {
 		dead[i] = !decides(p, i);
+		needed[i] = changes(p, i);
+	}
+	/* Of two rules that say the same the later is shadowed, and the earlier is needed once that is gone. */
 	for (size_t i = 0; i < p->rules.count; i++)
 		if (dead[i])
 			p->rules.v[i].mode = MODE_STAGE;
@@ -253,7 +271,7 @@ static void check_random(uint64_t seed, unsigned *told)
 
 		snprintf(shadowed, sizeof(shadowed), "rule 'r%zu' is shadowed", i);
 		snprintf(redundant, sizeof(redundant), "rule 'r%zu' is redundant", i);
-		is_redundant = !dead[i] && !changes(p, i);
+		is_redundant = !dead[i] && !needed[i] && !changes(p, i);
 		if (dead[i] != !!strstr(text, shadowed) || is_redundant != !!strstr(text, redundant))
 			print_message("seed %lu rule %zu dead %d redundant %d\n%s", (unsigned long)seed, i,
 				      dead[i], is_redundant, text);
@@ -286,6 +304,7 @@ int main(void)
 		cmocka_unit_test(a_limited_rule_is_not_redundant),
 		cmocka_unit_test(pass_shadows_what_follows_in_its_tier),
 		cmocka_unit_test(nothing_is_said_of_a_host_that_is_not_known),
+		cmocka_unit_test(a_drop_in_front_of_intra_zone_is_needed),
 		cmocka_unit_test(a_rule_from_ipv4_to_ipv6_matches_nothing_and_is_not_shadowed),
 		cmocka_unit_test(random_policies_have_the_warnings_that_removal_shows),
 	};

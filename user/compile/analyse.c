@@ -290,10 +290,15 @@ static int find_deciders(struct analysis *a)
 	for (size_t i = 0; i < a->entries.entry.count; i++)
 		a->finding[a->entries.entry.v[i]].met = true;
 	mark_deciders(a);
+	for (size_t p = 0; p < a->pieces.count; p++)
+		judge_piece(a, p);
 	return 0;
 }
 
-/* Without the entries that decide nothing, which changes no verdict: what would follow each of the others? */
+/*
+ * And what would follow each of the others without the entries that decide nothing? Of two rules that say the same the later is
+ * shadowed; the earlier is not called redundant as well.
+ */
 static int find_followers(struct analysis *a)
 {
 	const uint32_t *list = a->entries.entry.v;
