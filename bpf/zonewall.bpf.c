@@ -160,16 +160,29 @@ static __always_inline int parse(struct work *w, void *ctx, const enum zw_hook h
 	return err == PARSE_DEEP ? parse_rare(w, ctx, hook) : err;
 }
 
+/* Segments of a GSO packet. The stack knows them of its own; those of a guest's, through virtio_net or tun, it leaves to be worked out. */
+static __always_inline __u32 segments(const struct packet *p, struct __sk_buff *skb)
+{
+	__u32 known = skb->gso_segs, size = skb->gso_size;
+
+	if (known || !size || p->bytes <= p->header_len)
+		return known;
+	return (p->bytes - p->header_len + size - 1) / size;
+}
+
 /* What the packet counts: each segment of a GSO packet has headers of its own. */
 static __always_inline void measure(struct packet *p, void *ctx, const enum zw_hook hook)
 {
-	struct __sk_buff *skb = ctx;
+	__u32 count;
 
 	p->packets = 1;
 	p->bytes = p->ip_len ? p->ip_len : p->frame_len - p->l3_offset;
-	if (hook == ZW_HOOK_XDP || !p->gso || skb->gso_segs < 2)
+	if (hook == ZW_HOOK_XDP || !p->gso)
 		return;
-	p->packets = skb->gso_segs;
+	count = segments(p, ctx);
+	if (count < 2)
+		return;
+	p->packets = count;
 	p->bytes += (p->packets - 1) * p->header_len;
 }
 

@@ -159,6 +159,7 @@ int testrun_decide(struct testrun *run, const struct frame *frame, struct decisi
 	const struct zw_simulation *s = run->simulation;
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->len, .repeat = 1);
 	struct xdp_md xdp = { .data_end = frame->split };
+	struct __sk_buff skb = { .gso_size = frame->gso_size, .gso_segs = frame->gso_segs };
 
 	if (run->program[frame->hook] < 0)
 		return -ENOENT;
@@ -168,6 +169,9 @@ int testrun_decide(struct testrun *run, const struct frame *frame, struct decisi
 	if (frame->split) {
 		options.ctx_in = &xdp;
 		options.ctx_size_in = sizeof(xdp);
+	} else if (frame->gso_size) {
+		options.ctx_in = &skb;
+		options.ctx_size_in = sizeof(skb);
 	}
 	/* ENOMEM is also what XDP's test run says of a frame that needs more fragments than a packet can have. */
 	if (bpf_prog_test_run_opts(run->program[frame->hook], &options))
