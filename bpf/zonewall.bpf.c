@@ -175,6 +175,8 @@ static __always_inline void measure(struct packet *p, void *ctx, const enum zw_h
 {
 	__u32 count;
 
+	if (hook == ZW_HOOK_XDP && !p->ip_len)
+		p->frame_len = bpf_xdp_get_buff_len(ctx); /* so far that of the first buffer */
 	p->packets = 1;
 	p->bytes = p->ip_len ? p->ip_len : p->frame_len - p->l3_offset;
 	if (hook == ZW_HOOK_XDP || !p->gso)

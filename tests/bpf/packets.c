@@ -612,16 +612,23 @@ static const char *wrong_counts(const struct counts *before, const struct counts
 static unsigned splits; /* frames that were decided so */
 
 /* A frame whose headers lie in several buffers is the same frame. Older kernels' test runs refuse it. */
-static const char *wrong_split(const struct scene_frame *whole, enum zw_reason reason)
+static const char *wrong_split(const struct scene_frame *whole, enum zw_reason reason, uint64_t bytes)
 {
 	struct frame frame = {.data = whole->data, .len = whole->len, .hook = whole->hook, .split = 14};
+	struct zw_count before, after;
 	struct decision decision;
 
 	memcpy(frame.mac, whole->mac, sizeof(frame.mac));
-	if (!scene.testrun || frame.hook != ZW_HOOK_XDP || frame.len < 22 || testrun_decide(scene.testrun, &frame, &decision))
+	if (!scene.testrun || frame.hook != ZW_HOOK_XDP || frame.len < 22)
 		return NULL;
+	testrun_count_reason(scene.testrun, reason, &before);
+	if (testrun_decide(scene.testrun, &frame, &decision))
+		return NULL;
+	testrun_count_reason(scene.testrun, reason, &after);
 	splits++;
-	return decision.reason == reason ? NULL : reason_name(decision.reason);
+	if (decision.reason != reason)
+		return reason_name(decision.reason);
+	return after.bytes - before.bytes == bytes ? NULL : "other bytes";
 }
 
 static void run(const struct row *row, int family, enum zw_hook hook)
@@ -652,7 +659,7 @@ static void run(const struct row *row, int family, enum zw_hook hook)
 	if (scene.testrun && agree && right)
 		miscounted = wrong_counts(&before, &after, drop && tells_drops, rule != 0, ip_bytes(&packet, row->want.reason));
 	if (agree && right)
-		split = wrong_split(&frame, answer.reason);
+		split = wrong_split(&frame, answer.reason, after.reason.bytes - before.reason.bytes);
 	ok(agree && right && !miscounted && !split, "%s (%s%s)", row->what, row->hex ? "" : family == 4 ? "IPv4, " : "IPv6, ",
 	   scene_hook_name(hook));
 	if (agree && right && !miscounted && !split)
