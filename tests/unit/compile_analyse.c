@@ -251,6 +251,21 @@ static bool changes(struct policy *p, size_t rule)
 	return found;
 }
 
+/* Is a dead rule with the same ends in its tier of another action? Then a redundant one may go untold: see spare_hiders(). */
+static bool may_hide(const struct policy *p, size_t rule, const bool *dead)
+{
+	const struct rule *r = &p->rules.v[rule];
+
+	for (size_t i = rule + 1; i < p->rules.count; i++) {
+		const struct rule *other = &p->rules.v[i];
+
+		if (dead[i] && other->tier == r->tier && other->action != r->action &&
+		    other->from.zone[0] == r->from.zone[0] && other->to.zone[0] == r->to.zone[0])
+			return true;
+	}
+	return false;
+}
+
 static void check_random(uint64_t seed, unsigned *told)
 {
 	struct policy *p = random_policy(seed * 0x9e3779b97f4a7c15, made_new());
@@ -272,11 +287,15 @@ static void check_random(uint64_t seed, unsigned *told)
 		snprintf(shadowed, sizeof(shadowed), "rule 'r%zu' is shadowed", i);
 		snprintf(redundant, sizeof(redundant), "rule 'r%zu' is redundant", i);
 		is_redundant = !dead[i] && !needed[i] && !changes(p, i);
-		if (dead[i] != !!strstr(text, shadowed) || is_redundant != !!strstr(text, redundant))
+		if (dead[i] != !!strstr(text, shadowed) ||
+		    (may_hide(p, i, dead) ? is_redundant < !!strstr(text, redundant) : is_redundant != !!strstr(text, redundant)))
 			print_message("seed %lu rule %zu dead %d redundant %d\n%s", (unsigned long)seed, i,
 				      dead[i], is_redundant, text);
 		assert_int_equal(dead[i], !!strstr(text, shadowed));
-		assert_int_equal(is_redundant, !!strstr(text, redundant));
+		if (!may_hide(p, i, dead))
+			assert_int_equal(is_redundant, !!strstr(text, redundant));
+		else if (!is_redundant)
+			assert_null(strstr(text, redundant));
 		*told += dead[i] + is_redundant;
 	}
 	free(text);

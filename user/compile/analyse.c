@@ -323,6 +323,28 @@ static int find_followers(struct analysis *a)
 	return 0;
 }
 
+/*
+ * A rule that may hide one of another action, behind it in its tier, is needed: without it that one would decide. Which hides
+ * which is not asked. Both parts of the list are in evaluation order.
+ */
+static void spare_hiders(struct analysis *a, const uint32_t *list, size_t live, size_t count)
+{
+	size_t hidden = count;
+	unsigned actions = 0; /* of the hidden ones behind, a bit each */
+
+	for (size_t i = live; i-- > 0;) {
+		const struct entry *entry = entry_at(a, list[i]);
+
+		if (i + 1 < live && entry_at(a, list[i + 1])->tier != entry->tier)
+			actions = 0;
+		for (; hidden > live && list[hidden - 1] > list[i]; hidden--)
+			if (entry_at(a, list[hidden - 1])->tier == entry->tier)
+				actions |= 1u << entry_at(a, list[hidden - 1])->action;
+		if (actions & ~(1u << entry->action))
+			a->finding[list[i]].differs = true;
+	}
+}
+
 /* Rules that others of the same ends and tier hide are in no case: they are judged once, by their own combination. */
 static int find_hidden(struct analysis *a)
 {
@@ -334,6 +356,7 @@ static int find_hidden(struct analysis *a)
 
 		if (live == count || !live)
 			continue;
+		spare_hiders(a, list, live, count);
 		err = fill_tiers(a, list, live);
 		for (size_t j = live; j < count && !err; j++) {
 			a->finding[list[j]].met = a->finding[list[0]].met;
