@@ -117,8 +117,10 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	static char messages[4096];
 	int error = open_standard_descriptors();
 
+	setvbuf(stderr, messages, _IOLBF, sizeof(messages)); /* a thousand mistakes are not a system call a letter */
 	if (error || argc < 1) {
 		fprintf(stderr, "zonewall: cannot open /dev/null: %s\n", strerror(-error));
 		return EXIT_FAILED;

@@ -101,6 +101,35 @@ static void json_is_escaped(void **state)
 	diag_free(diag);
 }
 
+/* Each part is looked for from where the one before began: together they must be what each alone is. */
+static void a_long_line_is_shown_in_parts(void **state)
+{
+	static const unsigned columns[] = { 3, 150, 150, 299, 301 };
+	char *want = NULL, text[900];
+	size_t len;
+	FILE *out = open_memstream(&want, &len);
+	struct diag *diag = diag_new(), *alone;
+	struct place place = { diag_file(diag, "f", NULL, 0), 1, 1, 2 };
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++)
+		memcpy(text + 3 * i, i % 3 ? "\u20ac" : "\ufffd", 3);
+	place.file = diag_file(diag, "long", text, sizeof(text));
+	for (unsigned i = 0; i < ARRAY_LEN(columns); i++) {
+		place.column = columns[ARRAY_LEN(columns) - 1 - i];
+		diag_error(diag, &place, NULL, "what");
+		alone = diag_new();
+		diag_error(alone, &(struct place){ diag_file(alone, "long", text, sizeof(text)), 1, columns[i], 2 }, NULL,
+			   "what");
+		diag_print(alone, out, false);
+		diag_free(alone);
+	}
+	fclose(out);
+	is_printed(diag, want);
+	free(want);
+	diag_free(diag);
+}
+
 static void a_file_keeps_its_name(void **state)
 {
 	struct diag *diag = diag_new();
@@ -129,6 +158,7 @@ int main(void)
 		cmocka_unit_test(order_is_by_place),
 		cmocka_unit_test(a_line_of_a_feed_is_quoted),
 		cmocka_unit_test(json_is_escaped),
+		cmocka_unit_test(a_long_line_is_shown_in_parts),
 		cmocka_unit_test(a_file_keeps_its_name),
 	};
 

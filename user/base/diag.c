@@ -23,6 +23,10 @@ struct file {
 	size_t line_count;
 	struct line *quoted;
 	size_t quoted_count;
+	struct spot {
+		unsigned line, column;
+		size_t offset; /* of the column, in the line */
+	} shown; /* where the last part shown began: the next mistake of a long line is looked for from there */
 };
 
 struct entry {
@@ -290,25 +294,38 @@ static void print_text(FILE *out, const char *text)
 	}
 }
 
+/* The offset of a column, or of the line's end if that comes first; ret_column tells which. */
+static size_t find_column(struct file *file, unsigned line, unsigned column, const char *text, size_t len,
+			  unsigned *ret_column)
+{
+	struct spot *spot = &file->shown;
+
+	if (spot->line != line || spot->column > column)
+		*spot = (struct spot){ .line = line, .column = 1 };
+	for (; spot->offset < len && spot->column < column; spot->column++)
+		spot->offset += char_len(text + spot->offset, len - spot->offset);
+	*ret_column = spot->column;
+	return spot->offset;
+}
+
 /*
  * The source line and a caret under the place. The indent of the caret repeats the tabs of the line, so that it stands
  * right whatever their width.
  */
-static void print_source(FILE *out, const struct place *place, const char *text, size_t len)
+static void print_source(FILE *out, struct file *file, const struct place *place, const char *text, size_t len)
 {
-	unsigned column = place->column ? place->column : 1, from = 1, at = 1;
+	unsigned column = place->column ? place->column : 1, from = 1, at;
+	size_t indent_len = 0, width = 0, begin;
 	char indent[SHOWN_CHARS];
-	size_t indent_len = 0, width = 0;
 	int gutter;
 
 	if (column > SHOWN_CHARS - SHOWN_BEFORE / 2)
 		from = column - SHOWN_BEFORE;
+	begin = find_column(file, place->line, from, text, len, &at);
 	gutter = fprintf(out, "%5u", place->line);
 	fprintf(out, " | %s", from > 1 ? "..." : "");
-	for (size_t i = 0, n; i < len; i += n, at++) {
+	for (size_t i = begin, n; i < len; i += n, at++) {
 		n = char_len(text + i, len - i);
-		if (at < from)
-			continue;
 		if (at >= from + SHOWN_CHARS) {
 			fputs("...", out);
 			break;
@@ -350,7 +367,7 @@ static void print_entry(const struct diag *diag, FILE *out, bool colour, const s
 	if (entry->has_place && entry->place.line && diag_file_name(diag, entry->place.file)) {
 		text = find_line(&diag->files[entry->place.file], entry->place.line, &len);
 		if (text)
-			print_source(out, &entry->place, text, len);
+			print_source(out, &diag->files[entry->place.file], &entry->place, text, len);
 	}
 	if (entry->fix) {
 		fputs("  fix: ", out);
