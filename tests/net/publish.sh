@@ -115,7 +115,10 @@ second=$?
 wait "$first"
 check "both apply" test "$?" = 0 -a "$second" = 0
 check "two generations stay pinned" test "$(find "$pins" -maxdepth 1 -name 'gen-*' | wc -l)" = 2
-zw apply "$dir/off" >/dev/null 2>&1
+flock "/run/zonewall/$instance/lock" sleep 1.5 &
+sleep 0.1
+out=$(zw apply "$dir/off" 2>&1)
+check "one that waits says so" has "$out" "waiting for another zonewall"
 check "and one decides" only_pings 2
 
 echo "# following"

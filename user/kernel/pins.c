@@ -209,6 +209,7 @@ void pins_remove(const char *path)
 }
 
 #define LOCK_TRIES (60 * 200) /* a minute */
+#define LOCK_SAID 200 /* a second: whoever waits is told why */
 
 static void note_holder(int fd)
 {
@@ -219,10 +220,20 @@ static void note_holder(int fd)
 		return; /* the text is a help for people only */
 }
 
+/* The process that has the lock, or "unknown". */
+static const char *read_holder(int fd, char *ret_text, size_t size)
+{
+	ssize_t len = pread(fd, ret_text, size - 1, 0);
+
+	ret_text[len > 0 ? len : 0] = '\0';
+	ret_text[strcspn(ret_text, "\n")] = '\0';
+	return ret_text[0] ? ret_text : "unknown";
+}
+
 int pins_lock(const char *instance, int *ret_fd)
 {
 	const struct timespec pause = { .tv_nsec = 5 * 1000000 };
-	char path[PATH_MAX], holder[24] = "";
+	char path[PATH_MAX], holder[24];
 	_cleanup_close_ int fd = -1;
 	int error;
 
@@ -238,13 +249,12 @@ int pins_lock(const char *instance, int *ret_fd)
 	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
 		if (errno != EWOULDBLOCK)
 			return edge_error(errno, "cannot lock %s", path);
-		if (tries == LOCK_TRIES) {
-			ssize_t len = pread(fd, holder, sizeof(holder) - 1, 0);
-
-			holder[len > 0 ? strcspn(holder, "\n") : 0] = '\0';
+		if (tries == LOCK_SAID)
+			edge_warn("waiting for another zonewall (process %s) that is publishing to instance '%s'",
+				  read_holder(fd, holder, sizeof(holder)), instance);
+		if (tries == LOCK_TRIES)
 			return edge_error(EBUSY, "another zonewall (process %s) is publishing to instance '%s'",
-					  holder[0] ? holder : "unknown", instance);
-		}
+					  read_holder(fd, holder, sizeof(holder)), instance);
 		nanosleep(&pause, NULL);
 	}
 	note_holder(fd);
