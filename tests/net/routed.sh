@@ -53,7 +53,7 @@ serve()
 		server { listen 80; listen [::]:80; listen 81; listen [::]:81; location / { return 200 "hello\n"; } } }
 	END
 	in_ns "$server" nginx -c "$dir/nginx.conf" || return 1
-	in_ns "$server" iperf3 -s >/dev/null 2>&1 &
+	nsenter --net="/run/netns/$server" iperf3 -s >/dev/null 2>&1 & # not through in_ns: its pid would be a shell's
 	pids+=($!)
 	for _ in $(seq 50); do
 		in_ns "$server" bash -c ': </dev/tcp/127.0.0.1/5201' 2>/dev/null && return 0
