@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "cmd/command.h"
+#include "cmd/sources.h"
 #include "compile/tables.h"
 #include "policy/policy.h"
 
@@ -24,64 +25,19 @@ extern const struct command cmd_check;
 
 
 struct arguments {
-	bool werror, has_host;
-	struct ranges host;
-	const char **files;
-	size_t file_count;
+	bool werror;
+	struct sources sources;
 };
 
 static void clear_arguments(struct arguments *arguments)
 {
-	ranges_clear(&arguments->host);
-	free(arguments->files);
+	sources_clear(&arguments->sources);
 }
 
 static int out_of_memory(void)
 {
 	fprintf(stderr, "zonewall check: out of memory\n");
 	return EXIT_FAILED;
-}
-
-static int add_host(struct arguments *arguments, const struct addr *addr)
-{
-	arguments->has_host = true;
-	return ranges_add(&arguments->host, addr->family, addr->value, addr->value) ? out_of_memory() : EXIT_DONE;
-}
-
-/* One address, or several with commas between them. */
-static int read_hosts(struct arguments *arguments, char *text)
-{
-	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {
-		struct addr addr;
-
-		if (addr_parse(word, &addr)) {
-			fprintf(stderr, "zonewall check: --host: '%s' is not an address\n", word);
-			return EXIT_USAGE;
-		}
-		if (add_host(arguments, &addr))
-			return EXIT_FAILED;
-	}
-	return EXIT_DONE;
-}
-
-/* Words that are addresses belong to a --host before them: `--host ADDR ADDR FILE`. */
-static int read_words(struct arguments *arguments, int count, char **words)
-{
-	arguments->files = array_new(count, sizeof(*arguments->files));
-	if (!arguments->files)
-		return out_of_memory();
-	for (int i = 0; i < count; i++) {
-		struct addr addr;
-
-		if (!arguments->has_host || addr_parse(words[i], &addr))
-			arguments->files[arguments->file_count++] = words[i];
-		else if (add_host(arguments, &addr))
-			return EXIT_FAILED;
-	}
-	if (arguments->file_count)
-		return EXIT_DONE;
-	fprintf(stderr, "zonewall check: a policy file is needed\n");
-	return EXIT_USAGE;
 }
 
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
@@ -93,11 +49,11 @@ static int read_arguments(struct arguments *arguments, int argc, char **argv)
 			arguments->werror = true;
 			continue;
 		}
-		status = option == OPTION_HOST ? read_hosts(arguments, optarg) : EXIT_USAGE;
+		status = option == OPTION_HOST ? sources_read_hosts(&arguments->sources, optarg) : EXIT_USAGE;
 		if (status)
 			return status;
 	}
-	return read_words(arguments, argc - optind, argv + optind);
+	return sources_read_words(&arguments->sources, argc - optind, argv + optind);
 }
 
 /* Everything that check finds out. Without a policy or tables there is an error in diag. */
@@ -122,10 +78,10 @@ static int work(const struct arguments *arguments, struct result *result)
 	result->diag = diag_new();
 	if (!result->diag)
 		return -ENOMEM;
-	err = policy_read(arguments->files, arguments->file_count, result->diag, &result->policy);
+	err = policy_read(arguments->sources.files, arguments->sources.file_count, result->diag, &result->policy);
 	if (err)
 		return err;
-	err = policy_resolve(result->policy, arguments->has_host ? &arguments->host : NULL);
+	err = policy_resolve(result->policy, arguments->sources.has_host ? &arguments->sources.host : NULL);
 	if (err)
 		return err;
 	policy_warn(result->policy, result->diag);
@@ -345,13 +301,13 @@ static int print(const struct globals *globals, const struct result *result)
 
 static int run(const struct globals *globals, int argc, char **argv)
 {
-	_cleanup_(clear_arguments) struct arguments arguments = { 0 };
+	_cleanup_(clear_arguments) struct arguments arguments = { .sources.command = "check" };
 	_cleanup_(clear_result) struct result result = { 0 };
 	int status = read_arguments(&arguments, argc, argv), err;
 
 	if (status)
 		return status;
-	err = ranges_normalise(&arguments.host);
+	err = ranges_normalise(&arguments.sources.host);
 	if (!err)
 		err = work(&arguments, &result);
 	if (err == -ENOMEM)

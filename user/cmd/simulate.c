@@ -7,6 +7,7 @@
 
 #include "base/util.h"
 #include "cmd/command.h"
+#include "cmd/sources.h"
 #include "compile/tables.h"
 #include "kernel/edge.h"
 #include "kernel/testrun.h"
@@ -47,12 +48,10 @@ DEFINE_CLEANUP(struct conversations *, conversations_free)
 DEFINE_CLEANUP(struct line_reader *, line_reader_free)
 
 struct arguments {
-	bool kernel, stateful, has_host;
+	bool kernel, stateful;
 	bool has_source; /* the policy binds zones to interfaces */
 	enum zw_hook hook;
-	struct ranges host;
-	const char **files;
-	size_t file_count;
+	struct sources sources;
 };
 
 static int usage(const char *what, const char *word)
@@ -65,28 +64,6 @@ static int out_of_memory(void)
 {
 	fprintf(stderr, "zonewall simulate: out of memory\n");
 	return EXIT_FAILED;
-}
-
-static int add_host(struct arguments *arguments, const struct addr *addr)
-{
-	arguments->has_host = true;
-	return ranges_add(&arguments->host, addr->family, addr->value, addr->value) ? out_of_memory() : 0;
-}
-
-/* Addresses separated by commas. */
-static int read_hosts(struct arguments *arguments, char *text)
-{
-	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {
-		struct addr addr;
-		int r;
-
-		if (addr_parse(word, &addr))
-			return usage("--host: this is not an address:", word);
-		r = add_host(arguments, &addr);
-		if (r)
-			return r;
-	}
-	return 0;
 }
 
 static int read_hook_name(struct arguments *arguments, const char *name)
@@ -112,7 +89,7 @@ static int read_option(struct arguments *arguments, int option)
 	case OPTION_HOOK:
 		return read_hook_name(arguments, optarg);
 	case OPTION_HOST:
-		return read_hosts(arguments, optarg);
+		return sources_read_hosts(&arguments->sources, optarg);
 	case OPTION_STATEFUL:
 		arguments->stateful = true;
 		return 0;
@@ -125,30 +102,6 @@ static int read_option(struct arguments *arguments, int option)
 	}
 }
 
-/* Words that are addresses belong to a --host before them: `--host ADDR ADDR FILE`. */
-static int read_words(struct arguments *arguments, int count, char **words)
-{
-	arguments->files = array_new(count, sizeof(*arguments->files));
-	if (!arguments->files)
-		return out_of_memory();
-	for (int i = 0; i < count; i++) {
-		struct addr addr;
-		int r;
-
-		if (!arguments->has_host || addr_parse(words[i], &addr)) {
-			arguments->files[arguments->file_count++] = words[i];
-			continue;
-		}
-		r = add_host(arguments, &addr);
-		if (r)
-			return r;
-	}
-	if (arguments->file_count)
-		return 0;
-	fprintf(stderr, "zonewall simulate: a policy file is needed\n");
-	return EXIT_USAGE;
-}
-
 static int read_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	int option, r;
@@ -158,8 +111,8 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 		if (r)
 			return r;
 	}
-	r = read_words(arguments, argc - optind, argv + optind);
-	if (!r && arguments->has_host && ranges_normalise(&arguments->host))
+	r = sources_read_words(&arguments->sources, argc - optind, argv + optind);
+	if (!r && ranges_normalise(&arguments->sources.host))
 		return out_of_memory();
 	return r;
 }
@@ -199,7 +152,7 @@ static int compile(struct arguments *arguments, struct diag *diag, struct tables
 {
 	const struct compile_options compile = { 0 };
 	_cleanup_(policy_freep) struct policy *policy = NULL;
-	int r = policy_read(arguments->files, arguments->file_count, diag, &policy);
+	int r = policy_read(arguments->sources.files, arguments->sources.file_count, diag, &policy);
 
 	if (!r) {
 		arguments->has_source = has_source(policy);
@@ -207,7 +160,7 @@ static int compile(struct arguments *arguments, struct diag *diag, struct tables
 		r = diag_errors(diag) ? -EINVAL : 0;
 	}
 	if (!r)
-		r = policy_resolve(policy, arguments->has_host ? &arguments->host : NULL);
+		r = policy_resolve(policy, arguments->sources.has_host ? &arguments->sources.host : NULL);
 	if (!r)
 		r = compile_policy(policy, &compile, diag, ret_tables);
 	return r;
@@ -427,15 +380,14 @@ static int simulate(const struct arguments *arguments, const struct tables *tabl
 static int run(const struct globals *globals, int argc, char **argv)
 {
 	_cleanup_(tables_freep) struct tables *tables = NULL;
-	struct arguments arguments = { .hook = ZW_HOOK_XDP };
+	struct arguments arguments = { .hook = ZW_HOOK_XDP, .sources.command = "simulate" };
 	int status = read_arguments(argc, argv, &arguments);
 
 	if (!status)
 		status = load(globals, &arguments, &tables);
 	if (!status)
 		status = simulate(&arguments, tables);
-	ranges_clear(&arguments.host);
-	free(arguments.files);
+	sources_clear(&arguments.sources);
 	return status;
 }
 
