@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counters: each packet once at its attach point, by reason; and with its rule where it entered, or where it leaves if
- * this host sent it. Every CPU adds to its own stride, so nothing is shared and nothing is lost.
+ * Counters: each packet once at its attach point, by reason; and with its rule where it entered, or where it
+ * leaves if this host sent it. Every CPU adds to its own stride, so nothing is shared and nothing is lost.
  */
 #ifndef ZW_ACCOUNT_H
 #define ZW_ACCOUNT_H

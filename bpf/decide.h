@@ -107,7 +107,8 @@ static __always_inline bool is_opening_syn(const struct packet *p)
  * again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed flow is
  * stamped. Returns the cell, or 0 if the flow is revoked. A cell that is being replaced is no rule's, but it allowed.
  */
-static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u8 protocol, __u32 source, __u32 destination)
+static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u8 protocol, __u32 source,
+					   __u32 destination)
 {
 	__u64 terms = flow_terms(f);
 	__u32 cell;
@@ -143,7 +144,8 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
 }
 
 /*
- * Stage related: an ICMP error about a packet of a live flow that stage flow would allow. Returns the flow's cell, or 0.
+ * Stage related: an ICMP error about a packet of a live flow that stage flow would allow. Returns the flow's
+ * cell, or 0.
  */
 ZW_GLOBAL __u32 zw_related_cell(const struct packet *p, struct quote *q)
 {
@@ -153,8 +155,8 @@ ZW_GLOBAL __u32 zw_related_cell(const struct packet *p, struct quote *q)
 		return 0;
 	if (!flow_find(p->family, &q->ends, p->now, &q->lookup, &f))
 		return 0;
-	return allowing_cell(&f, is_from_opener(&f, &q->lookup.key), q->ends.protocol, find_atom(p->family, q->ends.source),
-			     find_atom(p->family, q->ends.destination));
+	return allowing_cell(&f, is_from_opener(&f, &q->lookup.key), q->ends.protocol,
+			     find_atom(p->family, q->ends.source), find_atom(p->family, q->ends.destination));
 }
 
 static __always_inline bool decide_related(struct work *w)
@@ -201,8 +203,11 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
 		return;
 	}
-	end(o, cell & ZW_CELL_RULE  ? ZW_ALLOW_RULE : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT, cell,
-	    zw_layout.generation);
+	end(o,
+	    cell & ZW_CELL_RULE    ? ZW_ALLOW_RULE
+	    : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE
+				   : ZW_ALLOW_DEFAULT,
+	    cell, zw_layout.generation);
 	if (!repeated)
 		o->is_new = open_flow(w, cell);
 	else
@@ -233,8 +238,8 @@ static __always_inline void decide_state(struct work *w)
 }
 
 /*
- * Failsafe, over stages flow, related, state and policy: the packet itself, or, unless it is a SYN, the packet with its
- * ends and ports exchanged. ICMP has no ports to exchange.
+ * Failsafe, over stages flow, related, state and policy: the packet itself, or, unless it is a SYN, the packet
+ * with its ends and ports exchanged. ICMP has no ports to exchange.
  */
 static __always_inline void decide_failsafe(const struct packet *p, struct outcome *o)
 {
@@ -270,7 +275,8 @@ ZW_GLOBAL int zw_decide(struct work *w)
 		end(o, ZW_DROP_SPOOFED, 0, generation);
 	else if (is_essential(p, o))
 		end(o, ZW_ALLOW_ESSENTIAL, 0, generation);
-	else if (p->ends.protocol == PROTO_TCP && p->fragment != FRAGMENT_LATER && !p->cut_first && !are_flags_possible(p->tcp_flags))
+	else if (p->ends.protocol == PROTO_TCP && p->fragment != FRAGMENT_LATER && !p->cut_first &&
+		 !are_flags_possible(p->tcp_flags))
 		end(o, ZW_DROP_TCP_STATE, 0, generation);
 	else if (p->fragment == FRAGMENT_LATER)
 		decide_later(w);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Events: what zonewall.h says of entries, incarnations and folding. A repeat costs one compare and one add. Programs on
- * one CPU do not nest (softirq, or process context with bottom halves off), so an entry has one writer; the reader in
- * user space sees a rewritten entry as incarnation 0 until all of it is new (the exchanges are full barriers).
+ * Events: what zonewall.h says of entries, incarnations and folding. A repeat costs one compare and one add.
+ * Programs on one CPU do not nest (softirq, or process context with bottom halves off), so an entry has one
+ * writer; the reader in user space sees a rewritten entry as incarnation 0 until all of it is new (the
+ * exchanges are full barriers).
  */
 #ifndef ZW_EVENT_H
 #define ZW_EVENT_H
@@ -50,8 +51,8 @@ static __always_inline bool is_same_key(const struct zw_event_key *a, const stru
 }
 
 /* Sends an entry as a record, of packet p, or (p NULL) with its last total. Returns false if the ring is full. */
-static __always_inline bool send(struct zw_event_head *head, const struct zw_event_entry *entry, __u32 index, __u32 cpu,
-				 const struct packet *p, const struct account *a)
+static __always_inline bool send(struct zw_event_head *head, const struct zw_event_entry *entry, __u32 index,
+				 __u32 cpu, const struct packet *p, const struct account *a)
 {
 	struct zw_event *e = bpf_ringbuf_reserve(&zw_ring, sizeof(*e), 0);
 
@@ -179,11 +180,15 @@ ZW_GLOBAL int zw_tell(const struct packet *p, const struct account *a, __u32 cel
 	return 0;
 }
 
-/* Does the policy want this outcome told? A revoked flow's cell is another generation's: its flags say nothing here. */
+/*
+ * Does the policy want this outcome told? A revoked flow's cell is another generation's: its flags say nothing
+ * here.
+ */
 static __always_inline bool is_told(const struct outcome *o)
 {
 	if (ZW_REASON_IS_DROP(o->reason))
-		return o->reason == ZW_DROP_RULE || o->reason == ZW_DROP_DEFAULT ? o->cell & ZW_CELL_LOG : zw_layout.log_drops;
+		return o->reason == ZW_DROP_RULE || o->reason == ZW_DROP_DEFAULT ? o->cell & ZW_CELL_LOG
+										 : zw_layout.log_drops;
 	return (o->cell & ZW_CELL_LOG_ALL) || (o->is_new && (o->cell & ZW_CELL_LOG));
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Flows: which packets answer which, and for how long (design sections 5 and 8). State answers "is this a reply?", never
- * "is this allowed?". How flows are kept is flow_table.h's matter.
+ * Flows: which packets answer which, and for how long (design sections 5 and 8). State answers "is this a
+ * reply?", never "is this allowed?". How flows are kept is flow_table.h's matter.
  *
- * TCP, by state and what is seen (o: from the opener, r: from the other side; "." leaves the state; times in zonewall.h):
+ * TCP, by state and what is seen (o: from the opener, r: from the other side; "." leaves the state; times in
+ * zonewall.h):
  *
  *                 SYN o   SYN+ACK r   ACK o         ACK r   FIN            RST
  *   SYN           .       SYN_ACK     .             .       FIN            RESET
@@ -15,8 +16,9 @@
  *   RESET         new     .           .             .       .              .
  *
  * (*) when the other side had sent the first FIN. "new": a SYN that policy allows opens a new flow in its place.
- * A RST only shortens the flow's life. A flow is confirmed as it becomes ESTABLISHED, UDP_CONFIRMED or SCTP_CONFIRMED, if its
- * bucket has room for one more confirmed flow; if not, it asks again when its time is next written.
+ * A RST only shortens the flow's life. A flow is confirmed as it becomes ESTABLISHED, UDP_CONFIRMED or
+ * SCTP_CONFIRMED, if its bucket has room for one more confirmed flow; if not, it asks again when its time is
+ * next written.
  */
 #ifndef ZW_FLOW_H
 #define ZW_FLOW_H
@@ -115,12 +117,13 @@ static __always_inline __u64 flow_terms(const struct flow *f)
 }
 
 /*
- * This generation allows the flow, by this cell. The cell is written first: between the two writes, another CPU that still sees
- * the old generation decides again and comes to the same cell.
+ * This generation allows the flow, by this cell. The cell is written first: between the two writes, another CPU
+ * that still sees the old generation decides again and comes to the same cell.
  */
 static __always_inline void flow_restamp(struct flow *f, __u64 terms, __u32 generation, __u32 cell)
 {
-	__u64 version = f->head_word & FLOW_VERSION, stamp = (f->stamp_word & ~FLOW_GENERATION) | (__u64)generation << FLOW_GENERATION_SHIFT;
+	__u64 version = f->head_word & FLOW_VERSION,
+	      stamp = (f->stamp_word & ~FLOW_GENERATION) | (__u64)generation << FLOW_GENERATION_SHIFT;
 
 	exchange_word(&f->account->cell, terms | version, (terms & ~0xffffffffull) | cell | version);
 	if (!exchange_word(f->stamp, f->stamp_word, stamp))
@@ -130,7 +133,10 @@ static __always_inline void flow_restamp(struct flow *f, __u64 terms, __u32 gene
 	f->stamp_word = stamp;
 }
 
-/* A packet of the flow was allowed: its state, and its time if that is old. A confirmed flow may take the place of one idle for 600 s. */
+/*
+ * A packet of the flow was allowed: its state, and its time if that is old. A confirmed flow may take the place
+ * of one idle for 600 s.
+ */
 static __always_inline void flow_advance(struct flow *f, struct lookup *l, const struct packet *p, bool from_opener)
 {
 	__u64 head = next_head(f->head_word, p, from_opener);

@@ -62,7 +62,8 @@ static __always_inline bool get_bucket(__u8 *base, __u64 n, struct bucket *b, co
 
 	b->keys = v6 ? flows_at(base, zw_flows_keys(zw_cpus, buckets) + n * 512, 512, v6) : NULL;
 	b->heads = flows_at(base, zw_flows_buckets(zw_cpus) + n * (v6 ? 64 : 128), v6 ? 64 : 128, v6);
-	b->accounts = flows_at(base, zw_flows_accounts(v6 ? 6 : 4, zw_cpus, buckets) + n * (v6 ? 512 : 256), v6 ? 512 : 256, v6);
+	b->accounts = flows_at(base, zw_flows_accounts(v6 ? 6 : 4, zw_cpus, buckets) + n * (v6 ? 512 : 256),
+			       v6 ? 512 : 256, v6);
 	return b->heads && b->accounts && (!v6 || b->keys);
 }
 
@@ -79,12 +80,13 @@ static __always_inline __u8 *get_last_bucket(const struct lookup *l, struct buck
 
 static __always_inline struct zw_flow_stats *flow_stats(__u8 *base, const bool v6)
 {
-	return (struct zw_flow_stats *)flows_at(base, ZW_FLOW_SEEDS * 8 + (__u64)bpf_get_smp_processor_id() * sizeof(struct zw_flow_stats),
-						sizeof(struct zw_flow_stats), v6);
+	return (struct zw_flow_stats *)flows_at(
+		base, ZW_FLOW_SEEDS * 8 + (__u64)bpf_get_smp_processor_id() * sizeof(struct zw_flow_stats),
+		sizeof(struct zw_flow_stats), v6);
 }
 
-static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f, const bool v6,
-					  const bool fragments)
+static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f,
+					  const bool v6, const bool fragments)
 {
 	const __u32 buckets = flow_buckets(v6);
 	__u8 *base = flows_base(v6);
@@ -116,7 +118,8 @@ static __always_inline int open_in_table(struct lookup *l, const bool v6)
 	return opened != OPEN_REFUSED;
 }
 
-static __always_inline int make_room_in_table(struct lookup *l, __u64 now, __u64 idle_jiffies, __u64 mine, const bool v6)
+static __always_inline int make_room_in_table(struct lookup *l, __u64 now, __u64 idle_jiffies, __u64 mine,
+					      const bool v6)
 {
 	struct zw_flow_stats *stats;
 	struct bucket b;
@@ -151,7 +154,8 @@ ZW_GLOBAL int zw_flow_make_room(struct lookup *l, __u64 now, __u64 idle_jiffies,
 
 #else
 
-static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6, bool fragments);
+static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6,
+			  bool fragments);
 static int zw_flow_open(struct lookup *l, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);
 

@@ -10,34 +10,41 @@
  *   aux              jiffies of the last refresh, 48 bits | version << 48
  *   stamp (IPv6)     0 16 | generation 32 << 16 | version << 48
  *   account.cell     cell 32 | port of the first packet << 32 | version << 48
+ *   account.note     of a first fragment, 48 bits (fragment.h) | version << 48
  *
- * The state byte: enum zw_flow_state in four bits, then OPENER, FIN of either side, CONFIRMED (of a free slot: BUSY, it is being written). The two endpoints stand
- * in ascending order of their words, so one lookup serves both directions; OPENER says that the second one opened. For
- * ICMP echo OPENER is part of the key: two hosts that ping each other with one identifier have two flows.
+ * The state byte: enum zw_flow_state in four bits, then OPENER, FIN of either side, CONFIRMED (of a free slot:
+ * BUSY, it is being written). The two endpoints stand in ascending order of their words, so one lookup serves
+ * both directions; OPENER says that the second one opened. For ICMP echo OPENER is part of the key: two hosts
+ * that ping each other with one identifier have two flows.
  *
- * Reading: load a head; every key word must equal the wanted word with the head's version. All equal: a match. Loads may
- * happen in any order and need no barrier, on any architecture: a word with version v is written only by the one writer
- * that claimed v, so words of one version are one incarnation's. The only hole would be 65,536 replacements of one slot
- * between a reader's first and last load; a slot claimed in this jiffy is never claimed again, so that takes 65 s or more.
+ * Reading: load a head; every key word must equal the wanted word with the head's version. All equal: a match.
+ * Loads may happen in any order and need no barrier, on any architecture: a word with version v is written only
+ * by the one writer that claimed v, so words of one version are one incarnation's. The only hole would be
+ * 65,536 replacements of one slot between a reader's first and last load; a slot claimed in this jiffy is never
+ * claimed again, so that takes 65 s or more.
  *
  * Claiming: compare-and-exchange of the head to (version + 1, BUSY); plain stores of the other words; compare-and-
  * exchange of the head to its live value, which orders it after the stores (LKMM: an atomic that returns a value is
  * fully ordered). A busy slot is nobody's victim. A writer cannot stay away: programs run to their end.
  *
- * Changing (state, time, generation): compare-and-exchange of one word with the value that was read. It holds the version, so
- * an incarnation that is gone cannot be touched. A lost race leaves the winner's word; the next packet tries again.
+ * Changing (state, time, generation): compare-and-exchange of one word with the value that was read. It holds
+ * the version, so an incarnation that is gone cannot be touched. A lost race leaves the winner's word; the next
+ * packet tries again.
  *
- * Twins: two CPUs may open one flow at once, in two slots. After publishing, each looks for the other, and whoever sees
- * a live twin kills the one with the higher index. Since publishing is fully ordered, at least one sees the other. A twin that
- * is closing or has expired is the flow that the new one follows: it is killed wherever it stands.
+ * Twins: two CPUs may open one flow at once, in two slots. After publishing, each looks for the other, and
+ * whoever sees a live twin kills the one with the higher index. Since publishing is fully ordered, at least one
+ * sees the other. A twin that is closing or has expired is the flow that the new one follows: it is killed
+ * wherever it stands.
  *
- * Replacement takes the slot of the same key (expired or closing), an empty one, an expired, a closing, the oldest
- * unconfirmed one; a live confirmed flow never. So that a flood cannot fill a bucket for good, one slot of each bucket
- * is kept for unconfirmed flows: a flow that would be the last to become confirmed takes the slot of the confirmed one
- * that has been idle longest, if for more than 600 s, and else stays unconfirmed. All of this is counted.
+ * Replacement takes the slot of the same key (expired or closing), an empty one, an expired, a closing, the
+ * oldest unconfirmed one; a live confirmed flow never. So that a flood cannot fill a bucket for good, one slot
+ * of each bucket is kept for unconfirmed flows: a flow that would be the last to become confirmed takes the
+ * slot of the confirmed one that has been idle longest, if for more than 600 s, and else stays unconfirmed. All
+ * of this is counted.
  *
- * Hash: sum of 32-bit words times random 64-bit numbers, high half (multilinear, strongly universal: Lemire and Kaser,
- * "Strongly universal string hashing is fast", 2014). The seeds live in the map, so they outlive a generation.
+ * Hash: sum of 32-bit words times random 64-bit numbers, high half (multilinear, strongly universal: Lemire and
+ * Kaser, "Strongly universal string hashing is fast", 2014). The seeds live in the map, so they outlive a
+ * generation.
  */
 #ifndef ZW_FLOW_TABLE_H
 #define ZW_FLOW_TABLE_H
@@ -201,9 +208,11 @@ static __always_inline __u64 *aux_at(const struct bucket *b, int i, const bool v
 	return v6 ? &((struct zw_flow_keys *)b->keys + i)->aux : &((struct zw_flow_slot *)b->heads + i)->aux;
 }
 
-static __always_inline bool is_key_at(const struct bucket *b, int i, const struct flow_key *k, __u64 head, const bool v6)
+static __always_inline bool is_key_at(const struct bucket *b, int i, const struct flow_key *k, __u64 head,
+				      const bool v6)
 {
-	const __u64 *word = v6 ? ((struct zw_flow_keys *)b->keys + i)->word : &((struct zw_flow_slot *)b->heads + i)->first;
+	const __u64 *word = v6 ? ((struct zw_flow_keys *)b->keys + i)->word
+			       : &((struct zw_flow_slot *)b->heads + i)->first;
 	__u64 version = head & FLOW_VERSION, differ = 0;
 
 	if ((head ^ k->want) & k->mask)
@@ -214,7 +223,8 @@ static __always_inline bool is_key_at(const struct bucket *b, int i, const struc
 }
 
 /*
- * A choice among slots. It is kept in memory, where the verifier does not follow it: else it would go on with each slot apart.
+ * A choice among slots. It is kept in memory, where the verifier does not follow it: else it would go on with
+ * each slot apart.
  */
 struct choice {
 	__u64 rank; /* << 3 | index */
@@ -222,8 +232,12 @@ struct choice {
 	__u64 count; /* confirmed flows, for make_room() */
 };
 
-/* Points f at slot i of the bucket, whose head was found to be `word`. False if the slot is changing, or has timed out. */
-static __always_inline bool take_slot(const struct bucket *b, int i, __u64 word, __u64 now, struct flow *f, const bool v6)
+/*
+ * Points f at slot i of the bucket, whose head was found to be `word`. False if the slot is changing, or has
+ * timed out.
+ */
+static __always_inline bool take_slot(const struct bucket *b, int i, __u64 word, __u64 now, struct flow *f,
+				      const bool v6)
 {
 	f->head = head_at(b, i, v6);
 	f->aux = aux_at(b, i, v6);
@@ -236,8 +250,8 @@ static __always_inline bool take_slot(const struct bucket *b, int i, __u64 word,
 	       !is_flow_expired(word, f->aux_word, now);
 }
 
-static __always_inline bool find_in_bucket(const struct bucket *b, const struct flow_key *k, __u64 now, volatile struct choice *c,
-					   struct flow *f, const bool v6)
+static __always_inline bool find_in_bucket(const struct bucket *b, const struct flow_key *k, __u64 now,
+					   volatile struct choice *c, struct flow *f, const bool v6)
 {
 	const __u64 slots = v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
 	__u64 found;
@@ -269,8 +283,8 @@ struct opening {
 };
 
 /*
- * How gladly a slot is given away: the smaller, the sooner; FLOW_KEEP: never. A slot whose words are of two versions is
- * being written; one claimed in this jiffy is let alone (see the essay).
+ * How gladly a slot is given away: the smaller, the sooner; FLOW_KEEP: never. A slot whose words are of two
+ * versions is being written; one claimed in this jiffy is let alone (see the essay).
  */
 #define FLOW_KEEP (~0ull)
 enum { RANK_SAME, RANK_FREE, RANK_EXPIRED, RANK_CLOSING, RANK_UNCONFIRMED };
@@ -296,8 +310,8 @@ static __always_inline __u64 rank(__u64 head, __u64 aux, __u64 now, bool same, b
 	return RANK_UNCONFIRMED + (FLOW_BITS48 - age);
 }
 
-static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o, volatile struct choice *c,
-				   const bool v6)
+static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o,
+				   volatile struct choice *c, const bool v6)
 {
 	c->rank = FLOW_KEEP;
 	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
@@ -316,7 +330,8 @@ static __always_inline void let_go(__u64 *head, __u64 word)
 	exchange_word(head, word, word & ~FLOW_STATE_BYTE);
 }
 
-static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, int mine, __u64 my_head, __u64 now, const bool v6)
+static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, int mine,
+				       __u64 my_head, __u64 now, const bool v6)
 {
 	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
 		__u64 *head = head_at(b, i, v6), word = load_word(head);
@@ -333,13 +348,15 @@ static __always_inline void kill_twins(const struct bucket *b, const struct flow
 }
 
 /* Writes the words of a claimed slot, and publishes it. */
-static __always_inline void write_slot(const struct bucket *b, const struct flow_key *k, const struct opening *o, int i, __u64 version,
-				       __u64 busy, const bool v6)
+static __always_inline void write_slot(const struct bucket *b, const struct flow_key *k,
+				       const struct opening *o, int i, __u64 version, __u64 busy,
+				       const bool v6)
 {
 	__u64 *word = v6 ? ((struct zw_flow_keys *)b->keys + i)->word : &((struct zw_flow_slot *)b->heads + i)->first;
 	struct zw_flow_account *account = (struct zw_flow_account *)b->accounts + i;
 	__u64 generation = (__u64)o->generation << FLOW_GENERATION_SHIFT;
-	__u64 live = version | (k->want & ~FLOW_STATE_BYTE) | o->state << 8 | (k->second ? FLOW_OPENER : 0) | (v6 ? 0 : generation);
+	__u64 live = version | (k->want & ~FLOW_STATE_BYTE) | o->state << 8 | (k->second ? FLOW_OPENER : 0) |
+		     (v6 ? 0 : generation);
 
 	for (int w = 0; w < (v6 ? 6 : 2); w++)
 		*(volatile __u64 *)&word[w] = k->word[w] | version;
@@ -360,8 +377,9 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 enum opened { OPENED, OPENED_REPLACING, OPEN_REFUSED };
 
 /* Opens a flow in its bucket. c: memory for the choice. */
-static __always_inline enum opened open_in_bucket(const struct bucket *b, const struct flow_key *k, const struct opening *o,
-						  volatile struct choice *c, const bool v6)
+static __always_inline enum opened open_in_bucket(const struct bucket *b, const struct flow_key *k,
+						  const struct opening *o, volatile struct choice *c,
+						  const bool v6)
 {
 	__u64 best, word, version, busy;
 	int i;
@@ -382,8 +400,8 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 }
 
 /*
- * May one more flow of this bucket become confirmed? If all others are: the one idle longest is let go, if it has been idle
- * for idle_jiffies. mine: the index of the flow that asks.
+ * May one more flow of this bucket become confirmed? If all others are: the one idle longest is let go, if it
+ * has been idle for idle_jiffies. mine: the index of the flow that asks.
  */
 static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 now, __u64 idle_jiffies,
 				      volatile struct choice *c, const bool v6)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stage fragment. A first fragment that was allowed is remembered in the flow table's fragment buckets, as a flow that nobody
- * refreshes: for 30 s, by source, destination, identification and protocol, in this direction only. Its account keeps
- * what is needed to decide it again: cell, port, and in `note` whether that was asked the other way round (bit 16) and
- * its transport protocol (bits 17-24), and the bytes of the datagram up to the end of its fixed header (bits 0-15).
+ * Stage fragment. A first fragment that was allowed is remembered in the flow table's fragment buckets, as a
+ * flow that nobody refreshes: for 30 s, by source, destination, identification and protocol, in this direction
+ * only. Its account keeps what is needed to decide it again: cell, port, and in `note` whether that was asked
+ * the other way round (bit 16) and its transport protocol (bits 17-24), and the bytes of the datagram up to the
+ * end of its fixed header (bits 0-15).
  */
 #ifndef ZW_FRAGMENT_H
 #define ZW_FRAGMENT_H
@@ -35,7 +36,8 @@ static __always_inline bool find_fragment(const struct packet *p, struct quote *
 /* The cell that allows a remembered first fragment under this generation, or 0. */
 static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, __u64 note, const struct outcome *o)
 {
-	__u32 from = note & NOTE_REVERSED ? o->destination : o->source, to = note & NOTE_REVERSED ? o->source : o->destination;
+	__u32 from = note & NOTE_REVERSED ? o->destination : o->source,
+	      to = note & NOTE_REVERSED ? o->source : o->destination;
 	__u64 terms = flow_terms(f);
 	__u32 cell;
 
@@ -70,8 +72,8 @@ ZW_GLOBAL __u32 zw_later_cell(struct work *w)
 /* What a later fragment needs to know of an allowed first one: 48 bits. */
 static __always_inline __u64 make_note(const struct packet *p, const struct outcome *o)
 {
-	return (p->transport + fixed_header(p->ends.protocol) - p->fragment_start) | (o->is_reversed ? NOTE_REVERSED : 0) |
-	       (__u64)p->ends.protocol << NOTE_PROTOCOL_SHIFT;
+	return (p->transport + fixed_header(p->ends.protocol) - p->fragment_start) |
+	       (o->is_reversed ? NOTE_REVERSED : 0) | (__u64)p->ends.protocol << NOTE_PROTOCOL_SHIFT;
 }
 
 /* Does the memory say of this first fragment what would be said again? */

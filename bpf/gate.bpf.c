@@ -2,11 +2,11 @@
 /*
  * gate.bpf.c - the permanent entry programs: one on every attach point of its kind, loaded once and never changed.
  *
- * A gate reads one line, struct zw_gate, and tail-calls slot 0 or slot 1: the current generation or the other. So one
- * store to `active` switches every hook of every interface in the same instant, and a packet is decided by exactly one
- * generation. The line also carries the dead man of `apply --confirm`: the first packet past the deadline turns
- * PENDING into REVERTED, unless user space turned it into CONFIRMED before; both compare and exchange, so there is one
- * winner and all hooks follow it.
+ * A gate reads one line, struct zw_gate, and tail-calls slot 0 or slot 1: the current generation or the other.
+ * So one store to `active` switches every hook of every interface in the same instant, and a packet is decided
+ * by exactly one generation. The line also carries the dead man of `apply --confirm`: the first packet past the
+ * deadline turns PENDING into REVERTED, unless user space turned it into CONFIRMED before; both compare and
+ * exchange, so there is one winner and all hooks follow it.
  *
  * The two calls stand in two branches with constant indices, because the JIT makes direct jumps of those; a variable
  * index would cost an indirect jump. PROG_ARRAYs are emptied when user space lets go of them, so they must be pinned;

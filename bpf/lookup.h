@@ -186,13 +186,15 @@ static __always_inline __u32 port_class(__u8 protocol, __u16 port)
 }
 
 /* A row of a sparse matrix: its own, or the default one of the two groups. */
-static __always_inline __u32 sparse_row(__u32 source, __u32 destination, const struct zw_atom *from, const struct zw_atom *to)
+static __always_inline __u32 sparse_row(__u32 source, __u32 destination, const struct zw_atom *from,
+					const struct zw_atom *to)
 {
 	const __u32 buckets = zw_layout.matrix[ZW_MATRIX_POLICY].pair_buckets;
 	__u32 at = zw_pair_hash(source, destination);
 
 	for (int i = 0; i < ZW_PAIR_PROBES; i++, at++) {
-		const struct zw_pair_bucket *b = tables_at(zw_layout.matrix[ZW_MATRIX_POLICY].pairs + (__u64)(at & (buckets - 1)), 0, 64);
+		const struct zw_pair_bucket *b = tables_at(
+			zw_layout.matrix[ZW_MATRIX_POLICY].pairs + (__u64)(at & (buckets - 1)), 0, 64);
 
 		if (!b)
 			return 0;
@@ -203,7 +205,8 @@ static __always_inline __u32 sparse_row(__u32 source, __u32 destination, const s
 			break;
 	}
 	return table_word(zw_layout.matrix[ZW_MATRIX_POLICY].defaults,
-			  (__u64)from->group[0] * zw_layout.matrix[ZW_MATRIX_POLICY].default_destinations + to->group[1]);
+			  (__u64)from->group[0] * zw_layout.matrix[ZW_MATRIX_POLICY].default_destinations +
+				  to->group[1]);
 }
 
 /* The cell of one matrix for a pair of atoms and a port class. */

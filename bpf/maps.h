@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Maps of the accounts: all arrays with one value that user space maps, sized by the loader. The tables are in lookup.h,
- * the flows in flow.h. State (pinned, outlives a generation): zw_points, zw_counters, zw_events, zw_ring and the flows.
- * Of one generation: zw_tables and zw_rules.
+ * Maps of the accounts: all arrays with one value that user space maps, sized by the loader. The tables are in
+ * lookup.h, the flows in flow.h. State (pinned, outlives a generation): zw_points, zw_counters, zw_events,
+ * zw_ring and the flows. Of one generation: zw_tables and zw_rules.
  */
 #ifndef ZW_MAPS_H
 #define ZW_MAPS_H

@@ -2,10 +2,10 @@
 /*
  * From a frame to a struct packet: stages "other L3" and "parse" of design section 5.
  *
- * Two ways through the same checks. Nearly every packet is plain (IPv4 without options, IPv6 without extension headers)
- * and is read where it lies: parse_direct(). Everything else (options, extension headers, AH, ICMP errors with the
- * packet they quote) is PARSE_DEEP: the entry point copies the first bytes of the IP packet into a scratch buffer and
- * parse_deep() reads them there, with plain offsets, verified once for all.
+ * Two ways through the same checks. Nearly every packet is plain (IPv4 without options, IPv6 without extension
+ * headers) and is read where it lies: parse_direct(). Everything else (options, extension headers, AH, ICMP
+ * errors with the packet they quote) is PARSE_DEEP: the entry point copies the first bytes of the IP packet
+ * into a scratch buffer and parse_deep() reads them there, with plain offsets, verified once for all.
  *
  * Functions return 0 (go on and decide), a reason that ends the matter, or one of enum parse_more.
  * References: RFC 791, 8200, 4302 (AH), 6275 (mobility), 9293, 768, 9260, 792, 4443; IEEE 802.1Q.
@@ -143,8 +143,8 @@ static __always_inline bool is_same_mac(const __u8 *a, const __u8 *b)
 }
 
 /*
- * Ethernet header and up to two tags; sets l3_offset and family. A frame that is neither IPv4 nor IPv6 ends here. An IP
- * packet to a bridge group address is decided like any other: the stack would deliver it.
+ * Ethernet header and up to two tags; sets l3_offset and family. A frame that is neither IPv4 nor IPv6 ends
+ * here. An IP packet to a bridge group address is decided like any other: the stack would deliver it.
  */
 static __always_inline int parse_link(struct packet *p, struct cursor *c, bool allow_non_ip)
 {
@@ -190,8 +190,8 @@ static __always_inline int parse_link(struct packet *p, struct cursor *c, bool a
 }
 
 /*
- * How long the IP packet is: `stated` by its header, which may not be below `least` nor beyond the frame. On a GSO packet the header's
- * field is not meaningful (it may even be 0, BIG TCP) and the frame says.
+ * How long the IP packet is: `stated` by its header, which may not be below `least` nor beyond the frame. On a
+ * GSO packet the header's field is not meaningful (it may even be 0, BIG TCP) and the frame says.
  */
 static __always_inline int set_ip_len(struct packet *p, __u32 stated, __u32 least)
 {
@@ -205,7 +205,10 @@ static __always_inline int set_ip_len(struct packet *p, __u32 stated, __u32 leas
 	return 0;
 }
 
-/* Addresses that no packet may carry (RFC 1122 3.2.1.3). Unspecified sources wait for the ports: is_bad_unspecified. */
+/*
+ * Addresses that no packet may carry (RFC 1122 3.2.1.3). Unspecified sources wait for the ports:
+ * is_bad_unspecified.
+ */
 static __always_inline bool is_bad_address4(__be32 source, __be32 destination)
 {
 	__u32 s = bpf_ntohl(source), d = bpf_ntohl(destination);
@@ -249,7 +252,10 @@ static __always_inline bool is_bad_address6(const __u32 *source, const __u32 *de
 	       is_mapped(destination) || is_unspecified(destination);
 }
 
-/* An unspecified source is for ICMPv6 (RFC 4861) and for a DHCP client (RFC 2131) only; a later fragment has no ports. */
+/*
+ * An unspecified source is for ICMPv6 (RFC 4861) and for a DHCP client (RFC 2131) only; a later fragment has no
+ * ports.
+ */
 static __always_inline bool is_bad_unspecified(const struct packet *p)
 {
 	const struct ends *e = &p->ends;
@@ -328,7 +334,8 @@ static __always_inline int parse_udp(struct packet *p, const __u8 *header, __u32
  * The transport header at h, offset bytes into the IP packet. direct: h lies in the frame and is checked against end;
  * else the caller has made sure that the bytes are there.
  */
-static __always_inline int parse_transport(struct packet *p, const __u8 *h, const __u8 *end, __u32 offset, const bool direct)
+static __always_inline int parse_transport(struct packet *p, const __u8 *h, const __u8 *end, __u32 offset,
+					   const bool direct)
 {
 	__u8 protocol = p->ends.protocol;
 	__u32 fixed = fixed_header(protocol), left = p->ip_len - offset;
@@ -463,7 +470,10 @@ static __always_inline int parse_direct(struct packet *p, struct cursor *c, bool
 
 	if (err)
 		return err;
-	/* The same place, by a number that the verifier does not know: so it follows what comes once, not for each tag. */
+	/*
+	 * The same place, by a number that the verifier does not know: so it follows what comes once, not for
+	 * each tag.
+	 */
 	c->pos = c->start + (*(volatile __u32 *)&p->l3_offset & 31);
 	return p->family == 4 ? parse_direct4(p, c) : parse_direct6(p, c);
 }
@@ -547,8 +557,8 @@ static __always_inline int step(struct packet *p, struct scratch *s)
 }
 
 /*
- * Reads extension headers from s->chain on until a protocol is reached; what follows a later fragment's header is payload. In IPv4 only
- * AH is one. Returns as step().
+ * Reads extension headers from s->chain on until a protocol is reached; what follows a later fragment's header
+ * is payload. In IPv4 only AH is one. Returns as step().
  */
 ZW_GLOBAL int zw_walk(struct packet *p, struct scratch *s)
 {
@@ -594,7 +604,8 @@ ZW_GLOBAL int zw_options(struct scratch *s, __u32 header_len)
 }
 
 /* The packet that an ICMP error quotes, at offset: fills q if it can belong to a flow (stage related). */
-static __always_inline void parse_quoted(struct packet *p, struct scratch *s, struct ends *q, __u32 offset, __u32 limit)
+static __always_inline void parse_quoted(struct packet *p, struct scratch *s, struct ends *q, __u32 offset,
+					 __u32 limit)
 {
 	struct chain *k = &s->chain;
 	const __u8 *h = scratch_at(s, offset, p->family == 4 ? 20 : 40, limit);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The few words that differ between the two places where decide() runs: in the kernel (clang -target bpf) and natively
- * in user space, where `simulate`, the fuzzers and the tests compile the same headers. Everything else in this folder,
- * but the maps, the accounts and the entry points, is written once.
+ * The few words that differ between the two places where decide() runs: in the kernel (clang -target bpf) and
+ * natively in user space, where `simulate`, the fuzzers and the tests compile the same headers. Everything else
+ * in this folder, but the maps, the accounts and the entry points, is written once.
  */
 #ifndef ZW_PLATFORM_H
 #define ZW_PLATFORM_H

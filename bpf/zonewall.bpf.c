@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Entry points: a context becomes a packet and a cursor, a reason becomes a return code. The gate (gate.bpf.c) tail-calls
- * these; they are loaded anew for each generation, with its tables and constants.
+ * Entry points: a context becomes a packet and a cursor, a reason becomes a return code. The gate (gate.bpf.c)
+ * tail-calls these; they are loaded anew for each generation, with its tables and constants.
  *
- * Nothing here changes, transmits or redirects a packet. An allowed packet goes on to whatever comes after: XDP_PASS, and
- * on TC TC_ACT_UNSPEC, which lets other programs and netfilter see it.
+ * Nothing here changes, transmits or redirects a packet. An allowed packet goes on to whatever comes after:
+ * XDP_PASS, and on TC TC_ACT_UNSPEC, which lets other programs and netfilter see it.
  */
 #include <linux/pkt_cls.h>
 
@@ -69,7 +69,8 @@ static __always_inline void open_packet(struct packet *p, struct account *a, voi
 }
 
 /* Points the cursor at the frame: first as it is, then (again) with all that can be had of it. */
-static __always_inline void load_frame(struct packet *p, struct cursor *c, void *ctx, const enum zw_hook hook, bool again)
+static __always_inline void load_frame(struct packet *p, struct cursor *c, void *ctx, const enum zw_hook hook,
+				       bool again)
 {
 	struct __sk_buff *skb = ctx;
 	struct xdp_md *xdp = ctx;
@@ -160,7 +161,10 @@ static __always_inline int parse(struct work *w, void *ctx, const enum zw_hook h
 	return err == PARSE_DEEP ? parse_rare(w, ctx, hook) : err;
 }
 
-/* Segments of a GSO packet. The stack knows them of its own; those of a guest's, through virtio_net or tun, it leaves to be worked out. */
+/*
+ * Segments of a GSO packet. The stack knows them of its own; those of a guest's, through virtio_net or tun, it
+ * leaves to be worked out.
+ */
 static __always_inline __u32 segments(const struct packet *p, struct __sk_buff *skb)
 {
 	__u32 known = skb->gso_segs, size = skb->gso_size;
