@@ -187,6 +187,8 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 		.alone = zw_layout.simulate,
 		.bytes = p->bytes,
 	};
+	if (p->ends.protocol == PROTO_TCP)
+		open_windows(p, w->lookup.opening.window);
 	return w->lookup.opening.state == ZW_FLOW_FREE ? 0 : zw_flow_open(&w->lookup, p->family);
 }
 

@@ -4,7 +4,8 @@
  * reply?", never "is this allowed?". How flows are kept is flow_table.h's matter.
  *
  * TCP, by state and what is seen (o: from the opener, r: from the other side; "." leaves the state; times in
- * zonewall.h):
+ * zonewall.h). A flag is seen only if tcp_window.h says that it counts: a RST in window, a FIN that fits, an ACK that
+ * acknowledges what was sent. A packet of which nothing counts passes and leaves the state:
  *
  *                 SYN o   SYN+ACK r   ACK o         ACK r   FIN            RST
  *   SYN           .       SYN_ACK     .             .       FIN            RESET
@@ -16,7 +17,8 @@
  *   RESET         new     .           .             .       .              .
  *
  * (*) when the other side had sent the first FIN. "new": a SYN that policy allows opens a new flow in its place.
- * A RST only shortens the flow's life. A flow is confirmed as it becomes ESTABLISHED, UDP_CONFIRMED or
+ * A RST only shortens the flow's life. In a simultaneous open (RFC 9293 3.5) the other side's SYN is decided by
+ * policy, and its SYN+ACK answers the opener's SYN like any other. A flow is confirmed as it becomes ESTABLISHED, UDP_CONFIRMED or
  * SCTP_CONFIRMED, if its bucket has room for one more confirmed flow; if not, it asks again when its time is
  * next written.
  */
@@ -25,6 +27,7 @@
 
 #include "flow_maps.h"
 #include "lookup.h"
+#include "tcp_window.h"
 
 static __always_inline bool is_from_opener(const struct flow *f, const struct flow_key *k)
 {
@@ -37,7 +40,7 @@ static __always_inline bool flow_find(int family, const struct ends *e, __u64 no
 	return family == 4 ? find_in_table(e, now, l, f, false, false) : find_in_table(e, now, l, f, true, false);
 }
 
-/* The table above, for a packet that is not a bare SYN. head: the flow's, with this packet's FIN. */
+/* The table above, for the flags that count of a packet that is not a bare SYN. head: the flow's, with its FIN. */
 static __always_inline __u32 next_tcp_state(__u64 head, __u8 tcp_flags, bool from_opener)
 {
 	__u32 state = flow_state(head);
@@ -52,9 +55,9 @@ static __always_inline __u32 next_tcp_state(__u64 head, __u8 tcp_flags, bool fro
 		return ZW_FLOW_TCP_FIN;
 	if (state == ZW_FLOW_TCP_SYN && (tcp_flags & TCP_SYN) && !from_opener)
 		return ZW_FLOW_TCP_SYN_ACK;
-	if (state == ZW_FLOW_TCP_SYN_ACK && !(tcp_flags & TCP_SYN) && from_opener)
+	if (state == ZW_FLOW_TCP_SYN_ACK && (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && from_opener)
 		return ZW_FLOW_TCP_ESTABLISHED;
-	if (state == ZW_FLOW_TCP_PICKED_UP && !from_opener)
+	if (state == ZW_FLOW_TCP_PICKED_UP && (tcp_flags & TCP_ACK) && !from_opener)
 		return ZW_FLOW_TCP_ESTABLISHED;
 	return state;
 }
@@ -81,26 +84,40 @@ static __always_inline bool is_confirmed_state(__u32 state)
 	return state == ZW_FLOW_TCP_ESTABLISHED || state == ZW_FLOW_UDP_CONFIRMED || state == ZW_FLOW_SCTP_CONFIRMED;
 }
 
-/* The head after this packet of the flow; not yet whether it is confirmed. */
-static __always_inline __u64 next_head(__u64 head, const struct packet *p, bool from_opener)
+/* The head after this packet of the flow; not yet whether it is confirmed. tcp_flags: those that count. */
+static __always_inline __u64 next_head(__u64 head, const struct packet *p, __u8 tcp_flags, bool from_opener)
 {
 	__u32 state;
 
 	if (p->ends.protocol == PROTO_TCP) {
-		if (p->tcp_flags & TCP_FIN)
+		if (tcp_flags & TCP_FIN)
 			head |= from_opener ? FLOW_FIN_OPENER : FLOW_FIN_OTHER;
-		state = next_tcp_state(head, p->tcp_flags, from_opener);
+		state = next_tcp_state(head, tcp_flags, from_opener);
 	} else {
 		state = next_state(flow_state(head), from_opener);
 	}
 	return (head & ~FLOW_STATE) | (__u64)state << 8;
 }
 
-/* Writes the head, unless another CPU has changed it meanwhile; then the next packet will. */
-static __always_inline void change_head(struct flow *f, __u64 head)
+/*
+ * Writes the head. If another CPU has just changed it, what this packet says is said again of the new one, once more: a
+ * FIN is not repeated. Only who changes it a third time in between makes it lost; confirming waits for the next packet.
+ */
+static __always_inline void change_head(struct flow *f, __u64 head, const struct packet *p, __u8 tcp_flags,
+					bool from_opener)
 {
-	if (head != f->head_word && exchange_word(f->head, f->head_word, head))
+	__u64 word;
+
+	if (head == f->head_word)
+		return;
+	if (exchange_word(f->head, f->head_word, head)) {
 		f->head_word = head;
+		return;
+	}
+	word = load_word(f->head);
+	if (((word ^ f->head_word) & FLOW_VERSION) || !is_flow_live(word))
+		return;
+	exchange_word(f->head, word, next_head(word, p, tcp_flags, from_opener));
 }
 
 static __always_inline __u32 flow_generation(const struct flow *f)
@@ -139,13 +156,15 @@ static __always_inline void flow_restamp(struct flow *f, __u64 terms, __u32 gene
  */
 static __always_inline void flow_advance(struct flow *f, struct lookup *l, const struct packet *p, bool from_opener)
 {
-	__u64 head = next_head(f->head_word, p, from_opener);
+	bool tcp = p->ends.protocol == PROTO_TCP;
+	__u8 tcp_flags = tcp ? follow_windows(f, p, from_opener) : 0;
+	__u64 head = next_head(f->head_word, p, tcp_flags, from_opener);
 	bool due = head != f->head_word || flow_age(f->aux_word, p->now) >= (zw_layout.simulate ? 1 : FLOW_REFRESH);
 
 	if (due && !(head & FLOW_CONFIRMED) && is_confirmed_state(flow_state(head)) &&
 	    zw_flow_make_room(l, p->now, zw_timeouts.jiffies[ZW_FLOW_OTHER], p->family))
 		head |= FLOW_CONFIRMED;
-	change_head(f, head);
+	change_head(f, head, p, tcp_flags, from_opener);
 	if (due)
 		exchange_word(f->aux, f->aux_word, (f->aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
 }

@@ -10,7 +10,8 @@
  *   aux              jiffies of the last refresh, 48 bits | version << 48
  *   stamp (IPv6)     0 16 | generation 32 << 16 | version << 48
  *   account.cell     cell 32 | port of the first packet << 32 | version << 48
- *   account.note     of a first fragment, 48 bits (fragment.h) | version << 48
+ *   account.window   TCP's sequence numbers (tcp_window.h), or what is known of a first fragment (fragment.h), 48 bits |
+ *                    version << 48
  *
  * The state byte: enum zw_flow_state in four bits, then OPENER, FIN of either side, CONFIRMED (of a free slot:
  * BUSY, it is being written). The two endpoints stand in ascending order of their words, so one lookup serves
@@ -277,7 +278,7 @@ struct opening {
 	__u32 state;
 	__u32 port;
 	__u32 packets;
-	__u64 note; /* 48 bits */
+	__u64 window[2]; /* 48 bits each */
 	__u32 alone; /* nobody else uses the table: it may be reused within one jiffy */
 	__u64 bytes;
 };
@@ -364,7 +365,8 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 	if (v6)
 		*(volatile __u64 *)&((struct zw_flow_keys *)b->keys + i)->stamp = generation | version;
 	*(volatile __u64 *)&account->cell = o->cell | (__u64)o->port << 32 | version;
-	*(volatile __u64 *)&account->note = o->note | version;
+	*(volatile __u64 *)&account->window[0] = o->window[0] | version;
+	*(volatile __u64 *)&account->window[1] = o->window[1] | version;
 	account->opened = o->now;
 	account->packets[0] = o->packets;
 	account->bytes[0] = o->bytes;

@@ -2,9 +2,9 @@
 /*
  * Stage fragment. A first fragment that was allowed is remembered in the flow table's fragment buckets, as a
  * flow that nobody refreshes: for 30 s, by source, destination, identification and protocol, in this direction
- * only. Its account keeps what is needed to decide it again: cell, port, and in `note` whether that was asked
- * the other way round (bit 16) and its transport protocol (bits 17-24), and the bytes of the datagram up to the
- * end of its fixed header (bits 0-15).
+ * only. Its account keeps what is needed to decide it again: cell, port, and in the first window word, the note,
+ * whether that was asked the other way round (bit 16) and its transport protocol (bits 17-24), and the bytes of the
+ * datagram up to the end of its fixed header (bits 0-15).
  */
 #ifndef ZW_FRAGMENT_H
 #define ZW_FRAGMENT_H
@@ -63,7 +63,7 @@ ZW_GLOBAL __u32 zw_later_cell(struct work *w)
 	len = p->ip_len - p->fragment_start;
 	if (p->fragment_at + len > 65535 || (p->fragment_more && (len & 7)) || !find_fragment(p, &w->quote, &f))
 		return 0;
-	note = load_word(&f.account->note);
+	note = load_word(&f.account->window[0]);
 	if (((note ^ f.head_word) & FLOW_VERSION) || p->fragment_at < (note & NOTE_HOLDS))
 		return 0;
 	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, &w->outcome);
@@ -80,7 +80,7 @@ static __always_inline __u64 make_note(const struct packet *p, const struct outc
 static __always_inline bool is_remembered(const struct flow *f, const struct outcome *o, __u64 note)
 {
 	return flow_generation(f) == o->generation && flow_terms(f) == (o->cell | (__u64)o->port << 32) &&
-	       load_word(&f->account->note) == (note | (f->head_word & FLOW_VERSION));
+	       load_word(&f->account->window[0]) == (note | (f->head_word & FLOW_VERSION));
 }
 
 /*
@@ -112,7 +112,7 @@ ZW_GLOBAL int zw_remember_first(struct work *w)
 		.cell = o->cell,
 		.state = ZW_FLOW_UDP, /* 30 s */
 		.port = o->port,
-		.note = make_note(p, o),
+		.window = { make_note(p, o) },
 		.alone = zw_layout.simulate,
 	};
 	return zw_flow_open(&w->quote.lookup, p->family);

@@ -87,6 +87,8 @@ struct packet {
 	__u32 fragment_id; /* host order */
 	__u32 fragment_at; /* offset of its bytes in the datagram */
 	__u32 fragment_start; /* where they begin in this IP packet */
+	__u32 seq, ack; /* TCP, host order */
+	__u32 payload_len; /* TCP: bytes of this IP packet behind the header */
 	struct ends ends;
 	__u8 tcp_flags;
 	__u8 ttl;
@@ -124,6 +126,11 @@ static __always_inline int cut(const struct packet *p)
 static __always_inline __u16 load16(const __u8 *b)
 {
 	return b[0] << 8 | b[1];
+}
+
+static __always_inline __u32 load32(const __u8 *b)
+{
+	return (__u32)load16(b) << 16 | load16(b + 2);
 }
 
 static __always_inline bool is_tag(__u16 ethertype)
@@ -313,8 +320,11 @@ static __always_inline int parse_tcp(struct packet *p, const __u8 *header, __u32
 	__u32 len = (header[12] >> 4) * 4;
 
 	set_ports(&p->ends, header);
+	p->seq = load32(header + 4);
+	p->ack = load32(header + 8);
 	p->tcp_flags = header[13];
 	p->header_len += len;
+	p->payload_len = left - len;
 	return len < 20 || len > left ? ZW_DROP_MALFORMED : 0;
 }
 
@@ -546,7 +556,7 @@ static __always_inline int step(struct packet *p, struct scratch *s)
 			k->fragment = FRAGMENT_FIRST;
 		p->fragment_more = h[3] & 1;
 		p->fragment_protocol = h[0];
-		p->fragment_id = (__u32)load16(h + 4) << 16 | load16(h + 6);
+		p->fragment_id = load32(h + 4);
 		p->fragment_at = load16(h + 2) & 0xfff8;
 		p->fragment_start = k->offset + 8;
 	}

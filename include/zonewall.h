@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 1
+#define ZW_ABI 2
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -220,8 +220,7 @@ struct zw_flow_account {
 	__u64 cell; /* that allowed the flow in its stamp's generation, 32 bits; the first packet's port, 16; the version */
 	__u64 opened; /* jiffies */
 	__u64 packets[2], bytes[2]; /* from the opener, from the other side */
-	__u64 note; /* of a first fragment: see bpf/fragment.h; and the version */
-	__u64 reserved;
+	__u64 window[2]; /* TCP: of the opener, of the other side, see bpf/tcp_window.h; a first fragment: bpf/fragment.h */
 };
 
 struct zw_flow_stats {
@@ -267,7 +266,7 @@ enum zw_flow_state {
 	ZW_FLOW_TCP_ESTABLISHED, /* 432,000 s */
 	ZW_FLOW_TCP_FIN, /* one side has sent FIN: 120 s */
 	ZW_FLOW_TCP_CLOSING, /* both have: 30 s */
-	ZW_FLOW_TCP_RESET, /* RST seen: 10 s */
+	ZW_FLOW_TCP_RESET, /* a RST in window was seen: 10 s */
 	ZW_FLOW_TCP_PICKED_UP, /* begun mid-stream, not yet answered: 300 s */
 	ZW_FLOW_UDP, /* 30 s */
 	ZW_FLOW_UDP_REPLIED, /* answered, not yet confirmed: 30 s */

@@ -87,6 +87,8 @@ struct talk {
 		int family;
 		uint8_t protocol;
 		uint16_t port[2]; /* of each end; for ICMP the second is type << 8 | code */
+		uint32_t next[2]; /* TCP: the sequence number that each end sends next */
+		unsigned said; /* TCP: steps of a well-behaved connection so far */
 	} pair[6];
 	struct talk_train { /* a datagram whose first fragment was sent */
 		unsigned pair, id, left; /* left: fragments to come */

@@ -246,6 +246,8 @@ void talk_begin(struct random *random, const struct model *model, struct talk *r
 		pair->protocol = pick(random, protocols);
 		if (pair->protocol == P_ICMP && pair->family == 6)
 			pair->protocol = P_ICMPV6;
+		pair->next[0] = random_next(random);
+		pair->next[1] = random_next(random);
 		pair->port[0] = 40000 + random_below(random, 2);
 		pair->port[1] = random_below(random, 65536);
 		for (size_t tries = 0; tries < 10 && model->port_count; tries++) {
@@ -297,14 +299,58 @@ static void part(struct random *random, struct packet_spec *spec)
 	spec->payload_len = 8 * random_below(random, 6) + (random_percent(random, 30) ? random_below(random, 8) : 0);
 }
 
+/* Mostly the right number; else one at, just before or just behind an end of some window, or any. */
+static uint32_t some_number(struct random *random, uint32_t right)
+{
+	static const int32_t aside[] = {-1, 1, -2, 2, -100, 100, -65534, -65535, -65536, 65534, 65535, 70000, -70000};
+
+	if (random_percent(random, 75))
+		return right;
+	return random_percent(random, 10) ? (uint32_t)random_next(random) : right + (uint32_t)pick(random, aside);
+}
+
+/* The next step of a connection from its opening on, most of the time: who speaks, and with which flags. */
+static void some_step(struct random *random, struct talk_pair *pair, bool *back, unsigned *flags)
+{
+	static const unsigned opening[] = {F_SYN, F_SYN | F_ACK, F_ACK};
+
+	if (random_percent(random, 4))
+		pair->said = 0;
+	if (random_percent(random, 30))
+		return;
+	if (pair->said < 3) {
+		*back = pair->said == 1;
+		*flags = opening[pair->said++];
+	} else {
+		*flags = random_percent(random, 15) ? F_FIN | F_ACK : F_ACK;
+	}
+}
+
+/* Numbers of a sender that mostly behaves well, and sometimes says again what it said. */
+static void some_numbers(struct random *random, struct talk_pair *pair, bool back, struct packet_spec *spec)
+{
+	unsigned taken = !!(spec->flags & F_SYN) + !!(spec->flags & F_FIN);
+
+	if (random_percent(random, 40))
+		spec->payload_len = random_percent(random, 20) ? 1400 : random_below(random, 100);
+	spec->seq = some_number(random, pair->next[back]);
+	spec->ack = some_number(random, pair->next[!back]);
+	if (random_percent(random, 90))
+		pair->next[back] = spec->seq + spec->payload_len + taken;
+}
+
 /* What a side says; a packet that becomes a first fragment begins a train. */
 static void say(struct random *random, struct talk *talk, unsigned number, struct packet *ret_packet)
 {
-	const struct talk_pair *pair = &talk->pair[number];
+	struct talk_pair *pair = &talk->pair[number];
 	bool back = random_percent(random, 50);
-	struct packet_spec spec = {.from = pair->end[back], .to = pair->end[!back], .protocol = pair->protocol,
-				   .sport = pair->port[back], .dport = pair->port[!back], .id = 1 + random_below(random, 2)};
+	unsigned flags = 0;
+	struct packet_spec spec;
 
+	if (pair->protocol == P_TCP)
+		some_step(random, pair, &back, &flags);
+	spec = (struct packet_spec){.from = pair->end[back], .to = pair->end[!back], .protocol = pair->protocol,
+				    .sport = pair->port[back], .dport = pair->port[!back], .id = 1 + random_below(random, 2)};
 	if (pair->protocol == P_ICMP)
 		spec.type = random_percent(random, 90) ? back ? 0 : 8 : random_below(random, 20);
 	if (pair->protocol == P_ICMPV6)
@@ -312,6 +358,10 @@ static void say(struct random *random, struct talk *talk, unsigned number, struc
 	some_flags(random, &spec);
 	if (spec.flags & F_RST && random_percent(random, 70))
 		spec.flags = F_ACK;
+	if (flags)
+		spec.flags = flags;
+	if (pair->protocol == P_TCP)
+		some_numbers(random, pair, back, &spec);
 	if (random_percent(random, 15)) {
 		part(random, &spec);
 		if (!spec.offset && spec.more)

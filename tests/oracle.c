@@ -360,7 +360,7 @@ static bool read_transport(const struct rest *rest, struct oracle_packet *p)
 		p->tcp_flags = header[13];
 		p->sequence = be32(header + 4);
 		p->acknowledgement = be32(header + 8);
-		p->window = be16(header + 14);
+		p->payload_len = rest->len - (header[12] >> 4) * 4;
 		return (header[12] >> 4) * 4 >= 20 && (size_t)(header[12] >> 4) * 4 <= rest->len;
 	case UDP:
 		p->source_port = be16(header);

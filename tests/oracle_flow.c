@@ -36,11 +36,18 @@ struct ends {
 	bool echo_request, echo_reply;
 };
 
+/* What a side of a TCP connection has sent: up to `end`, and up to `acked` the other side has acknowledged it. */
+struct sent {
+	bool known;
+	uint32_t acked, end;
+};
+
 struct flow {
 	struct flow *next;
 	struct ends opening; /* of the first packet */
 	enum zw_flow_state state;
 	bool fin[2];
+	struct sent sent[2];
 	double seen;
 	const struct rule *rule;
 };
@@ -146,7 +153,75 @@ static bool is_closing(const struct flow *flow)
 	return flow->state == ZW_FLOW_TCP_CLOSING || flow->state == ZW_FLOW_TCP_RESET;
 }
 
-/* The table in the header of the flow code. */
+/* --- Sequence numbers: as the header of the flow code's windows says ------------------------------------------- */
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Of what is not acknowledged, the last 65,534 bytes. */
+static bool in_window(const struct sent *sent, uint32_t number)
+{
+	uint32_t unacknowledged = least(sent->end - sent->acked, 65534);
+
+	return sent->known && sent->end - number <= unacknowledged;
+}
+
+static bool is_after(uint32_t a, uint32_t b)
+{
+	return a != b && a - b < 0x80000000;
+}
+
+static uint32_t end_of(const struct oracle_packet *p)
+{
+	return p->sequence + p->payload_len + (p->tcp_flags & SYN ? 1 : 0) + (p->tcp_flags & FIN ? 1 : 0);
+}
+
+static void follow_sent(struct sent *sent, uint32_t from, uint32_t end)
+{
+	if (!sent->known)
+		*sent = (struct sent){true, from, end};
+	else if (is_after(end, sent->end))
+		sent->end = end;
+}
+
+static void follow_acked(struct sent *sent, uint32_t number)
+{
+	if (!sent->known || is_after(number, sent->end))
+		*sent = (struct sent){true, number, number};
+	else if (sent->end - number < sent->end - sent->acked)
+		sent->acked = number;
+}
+
+/* Which of the packet's flags count, and the windows after it. */
+static uint8_t counting_flags(struct flow *flow, const struct oracle_packet *p, int side)
+{
+	struct sent *mine = &flow->sent[side], *others = &flow->sent[!side];
+	uint8_t flags = p->tcp_flags;
+	bool acknowledges = (flags & ACK) && in_window(others, p->acknowledgement);
+
+	if (flags & RST) {
+		if (flow->state == ZW_FLOW_TCP_SYN && side == OTHER)
+			return acknowledges ? RST : 0;
+		return in_window(mine, p->sequence) ? RST : 0;
+	}
+	if ((flags & SYN) && side == OTHER && (flow->state == ZW_FLOW_TCP_SYN || flow->state == ZW_FLOW_TCP_SYN_ACK)) {
+		*mine = (struct sent){true, p->sequence + 1, end_of(p)};
+		*others = (struct sent){true, p->acknowledgement, p->acknowledgement};
+		return flags;
+	}
+	if (!acknowledges && !in_window(mine, p->sequence) && (mine->known || others->known))
+		return 0;
+	if (flow->state == ZW_FLOW_TCP_PICKED_UP && side == OTHER && is_after(mine->end, end_of(p)))
+		acknowledges = false;
+	follow_sent(mine, p->sequence, end_of(p));
+	if (flags & ACK)
+		follow_acked(others, p->acknowledgement);
+	return acknowledges ? flags : flags & ~ACK;
+}
+
+/* The table in the header of the flow code; flags: those that count. */
 static enum zw_flow_state next_tcp(const struct flow *flow, uint8_t flags, int side)
 {
 	if (flags & RST)
@@ -161,9 +236,9 @@ static enum zw_flow_state next_tcp(const struct flow *flow, uint8_t flags, int s
 	case ZW_FLOW_TCP_SYN:
 		return side == OTHER && (flags & SYN) ? ZW_FLOW_TCP_SYN_ACK : ZW_FLOW_TCP_SYN;
 	case ZW_FLOW_TCP_SYN_ACK:
-		return side == OPENER && !(flags & SYN) ? ZW_FLOW_TCP_ESTABLISHED : ZW_FLOW_TCP_SYN_ACK;
+		return side == OPENER && (flags & (SYN | ACK)) == ACK ? ZW_FLOW_TCP_ESTABLISHED : ZW_FLOW_TCP_SYN_ACK;
 	case ZW_FLOW_TCP_PICKED_UP:
-		return side == OTHER ? ZW_FLOW_TCP_ESTABLISHED : ZW_FLOW_TCP_PICKED_UP;
+		return side == OTHER && (flags & ACK) ? ZW_FLOW_TCP_ESTABLISHED : ZW_FLOW_TCP_PICKED_UP;
 	default:
 		return flow->state;
 	}
@@ -185,9 +260,11 @@ static enum zw_flow_state next_other(enum zw_flow_state state, int side)
 static void advance(struct flow *flow, const struct oracle_packet *p, int side)
 {
 	if (p->protocol == TCP) {
-		if (p->tcp_flags & FIN)
+		uint8_t flags = counting_flags(flow, p, side);
+
+		if (flags & FIN)
 			flow->fin[side] = true;
-		flow->state = next_tcp(flow, p->tcp_flags, side);
+		flow->state = next_tcp(flow, flags, side);
 	} else {
 		flow->state = next_other(flow->state, side);
 	}
@@ -322,6 +399,10 @@ void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p
 	if (!flow)
 		abort();
 	*flow = (struct flow){.next = flows->first, .opening = e, .state = state, .seen = p->time, .rule = rule};
+	if (p->protocol == TCP)
+		flow->sent[OPENER] = (struct sent){true, p->sequence + (is_syn(p) ? 1 : 0), end_of(p)};
+	if (p->protocol == TCP && (p->tcp_flags & ACK))
+		flow->sent[OTHER] = (struct sent){true, p->acknowledgement, p->acknowledgement};
 	flows->first = flow;
 }
 

@@ -34,7 +34,7 @@ struct oracle_packet {
 	uint16_t identifier; /* of ICMP messages: bytes 4 and 5 */
 	uint8_t tcp_flags;
 	uint32_t sequence, acknowledgement;
-	uint16_t window;
+	size_t payload_len; /* TCP: of this IP packet */
 	const uint8_t *transport; /* to the end of the IP packet */
 	size_t transport_len;
 };

@@ -27,14 +27,15 @@ struct step {
 	const char *what; /* NULL: the conversation ends */
 	double wait; /* seconds since the step before */
 	bool back; /* from blue to red */
-	struct packet_spec packet; /* without ends */
+	struct packet_spec packet; /* without ends; TCP: seq and ack are well-behaved */
+	int seq_off, ack_off; /* but for so much; then it is said by somebody else */
 	const struct packet_spec *quoted; /* an ICMP error's, from blue to red unless quoted_forth */
 	bool quoted_forth;
 	enum zw_reason reason;
 	const char *rule;
 };
 
-#define STEPS 16
+#define STEPS 20
 struct conversation {
 	const char *what;
 	int family; /* 0: both */
@@ -108,10 +109,112 @@ static const struct conversation conversations[] = {
 		{"what is under way", .wait = 8, BACK(F_ACK), FLOW("web")},
 		{"12 s later it is gone", .wait = 12, BACK(F_ACK), DEFAULT},
 	}},
+	{"a RST out of window", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"a RST+ACK that acknowledges another SYN", BACK(F_RST | F_ACK), .ack_off = 1, FLOW("web")},
+		{"a RST that acknowledges nothing", BACK(F_RST), FLOW("web")},
+		{"the SYN+ACK, 60 s later", .wait = 60, BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"a RST just beyond", BACK(F_RST), .seq_off = 1, FLOW("web")},
+		{"a RST just before", BACK(F_RST), .seq_off = -1, FLOW("web")},
+		{"a RST+ACK with the right acknowledgment at a wrong place", FORTH(F_RST | F_ACK), .seq_off = 1000,
+		 FLOW("web")},
+		{"a FIN of somebody who knows neither number", FORTH(F_FIN | F_ACK), .seq_off = 5000, .ack_off = 5000,
+		 FLOW("web")},
+		{"the connection lives, an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
+		{"a RST in window", BACK(F_RST), FLOW("web")},
+		{"8 s later", .wait = 8, FORTH(F_ACK), FLOW("web")},
+		{"12 s later it is gone", .wait = 12, BACK(F_ACK), DEFAULT},
+	}},
+	{"a RST among what is under way", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"data", .packet = {.dport = 80, .flags = F_ACK, .payload_len = 1000}, FLOW("web")},
+		{"more data", .packet = {.dport = 80, .flags = F_ACK, .payload_len = 1000}, FLOW("web")},
+		{"the first is acknowledged", BACK(F_ACK), .ack_off = -1000, FLOW("web")},
+		{"a RST before that", FORTH(F_RST), .seq_off = -1001, FLOW("web")},
+		{"lives", .wait = 3600, BACK(F_ACK), .ack_off = -1000, FLOW("web")},
+		{"a RST at what is acknowledged", FORTH(F_RST), .seq_off = -1000, FLOW("web")},
+		{"is gone", .wait = 12, BACK(F_ACK), DEFAULT},
+	}},
+	{"at most 65,534 bytes under way are a window", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"a segment, after 100,000 bytes that were not seen", .packet = {.dport = 80, .flags = F_ACK,
+		 .payload_len = 1000}, .seq_off = 100000, FLOW("web")},
+		{"a RST 65,535 bytes back", FORTH(F_RST), .seq_off = 101000 - 65535, FLOW("web")},
+		{"lives", .wait = 3600, BACK(F_ACK), FLOW("web")},
+		{"a RST 65,534 bytes back", FORTH(F_RST), .seq_off = 101000 - 65534, FLOW("web")},
+		{"is gone", .wait = 12, BACK(F_ACK), DEFAULT},
+	}},
+	{"an acknowledgment tells of what was not seen", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"of 3,000 bytes that came another way", BACK(F_ACK), .ack_off = 3000, FLOW("web")},
+		{"a RST where they began", FORTH(F_RST), FLOW("web")},
+		{"lives", .wait = 3600, BACK(F_ACK), .ack_off = 3000, FLOW("web")},
+		{"a RST where they end", FORTH(F_RST), .seq_off = 3000, FLOW("web")},
+		{"is gone", .wait = 12, BACK(F_ACK), DEFAULT},
+	}},
+	{"an ACK that acknowledges something else does not confirm", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"a forged ACK", FORTH(F_ACK), .ack_off = 1, FLOW("web")},
+		{"still half-open", .wait = 62, BACK(F_ACK), DEFAULT},
+	}},
+	{"simultaneous open", 0, {
+		{"the opener's SYN", SYN_, RULE("web")},
+		{"the other's SYN is decided by policy", BACK(F_SYN), DEFAULT},
+		{"the opener's SYN+ACK", FORTH(F_SYN | F_ACK), .seq_off = -1, FLOW("web")},
+		{"the other's SYN+ACK", BACK(F_SYN | F_ACK), .seq_off = -1, FLOW("web")},
+		{"data", .packet = {.dport = 80, .flags = F_ACK, .payload_len = 10}, FLOW("web")},
+		{"an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
+	}},
+	{"a connection to a port that is used again and again", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"the other side closes first", BACK(F_FIN | F_ACK), FLOW("web")},
+		{"the FIN", FORTH(F_FIN | F_ACK), FLOW("web")},
+		{"the same ends again, with other numbers", SYN_, .seq_off = 1 << 30, RULE("web")},
+		{"its SYN+ACK", BACK(F_SYN | F_ACK), .seq_off = 1 << 29, .ack_off = (1 << 30) + 1, FLOW("web")},
+		{"its ACK", FORTH(F_ACK), .seq_off = (1 << 30) + 1, .ack_off = (1 << 29) + 1, FLOW("web")},
+		{"an hour later", .wait = 3600, BACK(F_ACK), .seq_off = (1 << 29) + 1, .ack_off = (1 << 30) + 1,
+		 FLOW("web")},
+	}},
+	{"an old connection's ACK meets a new SYN", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the ACK of what went before", BACK(F_ACK), .seq_off = 7777, .ack_off = 1 << 20, FLOW("web")},
+		{"the RST that it gets", FORTH(F_RST), .seq_off = 1 << 20, FLOW("web")},
+		{"the SYN again", .wait = 12, SYN_, .seq_off = -1, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+	}},
+	{"half-closed for hours", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"the opener has said all", FORTH(F_FIN | F_ACK), FLOW("web")},
+		{"data back", .wait = 118, .back = true, .packet = {.sport = 80, .dport = 40000, .flags = F_ACK,
+		 .payload_len = 100}, FLOW("web")},
+		{"is acknowledged", .wait = 118, FORTH(F_ACK), FLOW("web")},
+		{"too late", .wait = 122, BACK(F_ACK), DEFAULT},
+	}},
 	{"picked up mid-stream", 0, {
 		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
 		{"the answer", BACK(F_ACK), FLOW("web")},
 		{"an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
+	}},
+	{"picked up, and the answer acknowledges something else", 0, {
+		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
+		{"what the other side makes of a forged one", BACK(F_ACK), .ack_off = -5, FLOW("web")},
+		{"302 s later", .wait = 302, BACK(F_ACK), DEFAULT},
+	}},
+	{"picked up by an ACK of what was never sent", 0, {
+		{"an ACK by policy", FORTH(F_ACK), .ack_off = 5, RULE("web")},
+		{"the answer", BACK(F_ACK), FLOW("web")},
+		{"302 s later", .wait = 302, BACK(F_ACK), DEFAULT},
 	}},
 	{"picked up and not answered", 0, {
 		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
@@ -242,6 +345,17 @@ static void set_ends(struct packet_spec *spec, int family, bool back, char text[
 	spec->to = text[!back];
 }
 
+/* What each side of the conversation sends next. */
+static uint32_t next[2];
+
+static void number(const struct step *step, struct packet_spec *spec)
+{
+	spec->seq = next[step->back] + step->seq_off;
+	spec->ack = spec->flags & F_ACK ? next[!step->back] + step->ack_off : 0;
+	if (!step->seq_off)
+		next[step->back] += spec->payload_len + (!spec->flags || spec->flags & F_SYN) + !!(spec->flags & F_FIN);
+}
+
 static void build(const struct step *step, int family, struct packet *ret_packet)
 {
 	struct packet_spec spec = step->packet, quoted_spec;
@@ -249,6 +363,8 @@ static void build(const struct step *step, int family, struct packet *ret_packet
 	char text[2][48];
 
 	set_ends(&spec, family, step->back, text);
+	if (!spec.protocol)
+		number(step, &spec);
 	if (step->quoted) {
 		quoted_spec = *step->quoted;
 		set_ends(&quoted_spec, family, !step->quoted_forth, text);
@@ -265,6 +381,8 @@ static void run(const struct conversation *conversation, int family, enum zw_hoo
 	bool good = true;
 
 	host++;
+	next[0] = 0xffffff00; /* near the wrap */
+	next[1] = 5000;
 	for (const struct step *step = conversation->steps; step < conversation->steps + STEPS && step->what; step++) {
 		struct scene_frame frame = {.hook = hook, .mac = {2, 0, 0, 0, 0, 10}};
 		char text[SCENE_TEXT], hex[2 * PACKET_MAX + 1];

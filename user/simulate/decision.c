@@ -124,7 +124,9 @@ static int zw_flow_open(struct lookup *l, int family)
 			(family == 4 ? generation : 0),
 		.aux = o->now & FLOW_BITS48,
 		.stamp = generation,
-		.account = { .cell = o->cell | (uint64_t)o->port << 32, .note = o->note, .opened = o->now },
+		.account = { .cell = o->cell | (uint64_t)o->port << 32,
+			     .opened = o->now,
+			     .window = { o->window[0], o->window[1] } },
 	};
 	return 1;
 }
