@@ -168,6 +168,7 @@ static __always_inline bool decide_related(struct work *w)
 	cell = zw_related_cell(&w->packet, &w->quote);
 	if (!cell)
 		return false;
+	w->outcome.port = w->packet.ends.port;
 	end(&w->outcome, ZW_ALLOW_RELATED, cell, zw_layout.generation);
 	return true;
 }

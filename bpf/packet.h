@@ -439,7 +439,7 @@ static __always_inline int parse_end(struct packet *p)
 {
 	if (is_bad_unspecified(p))
 		return ZW_DROP_MALFORMED;
-	return p->is_icmp_error && p->fragment == FRAGMENT_NONE ? PARSE_DEEP : 0;
+	return p->is_icmp_error ? PARSE_DEEP : 0;
 }
 
 static __always_inline int parse_direct4(struct packet *p, struct cursor *c)
@@ -701,7 +701,7 @@ ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, struct ends *qu
 	err = parse_transport(p, h, NULL, k->offset, false);
 	if (err)
 		return err;
-	if (p->is_icmp_error && p->fragment == FRAGMENT_NONE)
+	if (p->is_icmp_error)
 		parse_quoted(p, s, quoted, k->offset + 8, limit);
 	return is_bad_unspecified(p) ? ZW_DROP_MALFORMED : 0;
 }

@@ -163,7 +163,8 @@ static unsigned chain(struct packet *p, const struct packet_spec *spec, int fami
 		if (protocol[i] == 44) {
 			header[1] = 0;
 			fragment_field(spec, header + 2);
-			header[7] = spec->id;
+			set16(header + 4, spec->id >> 16);
+			set16(header + 6, spec->id);
 		}
 		if (protocol[i] == 0 || protocol[i] == 60)
 			header[2] = 1, header[3] = (length + 1) * 8 - 4; /* PadN */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "test.h"
+
 #define ZONES_MAX 128
 
 unsigned long scene_kernel_asked, scene_kernel_refused;
@@ -16,6 +18,15 @@ const char *scene_hook_name(enum zw_hook hook)
 	static const char *const names[ZW_HOOKS] = {"xdp", "tc-ingress", "tc-egress"};
 
 	return names[hook];
+}
+
+bool scene_asks_kernel(void)
+{
+	if (getenv("TABLES_ONLY"))
+		return false;
+	if (geteuid() != 0)
+		skip_all("loading the programs needs root");
+	return true;
 }
 
 /* The policy reader reads files. */

@@ -58,4 +58,10 @@ void scene_describe(const struct scene *scene, const struct decision *decision, 
 
 const char *scene_hook_name(enum zw_hook hook);
 
+/*
+ * Is the kernel to be asked? Without root the whole program is skipped, and says so; with TABLES_ONLY in the environment
+ * it goes on with oracle and tables.
+ */
+bool scene_asks_kernel(void);
+
 #endif

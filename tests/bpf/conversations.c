@@ -5,7 +5,6 @@
  * the programs, the tables and the oracle.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "scene.h"
 #include "test.h"
@@ -52,6 +51,13 @@ struct conversation {
 #define STATE .reason = ZW_DROP_TCP_STATE
 #define UDP_FORTH .packet = {.protocol = P_UDP, .dport = 53}
 #define UDP_BACK .back = true, .packet = {.protocol = P_UDP, .sport = 53, .dport = 40000}
+#define SCTP_FORTH .packet = {.protocol = P_SCTP, .dport = 9}
+#define SCTP_BACK .back = true, .packet = {.protocol = P_SCTP, .sport = 9, .dport = 40000}
+#define FIRST(id_, port) .packet = {.protocol = P_UDP, .dport = port, .more = true, .id = id_, .payload_len = 16}
+#define LATER(id_, at, len, ...) .packet = {.protocol = P_UDP, .dport = 53, .fragment = true, .offset = at, .id = id_, \
+					    .payload_len = len, __VA_ARGS__}
+#define PART(id) .reason = ZW_ALLOW_FRAGMENT, .rule = id
+#define NO_PART .reason = ZW_DROP_FRAGMENT
 #define ECHO4(type_, id_) .packet = {.protocol = P_ICMP, .type = type_, .id = id_}
 #define ECHO6(type_, id_) .packet = {.protocol = P_ICMPV6, .type = type_, .id = id_}
 #define UNREACHABLE .protocol = P_ICMP, .type = 3, .code = 4
@@ -63,6 +69,8 @@ static const struct packet_spec short_answer = {.sport = 80, .dport = 40000, .fl
 static const struct packet_spec least_answer = {.sport = 80, .dport = 40000, .flags = F_ACK, .ip_cut = 12};
 static const struct packet_spec answer_fragment = {.sport = 80, .dport = 40000, .offset = 8, .payload_len = 20};
 static const struct packet_spec first_fragment = {.sport = 80, .dport = 40000, .flags = F_ACK, .more = true};
+static const struct packet_spec other_version = {.sport = 80, .dport = 40000, .flags = F_ACK, .version = 6};
+static const struct packet_spec short_ihl = {.from = "10.1.0.250", .to = "10.2.0.80", .flags = F_ACK, .ihl = 4};
 static const struct packet_spec echo_reply = {.protocol = P_ICMP, .type = 0, .id = 7};
 static const struct packet_spec nameless_timestamp = {.protocol = P_ICMP, .type = 13};
 static const struct packet_spec quoted_error = {.protocol = P_ICMP, .type = 3, .id = 7};
@@ -188,8 +196,7 @@ static const struct conversation conversations[] = {
 		{"the SYN", SYN_, RULE("web")},
 		{"the ACK of what went before", BACK(F_ACK), .seq_off = 7777, .ack_off = 1 << 20, FLOW("web")},
 		{"the RST that it gets", FORTH(F_RST), .seq_off = 1 << 20, FLOW("web")},
-		{"the SYN again", .wait = 12, SYN_, .seq_off = -1, RULE("web")},
-		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the SYN+ACK, later", .wait = 12, BACK(F_SYN | F_ACK), FLOW("web")},
 	}},
 	{"half-closed for hours", 0, {
 		{"the SYN", SYN_, RULE("web")},
@@ -250,13 +257,26 @@ static const struct conversation conversations[] = {
 		{"122 s later", .wait = 122, UDP_BACK, DEFAULT},
 		{"the next question", UDP_FORTH, RULE("names")},
 	}},
+	{"UDP, answered", 0, {
+		{"the question", UDP_FORTH, RULE("names")},
+		{"the answer", UDP_BACK, FLOW("names")},
+		{"another answer", .wait = 28, UDP_BACK, FLOW("names")},
+		{"another answer, too late", .wait = 32, UDP_BACK, DEFAULT},
+	}},
+	{"SCTP, unanswered", 0, {
+		{"the first packet", SCTP_FORTH, RULE("web")},
+		{"the answer", .wait = 58, SCTP_BACK, FLOW("web")},
+		{"another answer", .wait = 58, SCTP_BACK, FLOW("web")},
+		{"another answer, too late", .wait = 62, SCTP_BACK, DEFAULT},
+		{"the first packet again", SCTP_FORTH, RULE("web")},
+		{"its answer, too late", .wait = 62, SCTP_BACK, DEFAULT},
+	}},
 	{"SCTP", 0, {
-		{"the first packet", .packet = {.protocol = P_SCTP, .dport = 9}, RULE("web")},
-		{"the answer", .back = true, .packet = {.protocol = P_SCTP, .sport = 9, .dport = 40000},
-		 FLOW("web")},
-		{"the opener again", .packet = {.protocol = P_SCTP, .dport = 9}, FLOW("web")},
-		{"200 s later", .wait = 200, .back = true, .packet = {.protocol = P_SCTP, .sport = 9,
-		 .dport = 40000}, FLOW("web")},
+		{"the first packet", SCTP_FORTH, RULE("web")},
+		{"the answer", SCTP_BACK, FLOW("web")},
+		{"the opener again", SCTP_FORTH, FLOW("web")},
+		{"208 s later", .wait = 208, SCTP_BACK, FLOW("web")},
+		{"212 s later", .wait = 212, SCTP_BACK, DEFAULT},
 	}},
 	{"a protocol without ports", 0, {
 		{"GRE by its rule", .packet = {.protocol = P_GRE}, RULE("tunnels")},
@@ -274,6 +294,7 @@ static const struct conversation conversations[] = {
 		{"a reply the same way", ECHO4(0, 7), DEFAULT},
 		{"another type with the same id", .back = true, ECHO4(13, 7), DEFAULT},
 		{"the next request", ECHO4(8, 7), FLOW("ping")},
+		{"a reply 28 s later", .wait = 28, .back = true, ECHO4(0, 7), FLOW("ping")},
 		{"a reply 32 s later", .wait = 32, .back = true, ECHO4(0, 7), DEFAULT},
 	}},
 	{"ping in IPv6", 6, {
@@ -304,8 +325,16 @@ static const struct conversation conversations[] = {
 		 DEFAULT},
 		{"an error that quotes a first fragment", .packet = {UNREACHABLE}, .quoted = &first_fragment,
 		 RELATED("web")},
+		{"an error that quotes another version of IP", .packet = {UNREACHABLE}, .quoted = &other_version,
+		 DEFAULT},
 		{"an error that quotes nothing", .packet = {UNREACHABLE}, DEFAULT},
+		{"an error in fragments", .packet = {UNREACHABLE, .more = true}, .quoted = &answer, RELATED("web")},
 		{"an error leaves the flow as it is", BACK(F_SYN | F_ACK), FLOW("web")},
+	}},
+	{"an ICMP error that quotes a header of 16 bytes, so that the flow's ports stand in its address", 4, {
+		{"the SYN", .packet = {.from = "10.1.0.250", .to = "10.2.0.80", .sport = 2562, .dport = 80}, RULE("web")},
+		{"the error", .packet = {.from = "10.2.0.80", .to = "10.1.0.250", UNREACHABLE}, .quoted = &short_ihl,
+		 DEFAULT},
 	}},
 	{"ICMP errors of a ping", 4, {
 		{"the request", ECHO4(8, 7), RULE("ping")},
@@ -327,9 +356,49 @@ static const struct conversation conversations[] = {
 		{"time exceeded", .packet = {.protocol = P_ICMPV6, .type = 3}, .quoted = &answer, RELATED("web")},
 		{"a parameter problem", .packet = {.protocol = P_ICMPV6, .type = 4}, .quoted = &answer,
 		 RELATED("web")},
+		{"type 0 is none of them", .packet = {.protocol = P_ICMPV6, .type = 0}, .quoted = &answer, DEFAULT},
 		{"type 5 is none of them", .packet = {.protocol = P_ICMPV6, .type = 5}, .quoted = &answer, DEFAULT},
 		{"an error that quotes no flow", .packet = {.protocol = P_ICMPV6, .type = 2},
 		 .quoted = &other_answer, DEFAULT},
+	}},
+	{"a datagram in fragments", 0, {
+		{"the first", FIRST(7, 53), RULE("names")},
+		{"a later one", LATER(7, 24, 16), PART("names")},
+		{"it again, 28 s later", .wait = 28, LATER(7, 24, 16), PART("names")},
+		{"of another datagram", LATER(8, 24, 16), NO_PART},
+		{"from another host", LATER(7, 24, 16, .from = "another red"), NO_PART},
+		{"to another host", LATER(7, 24, 16, .to = "another blue"), NO_PART},
+		{"the other way", .back = true, LATER(7, 24, 16), NO_PART},
+		{"of another protocol", .packet = {.dport = 80, .fragment = true, .offset = 24, .id = 7, .payload_len = 16},
+		 NO_PART},
+		{"right behind the UDP header", LATER(7, 8, 16), PART("names")},
+		{"17 bytes, though more follow", LATER(7, 24, 17, .more = true), NO_PART},
+		{"17 bytes at the end", LATER(7, 24, 17), PART("names")},
+		{"to byte 65,535", LATER(7, 65528, 7), PART("names")},
+		{"to byte 65,536", LATER(7, 65528, 8), NO_PART},
+		{"a later one after 32 s", .wait = 4, LATER(7, 24, 16), NO_PART},
+	}},
+	{"a datagram in fragments whose first is denied after it was allowed", 0, {
+		{"the first", FIRST(7, 53), RULE("names")},
+		{"a later one", LATER(7, 24, 16), PART("names")},
+		{"another first, to a port that is closed", FIRST(7, 54), DEFAULT},
+		{"a later one now", LATER(7, 24, 16), NO_PART},
+	}},
+	{"fragments of IPv6 are told apart by all of the identification", 6, {
+		{"the first", FIRST(0x10007, 53), RULE("names")},
+		{"a later one", LATER(0x10007, 24, 16), PART("names")},
+		{"one that differs in the upper half", LATER(0x20007, 24, 16), NO_PART},
+	}},
+	{"a datagram with identification 0 in fragments", 0, {
+		{"the first", FIRST(0, 53), RULE("names")},
+		{"a later one", LATER(0, 24, 16), PART("names")},
+		{"the other way", .back = true, LATER(0, 24, 16), NO_PART},
+	}},
+	{"fragments before their first, and without it", 0, {
+		{"a later one", LATER(7, 24, 16), NO_PART},
+		{"a first that ends in the UDP header", .packet = {.protocol = P_UDP, .dport = 53, .more = true, .id = 7,
+		 .ip_cut = 1}, NO_PART},
+		{"a later one still", LATER(7, 24, 16), NO_PART},
 	}},
 };
 
@@ -341,8 +410,14 @@ static void set_ends(struct packet_spec *spec, int family, bool back, char text[
 {
 	snprintf(text[0], 48, family == 4 ? "10.1.0.%u" : "fd00:1::%x", host);
 	snprintf(text[1], 48, family == 4 ? "10.2.0.%u" : "fd00:2::%x", host);
-	spec->from = text[back];
-	spec->to = text[!back];
+	if (!spec->from)
+		spec->from = text[back];
+	else if (!strcmp(spec->from, "another red"))
+		spec->from = family == 4 ? "10.1.0.254" : "fd00:1::ffff";
+	if (!spec->to)
+		spec->to = text[!back];
+	else if (!strcmp(spec->to, "another blue"))
+		spec->to = family == 4 ? "10.2.0.254" : "fd00:2::ffff";
 }
 
 /* What each side of the conversation sends next. */
@@ -351,7 +426,7 @@ static uint32_t next[2];
 static void number(const struct step *step, struct packet_spec *spec)
 {
 	spec->seq = next[step->back] + step->seq_off;
-	spec->ack = spec->flags & F_ACK ? next[!step->back] + step->ack_off : 0;
+	spec->ack = next[!step->back] + step->ack_off;
 	if (!step->seq_off)
 		next[step->back] += spec->payload_len + (!spec->flags || spec->flags & F_SYN) + !!(spec->flags & F_FIN);
 }
@@ -369,7 +444,6 @@ static void build(const struct step *step, int family, struct packet *ret_packet
 		quoted_spec = *step->quoted;
 		set_ends(&quoted_spec, family, !step->quoted_forth, text);
 		packet_build(&quoted_spec, &quoted);
-		set_ends(&spec, family, step->back, text);
 		spec.payload = quoted.data + quoted.l3;
 		spec.payload_len = quoted.len - quoted.l3;
 	}
@@ -407,10 +481,8 @@ static void run(const struct conversation *conversation, int family, enum zw_hoo
 
 int main(void)
 {
-	const struct scene_options options = {.stateful = true, .kernel = true};
+	const struct scene_options options = {.stateful = true, .kernel = scene_asks_kernel()};
 
-	if (geteuid() != 0)
-		skip_all("loading the programs needs root");
 	if (scene_open(policy, &options, &scene)) {
 		ok(false, "the policy loads");
 		return done();
