@@ -45,7 +45,7 @@ NET       := $(wildcard tests/net/*.sh)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests fuzzers demo check check-unit check-golden check-bpf check-net check-random check-san check-fuzz \
-	lint both-compilers install deps build-tools help clean
+	mutants lint both-compilers install deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -137,6 +137,9 @@ check-san: ## unit and golden tests with address and undefined sanitizers
 check-fuzz: ## a short run of each fuzzer
 	@$(make_fuzz) fuzzers
 	@$(RUN) $(FUZZ_PARTS)
+
+mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)
+	@BUILD=$(BUILD) JOBS=$(JOBS) perl tests/mutants/run.pl $(ONLY)
 
 both-compilers: # all warnings are errors
 	@$(sub_make) BUILD=build/gcc CC=gcc WERROR=1 CFLAGS='-O2 -g' all tests
