@@ -143,12 +143,19 @@ int decider_new(const void *tables, const struct zw_layout *layout, bool statefu
 
 	if (!decider)
 		return -ENOMEM;
+	decider->stateful = stateful;
+	decider_replace(decider, tables, layout);
+	*ret_decider = decider;
+	return 0;
+}
+
+void decider_replace(struct decider *decider, const void *tables, const struct zw_layout *layout)
+{
 	decider->tables = tables;
 	decider->layout = *layout;
 	decider->layout.simulate = 1;
-	decider->stateful = stateful;
-	*ret_decider = decider;
-	return 0;
+	if (current == decider)
+		current = NULL;
 }
 
 void decider_free(struct decider *decider)

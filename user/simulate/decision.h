@@ -18,6 +18,9 @@ struct decider; /* tables and their flows */
 int decider_new(const void *tables, const struct zw_layout *layout, bool stateful, struct decider **ret_decider);
 void decider_free(struct decider *decider);
 
+/* Another generation becomes current: its flows stay, and their next packets are decided again. As decider_new. */
+void decider_replace(struct decider *decider, const void *tables, const struct zw_layout *layout);
+
 struct frame {
 	const void *data; /* an Ethernet frame, without FCS */
 	size_t len;
