@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/netdev.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
@@ -11,44 +10,15 @@
 #include <linux/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/util.h"
-
-DEFINE_CLEANUP(struct mnl_socket *, mnl_socket_close)
-
-#define DUMP_BUFFER 32768 /* what the kernel fills at most in one read of a dump */
+#include "kernel/netlink.h"
 
 struct list {
 	struct netdev *v;
 	size_t count;
 	int error;
 };
-
-/* Sends a dump request and feeds each answer to the callback. */
-static int dump(struct nlmsghdr *request, mnl_cb_t callback, void *data)
-{
-	_cleanup_(mnl_socket_closep) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	_cleanup_free_ char *buffer = malloc(DUMP_BUFFER);
-	unsigned seq = time(NULL);
-	int got = MNL_CB_OK;
-	ssize_t len;
-
-	if (!buffer)
-		return -ENOMEM;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	request->nlmsg_seq = seq;
-	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
-		return -errno;
-	while (got == MNL_CB_OK) {
-		len = mnl_socket_recvfrom(socket, buffer, DUMP_BUFFER);
-		if (len < 0)
-			return -errno;
-		got = mnl_cb_run(buffer, len, seq, mnl_socket_get_portid(socket), callback, data);
-	}
-	return got < 0 ? -errno : 0;
-}
 
 static void read_xdp(const struct nlattr *nest, struct netdev *device)
 {
@@ -153,7 +123,7 @@ int netdevs_read(struct netdev **ret_devices, size_t *ret_count)
 	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	info->ifi_family = AF_UNSPEC;
 	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	error = dump(request, take_link, &list);
+	error = netlink_dump(NETLINK_ROUTE, request, take_link, &list);
 	if (!error)
 		error = list.error;
 	if (error) {
@@ -197,7 +167,7 @@ int netdev_count_filters(unsigned ifindex)
 		tc->tcm_family = AF_UNSPEC;
 		tc->tcm_ifindex = ifindex;
 		tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, parents[i]);
-		error = dump(request, count_filter, &count);
+		error = netlink_dump(NETLINK_ROUTE, request, count_filter, &count);
 	}
 	return error ? error : count;
 }
