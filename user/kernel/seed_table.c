@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The programs' own functions, compiled natively. Compare-and-exchange on a mapped word is as good as theirs. What is
+ * not: they run to their end, while this process can be killed between claiming a slot and publishing it. Then that slot
+ * is lost until `down`: one, since seeding is under the instance's lock and writes one flow after the other.
+ */
+#include "kernel/seed_table.h"
+
+#include "compile/timeouts.h"
+#include "flow_table.h"
+
+static void find_bucket(const struct seed_table *t, uint32_t n, struct bucket *ret, const bool v6)
+{
+	const uint32_t all = t->buckets + t->fragment_buckets;
+
+	ret->heads = t->memory + zw_flows_buckets(t->cpus) + (uint64_t)n * (v6 ? 64 : 128);
+	ret->keys = v6 ? t->memory + zw_flows_keys(t->cpus, all) + (uint64_t)n * 512 : NULL;
+	ret->accounts = t->memory + zw_flows_accounts(t->family, t->cpus, all) + (uint64_t)n * (v6 ? 512 : 256);
+}
+
+/* What opening a flow does not say: which ends have sent FIN, and that it is confirmed, if there is room for that. */
+static void mark(struct flow *f, const struct live *live, const struct bucket *b, struct choice *c, uint64_t now,
+		 const bool v6)
+{
+	__u64 mine = c->rank, head = f->head_word;
+
+	head |= live->fin_source ? FLOW_FIN_OPENER : 0;
+	head |= live->fin_destination ? FLOW_FIN_OTHER : 0;
+	if (live->is_confirmed && make_room(b, mine, now, FLOW_BITS48, c, v6))
+		head |= FLOW_CONFIRMED;
+	if (head != f->head_word)
+		exchange_word(f->head, f->head_word, head); /* a packet was faster: it knows better */
+}
+
+static __always_inline enum seeded put(const struct seed_table *t, const struct live *live, uint64_t now, const bool v6)
+{
+	/* No rule's, but no absent cell either: that would be a flow whose terms are being replaced. */
+	const struct opening opening = {
+		.now = now, .cell = ZW_CELL_ALLOW, .state = live->state, .port = live->ends.port
+	};
+	struct flow_key key = { 0 };
+	struct choice choice;
+	struct bucket bucket;
+	struct flow flow;
+
+	make_key(&key, &live->ends, (const __u64 *)t->memory, v6);
+	find_bucket(t, key.hash & (t->buckets - 1), &bucket, v6);
+	if (find_in_bucket(&bucket, &key, now, &choice, &flow, v6))
+		return SEEDED_KNOWN;
+	choose(&bucket, &key, &opening, &choice, v6);
+	if (choice.rank >> 3 >= RANK_UNCONFIRMED ||
+	    open_in_bucket(&bucket, &key, &opening, &choice, v6) == OPEN_REFUSED)
+		return SEEDED_NO_ROOM;
+	if (find_in_bucket(&bucket, &key, now, &choice, &flow, v6))
+		mark(&flow, live, &bucket, &choice, now, v6);
+	return SEEDED_NEW;
+}
+
+enum seeded seed_put(const struct seed_table *table, const struct live *live, uint64_t now, unsigned hz)
+{
+	timeouts_set(&zw_timeouts, hz);
+	return table->family == 4 ? put(table, live, now, false) : put(table, live, now, true);
+}
