@@ -144,6 +144,8 @@ static void print_json(const char *verb, const struct publish_report *report, co
 	}
 	if (report->flows)
 		json_object_object_add(root, "flows", json_object_new_int64(report->flows));
+	if (report->seeded)
+		json_object_object_add(root, "seeded", json_object_new_int64(report->seeded));
 	if (tables) {
 		json_object_object_add(root, "rules", json_object_new_int64(tables->layout.rule_count));
 		json_object_object_add(root, "atoms", json_object_new_int64(tables->stats.atoms));
@@ -190,6 +192,8 @@ static void print_text(const struct publish_report *report, const struct tables 
 		printf("%u rules, %zu atoms, tables %.1f KiB, counters %.1f KiB, %llu flows a family\n",
 		       tables->layout.rule_count, tables->stats.atoms, report->tables_len / 1024.0,
 		       report->counters_len / 1024.0, (unsigned long long)report->flows);
+	if (report->seeded)
+		printf("%llu flows of live connections were taken over\n", (unsigned long long)report->seeded);
 	print_changes(report);
 }
 

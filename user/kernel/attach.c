@@ -310,6 +310,26 @@ static int tell_refusal(int error, const struct gate *gate, const struct netdev 
 	return error;
 }
 
+static bool is_decided(const struct gate *gate, const struct netdev *device, enum zw_hook hook)
+{
+	unsigned i = points_find(gate->book, device->ifindex, hook);
+	char note[128];
+
+	return i && attach_check(gate->instance, &gate->book->slot[i], gate->program_id[hook], device, note);
+}
+
+bool attach_brings_new(const struct gate *gate, const struct attach_plan *plan)
+{
+	for (size_t i = 0; i < plan->target_count; i++) {
+		const struct netdev *device = plan->targets[i].device;
+
+		if (!is_decided(gate, device, ZW_HOOK_EGRESS) ||
+		    (!is_decided(gate, device, ZW_HOOK_XDP) && !is_decided(gate, device, ZW_HOOK_INGRESS)))
+			return true;
+	}
+	return false;
+}
+
 /* Is it attached there, and right? What is attached there and wrong is taken away. */
 static unsigned find_healthy(struct gate *gate, const struct netdev *device, enum zw_hook hook)
 {

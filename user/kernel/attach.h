@@ -48,6 +48,9 @@ struct attach_plan {
 int attach_plan(const struct names *names, bool warn, struct attach_plan *ret_plan);
 void attach_plan_clear(struct attach_plan *plan);
 
+/* Would attach_begin attach a target that no packet is decided at now? */
+bool attach_brings_new(const struct gate *gate, const struct attach_plan *plan);
+
 /*
  * attach_begin: every target gets its attach points, right ones are kept, nothing is taken away. Tells errors; after
  * the first one it stops unless `keep_going`, and the caller calls attach_undo. attach_end: takes away what a target

@@ -262,16 +262,22 @@ static int open_generation(const char *name, uint32_t number, unsigned cpus, str
 	return pins_map(path, generation->counters_len, false, (void **)&generation->counters);
 }
 
+int pins_map_tables(const char *instance, struct generation *generation)
+{
+	char path[PATH_MAX];
+
+	pins_path(path, instance, "/gen-%u/zw_tables", generation->number);
+	return pins_map(path, generation->tables_len, false, (void **)&generation->tables);
+}
+
 int generation_open(const struct instance *instance, uint32_t number, struct generation **ret_generation)
 {
 	struct generation *generation;
-	char path[PATH_MAX];
 	int error = pins_open_generation(instance->name, number, &generation);
 
 	if (error)
 		return error;
-	pins_path(path, instance->name, "/gen-%u/zw_tables", number);
-	error = pins_map(path, generation->tables_len, false, (void **)&generation->tables);
+	error = pins_map_tables(instance->name, generation);
 	if (error)
 		generation_free(generation);
 	else

@@ -79,6 +79,8 @@ int pins_generations(const char *instance, uint32_t **ret_numbers, size_t *ret_c
 
 /* generation_open() without an opened instance, and without the tables. */
 int pins_open_generation(const char *instance, uint32_t number, struct generation **ret_generation);
+/* And the tables, afterwards. 0 or -errno, silent. */
+int pins_map_tables(const char *instance, struct generation *generation);
 
 /* Creates an array map with one mappable value. Returns a descriptor or -errno. */
 int pins_create_array(const char *name, size_t value_size);

@@ -15,6 +15,7 @@
 #include "kernel/gate.h"
 #include "kernel/load.h"
 #include "kernel/pins.h"
+#include "kernel/seed.h"
 #include "zonewall.skel.h"
 
 DEFINE_CLEANUP(struct zonewall_bpf *, zonewall_bpf__destroy)
@@ -373,29 +374,69 @@ static int prepare(const char *instance, const struct tables *tables, const stru
 	return error;
 }
 
+/* Before the first generation the gate lets everything pass: no flow is needed, and none is opened. */
+static bool is_deciding(const struct gate *gate)
+{
+	return gate->line->generation[gate_current(gate->line)];
+}
+
+/*
+ * attach_begin(), with live connections seeded around it if it attaches anything new where a generation decides: before,
+ * so that their packets find them from the first one on, and after, for those that were opened meanwhile.
+ */
+static int attach_seeded(struct gate *gate, struct attach_plan *plan, bool keep_going, struct seeder *seeder)
+{
+	bool seeds = is_deciding(gate) && attach_brings_new(gate, plan);
+	int error;
+
+	if (seeds)
+		seed_flows(seeder);
+	error = attach_begin(gate, plan, keep_going);
+	if (seeds && (!error || keep_going))
+		seed_flows(seeder);
+	return error;
+}
+
+/* flip(), with the same around it if this is the first generation. */
+static int flip_seeded(struct gate *gate, uint32_t number, const int program[ZW_HOOKS], struct seeder *seeder)
+{
+	bool seeds = !is_deciding(gate);
+	int error;
+
+	if (seeds)
+		seed_flows(seeder);
+	error = flip(gate, number, program);
+	if (seeds && !error)
+		seed_flows(seeder);
+	return error;
+}
+
 static int publish_prepared(struct gate *gate, const struct tables *tables, const struct publish_options *options,
 			    const struct zonewall_bpf *skel, struct publish_report *report, struct waiting *waiting)
 {
 	const int program[ZW_HOOKS] = { bpf_program__fd(skel->progs.zw_xdp), bpf_program__fd(skel->progs.zw_ingress),
 					bpf_program__fd(skel->progs.zw_egress) };
+	struct seeder seeder = { .instance = gate->instance, .tables = tables->bytes, .layout = &tables->layout };
 	_cleanup_plan_ struct attach_plan plan = { 0 };
 	int error = attach_plan(tables->names, !options->quiet, &plan);
 
 	report->previous = gate->line->generation[gate_current(gate->line)];
 	if (!error)
-		error = attach_begin(gate, &plan, false);
+		error = attach_seeded(gate, &plan, false, &seeder);
 	if (!error) {
 		error = wait_end(waiting);
 		if (error)
 			edge_error(error, "cannot wait for packets on their way");
 	}
 	if (!error)
-		error = flip(gate, report->generation, program);
+		error = flip_seeded(gate, report->generation, program, &seeder);
 	if (error) {
 		attach_undo(gate, &plan);
 		return error;
 	}
 	attach_end(gate, &plan, true);
+	seed_warn(&seeder);
+	report->seeded = seeder.seeded;
 	report_changes(report, &plan);
 	return 0;
 }
@@ -467,6 +508,7 @@ int publish_rollback(const char *instance, struct publish_report *ret_report)
 	_cleanup_close_ int lock = -1;
 	_cleanup_gate_ struct gate gate;
 	struct publish_report report = { 0 };
+	struct seeder seeder;
 	unsigned current;
 	int error = begin_existing(instance, &lock, &gate);
 
@@ -483,11 +525,14 @@ int publish_rollback(const char *instance, struct publish_report *ret_report)
 		return -ENOENT;
 	}
 	error = pins_open_generation(instance, report.generation, &former);
+	if (!error)
+		error = pins_map_tables(instance, former);
 	if (error)
 		return edge_error(error, "cannot open generation %" PRIu32, report.generation);
+	seeder = (struct seeder){ .instance = instance, .tables = former->tables, .layout = &former->layout };
 	error = attach_plan(former->names, true, &plan);
 	if (!error)
-		error = attach_begin(&gate, &plan, false);
+		error = attach_seeded(&gate, &plan, false, &seeder);
 	if (error) {
 		attach_undo(&gate, &plan);
 		return error;
@@ -495,6 +540,8 @@ int publish_rollback(const char *instance, struct publish_report *ret_report)
 	gate.line->deadline = 0;
 	__atomic_store_n(&gate.line->active, !current, __ATOMIC_RELEASE);
 	attach_end(&gate, &plan, false);
+	seed_warn(&seeder);
+	report.seeded = seeder.seeded;
 	report.tables_len = former->tables_len;
 	report.counters_len = former->counters_len;
 	report_changes(&report, &plan);
@@ -537,6 +584,7 @@ int publish_follow(const char *instance, struct publish_report *ret_report)
 	_cleanup_close_ int lock = -1;
 	_cleanup_gate_ struct gate gate;
 	struct publish_report report = { 0 };
+	struct seeder seeder;
 	size_t kept = 0;
 	int error = begin(instance, &lock, &gate);
 
@@ -548,13 +596,20 @@ int publish_follow(const char *instance, struct publish_report *ret_report)
 	if (!report.generation)
 		return -ENOENT;
 	error = pins_open_generation(instance, report.generation, &generation);
+	if (!error)
+		error = pins_map_tables(instance, generation);
 	if (error)
 		return edge_error(error, "cannot open generation %" PRIu32, report.generation);
+	seeder = (struct seeder){
+		.instance = instance, .tables = generation->tables, .layout = &generation->layout
+	};
 	error = attach_plan(generation->names, false, &plan);
 	if (!error)
-		error = attach_begin(&gate, &plan, true);
+		error = attach_seeded(&gate, &plan, true, &seeder);
 	/* What could be attached stays attached even if one interface refuses. */
 	attach_end(&gate, &plan, false);
+	seed_warn(&seeder);
+	report.seeded = seeder.seeded;
 	for (size_t i = 0; i < plan.change_count; i++)
 		if (plan.changes[i].change != CHANGE_KEPT)
 			plan.changes[kept++] = plan.changes[i];

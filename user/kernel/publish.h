@@ -28,6 +28,7 @@ struct publish_report {
 	size_t tables_len, counters_len; /* bytes of this generation's tables and rule counters */
 	uint64_t flows; /* entries a family, as they are */
 	bool flows_differ; /* the policy asks for another number, which takes effect after `down` */
+	uint64_t seeded; /* flows of live connections, added because something was attached */
 	struct attach_change *changes;
 	size_t change_count;
 };
