@@ -154,7 +154,9 @@ static __always_inline void set_key(struct zw_event_key *key, const struct packe
 /* Tells a drop, or an allow that is logged, of the cell's rule in that generation. */
 ZW_GLOBAL int zw_tell(const struct packet *p, const struct account *a, __u32 cell, __u32 generation, __u32 reason)
 {
-	struct zw_event_key key = { .generation = generation, .rule = cell & ZW_CELL_RULE, .reason = reason };
+	/* What revokes a seeded flow, which is of no generation and no rule, is this one: it names the zones. */
+	struct zw_event_key key = { .generation = generation ?: zw_layout.generation,
+				    .rule = cell & ZW_CELL_RULE, .reason = reason };
 	struct zw_event_entry *entry;
 	struct events *ev;
 	__u32 index, now;
