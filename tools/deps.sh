@@ -32,6 +32,7 @@ needs() {
 	check curl                 command curl
 	check iperf3               command iperf3
 	check nginx                command nginx
+	check nftables             command nft
 	check shellcheck           command shellcheck
 	demo iproute2              command ip
 	demo iputils-ping          command ping
