@@ -26,7 +26,8 @@
  *
  * Claiming: compare-and-exchange of the head to (version + 1, BUSY); plain stores of the other words; compare-and-
  * exchange of the head to its live value, which orders it after the stores (LKMM: an atomic that returns a value is
- * fully ordered). A busy slot is nobody's victim. A writer cannot stay away: programs run to their end.
+ * fully ordered). A busy slot is nobody's victim. A writer cannot stay away: programs run to their end. (User space, which
+ * seeds flows by the same functions, may: killed there, it leaves that slot busy for good. See user/kernel/seed_table.c.)
  *
  * Changing (state, time, generation): compare-and-exchange of one word with the value that was read. It holds
  * the version, so an incarnation that is gone cannot be touched. A lost race leaves the winner's word; the next
