@@ -4,11 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <ftw.h>
+#include <limits.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -17,6 +20,8 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "kernel/conntrack.h"
 #include "kernel/sockets.h"
@@ -394,6 +399,67 @@ static void damaged_messages_do_no_harm(void **state)
 	}
 }
 
+/* A file below root, with its folders. text NULL: none. */
+static void make_file(const char *root, const char *path, const char *text)
+{
+	char whole[PATH_MAX];
+	FILE *file;
+
+	if (!text)
+		return;
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	for (char *slash = strchr(whole + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(whole, 0700);
+		*slash = '/';
+	}
+	file = fopen(whole, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
+{
+	(void)stat, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static void tracking_is_asked_only_where_that_loads_nothing(void **state)
+{
+	static const struct {
+		const char *what, *count, *modules, *module, *builtin;
+		enum conntrack_presence want;
+	} rows[] = {
+		{ "not loaded", NULL, "", NULL, NULL, CONNTRACK_ABSENT },
+		{ "loaded, without a connection", "0\n", "", "", NULL, CONNTRACK_ABSENT },
+		{ "tracking, nobody to ask", "5\n", "", NULL, NULL, CONNTRACK_MUTE },
+		{ "another module is built in", "5\n", "", NULL, "kernel/net/netfilter/nf_conntrack.ko\n", CONNTRACK_MUTE },
+		{ "its module is loaded", "5\n", "", "", NULL, CONNTRACK_PRESENT },
+		{ "its module is built in", "5\n", "", NULL,
+		  "kernel/net/netfilter/nf_conntrack.ko\nkernel/net/netfilter/nf_conntrack_netlink.ko\n", CONNTRACK_PRESENT },
+		{ "a kernel without modules", "5\n", NULL, NULL, NULL, CONNTRACK_PRESENT },
+	};
+	struct utsname system;
+	char builtin[PATH_MAX];
+
+	(void)state;
+	uname(&system);
+	snprintf(builtin, sizeof(builtin), "/lib/modules/%s/modules.builtin", system.release);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char root[] = "/tmp/zw-live-XXXXXX";
+
+		print_message("# %s\n", rows[i].what);
+		assert_non_null(mkdtemp(root));
+		make_file(root, "/proc/sys/net/netfilter/nf_conntrack_count", rows[i].count);
+		make_file(root, "/proc/modules", rows[i].modules);
+		make_file(root, "/sys/module/nf_conntrack_netlink/refcnt", rows[i].module);
+		make_file(root, builtin, rows[i].builtin);
+		assert_int_equal(conntrack_presence(root), rows[i].want);
+		nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +469,7 @@ int main(void)
 		cmocka_unit_test(a_tracked_connection_is_one_or_two_flows),
 		cmocka_unit_test(a_cut_entry_tells_nothing_it_does_not_hold),
 		cmocka_unit_test(damaged_messages_do_no_harm),
+		cmocka_unit_test(tracking_is_asked_only_where_that_loads_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

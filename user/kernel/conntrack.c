@@ -1,27 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/conntrack.h"
 
+#include <limits.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include "base/util.h"
 #include "kernel/netlink.h"
 
+__attribute__((format(printf, 2, 3))) static FILE *open_below(const char *root, const char *format, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	int len = snprintf(path, sizeof(path), "%s", root);
+
+	va_start(args, format);
+	vsnprintf(path + len, sizeof(path) - len, format, args);
+	va_end(args);
+	return fopen(path, "re");
+}
+
+static bool exists_below(const char *root, const char *file)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s%s", root, file);
+	return !access(path, F_OK);
+}
+
 /* A module that is part of the kernel, by the list that is installed with its modules. */
-static bool is_built_in(const char *module)
+static bool is_built_in(const char *root, const char *module)
 {
 	_cleanup_fclose_ FILE *list = NULL;
-	char path[256], line[256];
 	struct utsname system;
+	char line[256];
 
 	if (uname(&system))
 		return false;
-	snprintf(path, sizeof(path), "/lib/modules/%s/modules.builtin", system.release);
-	list = fopen(path, "re");
+	list = open_below(root, "/lib/modules/%s/modules.builtin", system.release);
 	while (list && fgets(line, sizeof(line), list))
 		if (strstr(line, module))
 			return true;
@@ -29,21 +50,21 @@ static bool is_built_in(const char *module)
 }
 
 /* A kernel that cannot load modules has everything in itself that it will ever have. */
-static bool is_asking_harmless(void)
+static bool is_asking_harmless(const char *root)
 {
-	return access("/proc/modules", F_OK) || !access("/sys/module/nf_conntrack_netlink", F_OK) ||
-	       is_built_in("/nf_conntrack_netlink.ko");
+	return !exists_below(root, "/proc/modules") || exists_below(root, "/sys/module/nf_conntrack_netlink") ||
+	       is_built_in(root, "/nf_conntrack_netlink.ko");
 }
 
-enum conntrack_presence conntrack_presence(void)
+enum conntrack_presence conntrack_presence(const char *root)
 {
-	_cleanup_fclose_ FILE *file = fopen("/proc/sys/net/netfilter/nf_conntrack_count", "re");
+	_cleanup_fclose_ FILE *file = open_below(root, "/proc/sys/net/netfilter/nf_conntrack_count");
 	unsigned long count;
 
 	/* Shown where the module is loaded, and counted for each network namespace. */
 	if (!file || fscanf(file, "%lu", &count) != 1 || !count)
 		return CONNTRACK_ABSENT;
-	return is_asking_harmless() ? CONNTRACK_PRESENT : CONNTRACK_MUTE;
+	return is_asking_harmless(root) ? CONNTRACK_PRESENT : CONNTRACK_MUTE;
 }
 
 /* The wanted attributes of a message or nest, by type; those too short for what is read of them are left out. */

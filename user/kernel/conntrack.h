@@ -11,12 +11,12 @@
 #include "kernel/live.h"
 
 /*
- * Whether it may be asked. Asking makes the kernel load what it lacks, which nobody wants of a firewall of another
- * kind: CONNTRACK_ABSENT is answered where nothing is tracked, CONNTRACK_MUTE where connections are tracked but the
- * module to ask (nf_conntrack_netlink) is not there, as far as can be seen without asking.
+ * Whether it may be asked. Asking makes the kernel load what it lacks, and nobody wants a firewall to bring another's
+ * machinery. CONNTRACK_ABSENT: nothing is tracked here. CONNTRACK_MUTE: connections are tracked, but what answers for
+ * them (nf_conntrack_netlink) does not seem to be there. root: "", or in tests a folder that stands for /.
  */
 enum conntrack_presence { CONNTRACK_ABSENT, CONNTRACK_MUTE, CONNTRACK_PRESENT };
-enum conntrack_presence conntrack_presence(void);
+enum conntrack_presence conntrack_presence(const char *root);
 
 /*
  * One entry: the views of a flow that it gives, 0 to 2. Where addresses are translated, hooks on the two sides of the

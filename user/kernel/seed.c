@@ -147,7 +147,7 @@ static void end(struct seeding *s)
 
 void seed_flows(struct seeder *seeder)
 {
-	enum conntrack_presence tracked = conntrack_presence();
+	enum conntrack_presence tracked = conntrack_presence("");
 	struct seeding s = { .seeder = seeder };
 	int error = begin(&s);
 
@@ -164,8 +164,8 @@ void seed_flows(struct seeder *seeder)
 	if (s.left_others)
 		seed_tracked(&s, false);
 	if (tracked == CONNTRACK_MUTE && !seeder->warned) {
-		edge_warn("nf_conntrack is there, but not nf_conntrack_netlink, through which it could be asked\n"
-			  "forwarded connections that are older than this may have to be opened again");
+		edge_warn("nf_conntrack tracks connections here, but nf_conntrack_netlink, which tells them, seems not to be "
+			  "loaded\nforwarded connections that are older than this may have to be opened again");
 		seeder->warned = true;
 	}
 	end(&s);
