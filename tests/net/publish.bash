@@ -10,7 +10,7 @@ node=zw-$name-node
 peer=zw-$name-peer
 instance=zw-$name
 zonewall=${ZONEWALL:-build/zonewall}
-pins=/sys/fs/bpf/zonewall/$instance/abi-1
+pins=/sys/fs/bpf/zonewall/$instance/abi-$(sed -n 's/^#define ZW_ABI \([0-9]*\).*/\1/p' "${BASH_SOURCE%/*}/../../include/zonewall.h")
 dir=$(mktemp -d)
 # How TC is attached here: links since 6.6, filters before.
 # shellcheck disable=SC2034
