@@ -2,10 +2,8 @@
 #include "watch/buffer.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void buffer_free(struct buffer *buffer)
 {
@@ -19,7 +17,7 @@ void buffer_clear(struct buffer *buffer)
 	buffer->failed = false;
 }
 
-static bool grow(struct buffer *buffer, size_t more)
+bool buffer_grow(struct buffer *buffer, size_t more)
 {
 	size_t room = buffer->room ? buffer->room : 256;
 	char *data;
@@ -38,20 +36,6 @@ static bool grow(struct buffer *buffer, size_t more)
 	return true;
 }
 
-void buffer_add(struct buffer *buffer, const char *text, size_t len)
-{
-	if (!grow(buffer, len))
-		return;
-	memcpy(buffer->data + buffer->len, text, len);
-	buffer->len += len;
-	buffer->data[buffer->len] = '\0';
-}
-
-void buffer_put(struct buffer *buffer, const char *text)
-{
-	buffer_add(buffer, text, strlen(text));
-}
-
 void buffer_printf(struct buffer *buffer, const char *format, ...)
 {
 	va_list arguments;
@@ -60,12 +44,22 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 	va_start(arguments, format);
 	len = vsnprintf(NULL, 0, format, arguments);
 	va_end(arguments);
-	if (len < 0 || !grow(buffer, len))
+	if (len < 0 || !buffer_grow(buffer, len))
 		return;
 	va_start(arguments, format);
 	vsnprintf(buffer->data + buffer->len, len + 1, format, arguments);
 	va_end(arguments);
 	buffer->len += len;
+}
+
+void buffer_number(struct buffer *buffer, uint64_t number)
+{
+	char text[20], *at = text + sizeof(text);
+
+	do
+		*--at = '0' + number % 10;
+	while (number /= 10);
+	buffer_add(buffer, at, text + sizeof(text) - at);
 }
 
 void buffer_consume(struct buffer *buffer, size_t len)

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 struct buffer {
 	char *data; /* len bytes, and a NUL unless it never grew */
@@ -16,9 +18,25 @@ struct buffer {
 
 void buffer_free(struct buffer *buffer); /* leaves it empty */
 void buffer_clear(struct buffer *buffer); /* empty, memory kept */
-void buffer_add(struct buffer *buffer, const char *text, size_t len);
-void buffer_put(struct buffer *buffer, const char *text);
+bool buffer_grow(struct buffer *buffer, size_t more); /* room for `more` bytes and a NUL; false: out of memory */
+
+/* In the header, since lines of a million flows are put together from constant pieces. */
+static inline void buffer_add(struct buffer *buffer, const char *text, size_t len)
+{
+	if (buffer->room - buffer->len <= len && !buffer_grow(buffer, len))
+		return;
+	memcpy(buffer->data + buffer->len, text, len);
+	buffer->len += len;
+	buffer->data[buffer->len] = '\0';
+}
+
+static inline void buffer_put(struct buffer *buffer, const char *text)
+{
+	buffer_add(buffer, text, strlen(text));
+}
+
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buffer_number(struct buffer *buffer, uint64_t number); /* decimal */
 void buffer_consume(struct buffer *buffer, size_t len); /* takes len bytes off the front */
 
 /* A JSON string with its quotes (RFC 8259 7); bytes that are not UTF-8 become U+FFFD. NULL or "": null if so wanted. */

@@ -147,31 +147,69 @@ int client_object(FILE *answer, struct json_object **ret_object)
 	return 0;
 }
 
+/* The bytes of `in` that are whole lines, up to the empty line that ends the answer, which is not among them. */
+static size_t whole_lines(const struct buffer *in, bool *ret_ends)
+{
+	const char *last = in->len ? memrchr(in->data, '\n', in->len) : NULL;
+	const char *end = in->len ? memmem(in->data, in->len, "\n\n", 2) : NULL;
+
+	*ret_ends = true;
+	if (in->len && in->data[0] == '\n')
+		return 0;
+	if (end)
+		return end + 1 - in->data;
+	*ret_ends = false;
+	return last ? last + 1 - in->data : 0;
+}
+
+/* An error is a line by itself, the first one that comes. */
+static int hand_on(struct buffer *in, size_t len, int (*take)(void *context, const char *lines, size_t len), void *context)
+{
+	int r;
+
+	if (!len)
+		return 0;
+	r = is_error(in->data) ? -EPROTO : take(context, in->data, len);
+	buffer_consume(in, len);
+	return r;
+}
+
+int client_lines(FILE *answer, int (*take)(void *context, const char *lines, size_t len), void *context)
+{
+	struct buffer in = { 0 };
+	bool ends = false;
+	int r = 0;
+
+	while (!r && !ends) {
+		char data[65536];
+		ssize_t len = read(fileno(answer), data, sizeof(data));
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len <= 0) {
+			r = len < 0 && errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
+			break;
+		}
+		buffer_add(&in, data, len);
+		if (in.failed)
+			r = -ENOMEM;
+		else
+			r = hand_on(&in, whole_lines(&in, &ends), take, context);
+	}
+	buffer_free(&in);
+	return r;
+}
+
+/* What has come goes out: a stream must not wait for a buffer to fill. */
+static int copy(void *context, const char *lines, size_t len)
+{
+	(void)context;
+	if (fwrite(lines, 1, len, stdout) != len || fflush(stdout))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
 int client_copy(FILE *answer)
 {
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t len;
-	int r = -EPIPE;
-
-	errno = 0;
-	/* Lines go out as they come: a stream must not wait for a buffer to fill. */
-	while ((len = getline(&line, &room, answer)) > 0 && line[len - 1] == '\n') {
-		if (len == 1) {
-			r = 0;
-			break;
-		}
-		if (is_error(line)) {
-			r = -EPROTO;
-			break;
-		}
-		if (fwrite(line, 1, len, stdout) != (size_t)len || fflush(stdout)) {
-			r = errno ? -errno : -EIO;
-			break;
-		}
-	}
-	if (r == -EPIPE && errno == EAGAIN)
-		r = -ETIMEDOUT;
-	free(line);
-	return r;
+	return client_lines(answer, copy, NULL);
 }

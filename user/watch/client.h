@@ -27,6 +27,12 @@ int client_refused(const char *instance, int error);
  */
 int client_object(FILE *answer, struct json_object **ret_object);
 
+/*
+ * Hands on lines, whole ones and as many at a time as have come, until the answer's end (0). -EPIPE, -ETIMEDOUT,
+ * -EPROTO as above; what `take` returns if that is not 0. The stream is not to be read otherwise.
+ */
+int client_lines(FILE *answer, int (*take)(void *context, const char *lines, size_t len), void *context);
+
 /* Copies lines to stdout until the answer's end (0). -EPIPE, -ETIMEDOUT, -EPROTO as above; -errno: of stdout. */
 int client_copy(FILE *answer);
 

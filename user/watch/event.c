@@ -64,8 +64,7 @@ static void address(const struct event *event, const __u32 *wire, char text[INET
 	inet_ntop(event->key.family == 6 ? AF_INET6 : AF_INET, wire, text, INET6_ADDRSTRLEN);
 }
 
-/* As a policy writes it: "tcp", "proto/47". */
-static void protocol_text(uint8_t protocol, char text[16])
+void protocol_text(uint8_t protocol, char text[16])
 {
 	switch (protocol) {
 	case IPPROTO_TCP:

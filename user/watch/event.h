@@ -43,6 +43,9 @@ void event_text(const struct event *event, bool colour, struct buffer *buffer);
 /* What there is to say of a reason beyond its name: "no rule allows it". */
 const char *event_reason_text(enum zw_reason reason);
 
+/* A protocol as a policy writes it: "tcp", "proto/47". */
+void protocol_text(uint8_t protocol, char text[16]);
+
 /* Finds the names for what was told: zones, rule, interface, control group. Opens generations as they are needed. */
 struct decorator;
 

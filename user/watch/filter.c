@@ -14,22 +14,16 @@
 #define ALL_DROPS 0xffff0000u
 #define ALL_REASONS 0xffffffffu
 
-struct reading {
-	struct filter *filter;
-	char *why;
-	size_t why_len;
-};
-
-static int refuse(struct reading *reading, const char *what, const char *value)
+int filter_refuse(const struct filter_error *error, const char *what, const char *value)
 {
-	snprintf(reading->why, reading->why_len, "%s: '%.100s'", what, value);
+	snprintf(error->text, error->room, "%s: '%.100s'", what, value);
 	return -EINVAL;
 }
 
-static int read_name(struct reading *reading, const char *value, char *ret_name)
+int filter_read_name(const struct filter_error *error, const char *value, char ret_name[FILTER_NAME_MAX])
 {
 	if (!*value || strlen(value) >= FILTER_NAME_MAX)
-		return refuse(reading, "not a name", value);
+		return filter_refuse(error, "not a name", value);
 	strcpy(ret_name, value);
 	return 0;
 }
@@ -65,17 +59,17 @@ static int read_range(const char *value, struct filter_end *ret_end)
 	return 0;
 }
 
-static int read_end(struct reading *reading, const char *value, struct filter_end *ret_end)
+int filter_read_end(const struct filter_error *error, const char *value, struct filter_end *ret_end)
 {
 	if (!read_range(value, ret_end))
 		return 0;
 	/* No name of a zone has these: it was meant to be an address. */
 	if (strpbrk(value, "/:"))
-		return refuse(reading, "not an address, CIDR or zone", value);
-	return read_name(reading, value, ret_end->zone);
+		return filter_refuse(error, "not an address, CIDR or zone", value);
+	return filter_read_name(error, value, ret_end->zone);
 }
 
-static int read_port(struct reading *reading, const char *value)
+int filter_read_port(const struct filter_error *error, const char *value, uint16_t *ret_port)
 {
 	char *end;
 	unsigned long port;
@@ -83,13 +77,12 @@ static int read_port(struct reading *reading, const char *value)
 	errno = 0;
 	port = strtoul(value, &end, 10);
 	if (*value < '0' || *value > '9' || *end || errno || port > 65535)
-		return refuse(reading, "not a port", value);
-	reading->filter->port = port;
-	reading->filter->has_port = true;
+		return filter_refuse(error, "not a port", value);
+	*ret_port = port;
 	return 0;
 }
 
-static int read_verdict(struct reading *reading, const char *value, uint32_t *ret_verdicts)
+static int read_verdict(const struct filter_error *error, const char *value, uint32_t *ret_verdicts)
 {
 	if (!strcmp(value, "drop"))
 		*ret_verdicts = ALL_DROPS;
@@ -98,48 +91,49 @@ static int read_verdict(struct reading *reading, const char *value, uint32_t *re
 	else if (!strcmp(value, "any"))
 		*ret_verdicts = ALL_REASONS;
 	else
-		return refuse(reading, "not a verdict (drop, allow, any)", value);
+		return filter_refuse(error, "not a verdict (drop, allow, any)", value);
 	return 0;
 }
 
-static int read_key(struct reading *reading, const char *key, const char *value, uint32_t *ret_verdicts)
+static int read_key(const struct filter_error *error, const char *key, const char *value, struct filter *filter,
+		    uint32_t *ret_verdicts)
 {
-	struct filter *filter = reading->filter;
-
 	if (!strcmp(key, "zone"))
-		return read_name(reading, value, filter->zone);
+		return filter_read_name(error, value, filter->zone);
 	if (!strcmp(key, "rule"))
-		return read_name(reading, value, filter->rule);
+		return filter_read_name(error, value, filter->rule);
 	if (!strcmp(key, "interface"))
-		return read_name(reading, value, filter->interface);
+		return filter_read_name(error, value, filter->interface);
 	if (!strcmp(key, "from"))
-		return read_end(reading, value, &filter->from);
+		return filter_read_end(error, value, &filter->from);
 	if (!strcmp(key, "to"))
-		return read_end(reading, value, &filter->to);
-	if (!strcmp(key, "port"))
-		return read_port(reading, value);
+		return filter_read_end(error, value, &filter->to);
+	if (!strcmp(key, "port")) {
+		filter->has_port = true;
+		return filter_read_port(error, value, &filter->port);
+	}
 	if (!strcmp(key, "verdict"))
-		return read_verdict(reading, value, ret_verdicts);
+		return read_verdict(error, value, ret_verdicts);
 	if (strcmp(key, "reason"))
-		return refuse(reading, "there is no such filter", key);
+		return filter_refuse(error, "there is no such filter", key);
 	filter->reasons = reason_find(value);
-	return filter->reasons ? 0 : refuse(reading, "there is no such reason", value);
+	return filter->reasons ? 0 : filter_refuse(error, "there is no such reason", value);
 }
 
 int filter_read(struct json_object *object, struct filter *ret_filter, char *ret_why, size_t why_len)
 {
+	const struct filter_error error = { ret_why, why_len };
 	struct filter filter = { .reasons = ALL_REASONS };
-	struct reading reading = { &filter, ret_why, why_len };
 	uint32_t verdicts = ALL_DROPS;
 	int r;
 
 	if (object && !json_object_is_type(object, json_type_object))
-		return refuse(&reading, "not an object", json_object_get_string(object));
+		return filter_refuse(&error, "not an object", json_object_get_string(object));
 	if (object) {
 		json_object_object_foreach(object, key, value) {
 			const char *text = value ? json_object_get_string(value) : "";
 
-			r = read_key(&reading, key, text, &verdicts);
+			r = read_key(&error, key, text, &filter, &verdicts);
 			if (r)
 				return r;
 		}
@@ -147,6 +141,16 @@ int filter_read(struct json_object *object, struct filter *ret_filter, char *ret
 	filter.reasons &= verdicts;
 	*ret_filter = filter;
 	return 0;
+}
+
+bool filter_end_has(const struct filter_end *end, int family, const void *wire)
+{
+	struct addr addr;
+
+	if (family != end->family)
+		return false;
+	addr = addr_from_bytes(family, wire);
+	return addr.value >= end->range.first && addr.value <= end->range.last;
 }
 
 static bool has_zone(const char *zones, const char *zone)
@@ -165,16 +169,11 @@ static bool has_zone(const char *zones, const char *zone)
 
 static bool end_matches(const struct filter_end *end, const struct event *event, const void *wire, const char *zones)
 {
-	struct addr addr;
-
 	if (*end->zone)
 		return has_zone(zones, end->zone);
 	if (!end->family)
 		return true;
-	if (event->key.family != end->family || (event->key.flags & ZW_EVENT_FOLDED))
-		return false;
-	addr = addr_from_bytes(end->family, wire);
-	return addr.value >= end->range.first && addr.value <= end->range.last;
+	return !(event->key.flags & ZW_EVENT_FOLDED) && filter_end_has(end, event->key.family, wire);
 }
 
 static bool port_matches(const struct filter *filter, const struct event *event)

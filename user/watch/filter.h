@@ -21,6 +21,12 @@ struct json_object;
 
 #define FILTER_NAME_MAX 64
 
+/* Where a reader says what is wrong with a value. */
+struct filter_error {
+	char *text;
+	size_t room;
+};
+
 /* An end of the packet: by address (family not 0) or by zone (not empty), or any. */
 struct filter_end {
 	int family;
@@ -40,5 +46,14 @@ struct filter {
 /* object may be NULL: everything that was dropped. -EINVAL: what is wrong stands in ret_why. */
 int filter_read(struct json_object *object, struct filter *ret_filter, char *ret_why, size_t why_len);
 bool filter_matches(const struct filter *filter, const struct event *event);
+
+/* Values of filters, for others that have some of the same. 0, or -EINVAL with the error's text. */
+int filter_refuse(const struct filter_error *error, const char *what, const char *value); /* "what: 'value'"; -EINVAL */
+int filter_read_name(const struct filter_error *error, const char *value, char ret_name[FILTER_NAME_MAX]);
+int filter_read_end(const struct filter_error *error, const char *value, struct filter_end *ret_end);
+int filter_read_port(const struct filter_error *error, const char *value, uint16_t *ret_port);
+
+/* Is this an address of the end's range? wire: 4 or 16 bytes. */
+bool filter_end_has(const struct filter_end *end, int family, const void *wire);
 
 #endif
