@@ -23,6 +23,7 @@
 #include "kernel/edge.h"
 #include "kernel/pins.h"
 #include "kernel/publish.h"
+#include "watch/flow_alarm.h"
 #include "watch/links.h"
 #include "watch/notify.h"
 #include "watch/report.h"
@@ -48,6 +49,7 @@ struct service {
 	struct output *output;
 	struct teller *teller;
 	struct server *server;
+	struct flow_alarm alarm;
 	int lock, epoll, timer, signals, links;
 	int64_t started; /* Unix time */
 	uint32_t generation; /* that decided when we last looked */
@@ -132,6 +134,7 @@ static struct json_object *answer(void *context, const char *request)
 			       json_object_new_uint64(store_end(service->store) - store_first(service->store)));
 	json_object_object_add(run, "files", run_policy_files(service->policy));
 	json_object_object_add(report, "run", run);
+	flow_alarm_report(&service->alarm, json_object_object_get(report, "warnings"));
 	return report;
 }
 
@@ -287,6 +290,7 @@ static void tick(struct service *service)
 	if (service->stop)
 		return;
 	look_at_gate(service);
+	flow_alarm_tick(&service->alarm, teller_instance(service->teller));
 	server_tick(service->server);
 	server_pump(service->server);
 }

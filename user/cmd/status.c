@@ -99,21 +99,25 @@ static void print_generations(struct json_object *generations)
 	}
 }
 
+static void print_table(struct json_object *table, int family)
+{
+	unsigned long long replaced = number(table, "replaced"), refused = number(table, "refused");
+	unsigned long long unprotected = number(table, "unprotected");
+
+	printf("flows: IPv%d: %llu live, %llu of them protected, room for %llu, %s\n", family, number(table, "live"),
+	       number(table, "protected"), number(table, "entries"), view_bytes(number(table, "bytes")));
+	if (refused)
+		printf("flows: IPv%d: table full: %llu new flows found no slot\n", family, refused);
+	if (replaced)
+		printf("flows: IPv%d: %llu unconfirmed flows gave their slots to newer ones\n", family, replaced);
+	if (unprotected)
+		printf("flows: IPv%d: %llu times a confirmed flow found no protected slot\n", family, unprotected);
+}
+
 static void print_flows(struct json_object *flows)
 {
-	struct json_object *families[2] = { view_get(flows, "ipv4"), view_get(flows, "ipv6") };
-
-	printf("flows: room for %llu IPv4 (%s) and %llu IPv6 (%s)\n", number(families[0], "entries"),
-	       view_bytes(number(families[0], "bytes")), number(families[1], "entries"),
-	       view_bytes(number(families[1], "bytes")));
-	for (size_t i = 0; i < 2; i++) {
-		unsigned long long replaced = number(families[i], "replaced"), refused = number(families[i], "refused");
-		unsigned long long unprotected = number(families[i], "unprotected");
-
-		if (replaced || refused || unprotected)
-			printf("flows: of IPv%d %llu replaced by newer ones, %llu found no room, %llu not protected\n",
-			       i ? 6 : 4, replaced, refused, unprotected);
-	}
+	print_table(view_get(flows, "ipv4"), 4);
+	print_table(view_get(flows, "ipv6"), 6);
 }
 
 static void print_events(struct json_object *events)

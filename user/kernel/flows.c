@@ -86,9 +86,11 @@ int flows_clear(int map_fd, uint64_t size, unsigned cpus)
 	return 0;
 }
 
-int flows_stats(int map_fd, unsigned cpus, uint64_t value_size, struct zw_flow_stats *ret_stats)
+int flows_stats(int map_fd, unsigned cpus, struct zw_flow_stats *ret_stats)
 {
-	const char *memory = mmap(NULL, pins_mapped_len(value_size), PROT_READ, MAP_SHARED, map_fd, 0);
+	/* Only the table's head: to map all of it takes a while. */
+	size_t len = pins_mapped_len(zw_flows_buckets(cpus));
+	const char *memory = mmap(NULL, len, PROT_READ, MAP_SHARED, map_fd, 0);
 	const volatile struct zw_flow_stats *stats;
 
 	if (memory == MAP_FAILED)
@@ -100,6 +102,6 @@ int flows_stats(int map_fd, unsigned cpus, uint64_t value_size, struct zw_flow_s
 		ret_stats->refused += stats[cpu].refused;
 		ret_stats->unprotected += stats[cpu].unprotected;
 	}
-	munmap((void *)memory, pins_mapped_len(value_size));
+	munmap((void *)memory, len);
 	return 0;
 }

@@ -29,6 +29,6 @@ int flows_seed(int map_fd, uint64_t value_size);
 int flows_clear(int map_fd, uint64_t value_size, unsigned cpus);
 
 /* Sums the CPUs' statistics. 0 or -errno. */
-int flows_stats(int map_fd, unsigned cpus, uint64_t value_size, struct zw_flow_stats *ret_stats);
+int flows_stats(int map_fd, unsigned cpus, struct zw_flow_stats *ret_stats);
 
 #endif

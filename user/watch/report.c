@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "kernel/attach.h"
 #include "kernel/jiffies.h"
+#include "kernel/flow_read.h"
 #include "kernel/flows.h"
 #include "kernel/pins.h"
 #include "policy/policy.h"
@@ -280,22 +281,36 @@ static uint64_t map_bytes(int fd)
 	return bytes;
 }
 
-static struct json_object *flows_json(const char *name, const char *map, int family, unsigned cpus)
+/* What stands in a table now, which takes a look at each slot. */
+static void add_census(struct json_object *object, const char *name, int family, const struct clock *clock)
 {
-	struct bpf_map_info info = { 0 };
+	struct flow_census census;
+	struct flow_table table;
+
+	if (!clock->known || flow_table_map(name, family, &table))
+		return;
+	flow_count_all(&table, clock->jiffies, &census);
+	add_number(object, "entries", flow_table_slots(&table));
+	add_number(object, "live", census.live);
+	add_number(object, "protected", census.confirmed);
+	add_number(object, "fragments", census.fragments);
+	flow_table_unmap(&table);
+}
+
+static struct json_object *flows_json(const char *name, int family, unsigned cpus, const struct clock *clock)
+{
 	struct zw_flow_stats stats = { 0 };
 	struct json_object *object;
-	__u32 len = sizeof(info);
 	char path[PATH_MAX];
 	int fd;
 
-	pins_path(path, name, "/state/%s", map);
+	pins_path(path, name, "/state/zw_flows%d", family);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return NULL;
 	object = json_object_new_object();
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && !flows_stats(fd, cpus, info.value_size, &stats)) {
-		add_number(object, "entries", flows_room(family, flows_buckets_of(family, cpus, info.value_size)));
+	add_census(object, name, family, clock);
+	if (!flows_stats(fd, cpus, &stats)) {
 		add_number(object, "replaced", stats.replaced);
 		add_number(object, "refused", stats.refused);
 		add_number(object, "unprotected", stats.unprotected);
@@ -416,9 +431,10 @@ static void add_points(struct json_object *report, const struct instance *instan
 static void add_flows(struct json_object *report, const struct instance *instance, const char *name)
 {
 	struct json_object *flows = json_object_new_object();
+	const struct clock clock = read_clock();
 
-	json_object_object_add(flows, "ipv4", flows_json(name, "zw_flows4", 4, instance_cpus(instance)));
-	json_object_object_add(flows, "ipv6", flows_json(name, "zw_flows6", 6, instance_cpus(instance)));
+	json_object_object_add(flows, "ipv4", flows_json(name, 4, instance_cpus(instance), &clock));
+	json_object_object_add(flows, "ipv6", flows_json(name, 6, instance_cpus(instance), &clock));
 	json_object_object_add(report, "flows", flows);
 }
 
