@@ -56,9 +56,18 @@ is "an instance name that is a folder" 2 'not an instance name' z --instance .. 
 is "an instance name from the environment" 2 'ZONEWALL_INSTANCE' env ZONEWALL_INSTANCE=../x "$ZONEWALL" version
 is "a misspelt command" 2 "did you mean 'check'" z chekc
 is "a word that is no command" 2 "lists the commands" z frobnicate-the-wall-for-me
-for word in test explain diff confirm flows top block unblock audit; do
+for word in test explain diff confirm top block unblock audit; do
 	is "'$word' is refused by name" 6 "'$word' is not built in this version" z "$word" x
 done
+is "help of flows" 0 '^  -4, --ipv4  *IPv4 only$' z help flows
+is "flows takes no argument" 2 "takes no argument: 'x'" z flows x
+is "a state that is none, and the one that was meant" 2 "fix: did you mean 'established'" z flows --state estblished
+is "a protocol that is none" 2 "not a protocol .*: 'tpc'" z flows --proto tpc
+is "a number that is none" 2 "-n: not a number: 'many'" z flows --limit many
+is "a port that is none" 2 "not a port: '70000'" z flows --port 70000
+is "a CIDR that is none" 2 "not an address, CIDR or zone: '10.0.0.0/40'" z flows --from 10.0.0.0/40
+is "an order that is none" 2 "not an order .*: 'size'" z flows --sort size
+is "a filter that belongs to drops" 2 "'--reason'" z flows --reason rule
 is "a full disk is reported" 1 'cannot write the output: No space left' to /dev/full help
 is "a full disk is reported for JSON" 1 'cannot write the output' to /dev/full -o json help
 is "a reader that goes away is a failure without words" 0 '^status 1$' gone help

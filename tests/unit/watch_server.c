@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fill.h"
 #include "kernel/instance.h"
 #include "watch/server.h"
 #include "watch/store.h"
@@ -41,6 +42,36 @@ static struct json_object *answer(void *context, const char *request)
 	json_object_object_add(object, "asked", json_object_new_string(request));
 	json_object_object_add(object, "context", json_object_new_string(context));
 	return object;
+}
+
+/* A table with FLOWS flows, which "flows" shows. */
+#define FLOWS 3000
+static struct flow_source flows_source;
+
+static void fill_flows(void)
+{
+	struct opening opening = { .now = 1000000000, .state = ZW_FLOW_TCP_ESTABLISHED, .alone = 1 };
+	struct choice choice;
+	unsigned opened = 0;
+
+	flows_source = (struct flow_source){ .tables = { fill_new(4, 4096) }, .jiffies = opening.now, .hz = 250 };
+	for (unsigned i = 0; opened < FLOWS; i++) {
+		struct ends ends = { .protocol = PROTO_TCP, .source[0] = i, .dport = 443 };
+		struct flow flow;
+
+		if (!fill_open(&flows_source.tables[0], &ends, &opening, &choice) ||
+		    !fill_find(&flows_source.tables[0], &ends, opening.now, &flow))
+			continue;
+		*flow.head |= FLOW_CONFIRMED;
+		opened++;
+	}
+}
+
+static int open_flows(void *context, struct json_object *request, const struct filter_error *error,
+		      struct flow_stream **ret_stream)
+{
+	(void)context;
+	return flow_stream_new(&flows_source, request, error, ret_stream);
 }
 
 static void add_events(unsigned count, const char *rule)
@@ -85,7 +116,7 @@ static char *take(int fd, bool *ret_closed)
 	int idle = 0;
 
 	*ret_closed = false;
-	while (idle < 3) {
+	while (idle < 20) {
 		ssize_t got = recv(fd, text + len, room - len - 1, 0);
 
 		server_handle(server);
@@ -239,6 +270,73 @@ static void a_slow_follower_is_told_what_it_missed(void **state)
 	server_handle(server);
 }
 
+static void flows_come_each_once(void **state)
+{
+	bool closed;
+	char *text;
+	int fd = ask("{\"request\":\"flows\"}\n");
+
+	(void)state;
+	text = take(fd, &closed);
+	assert_true(closed);
+	assert_int_equal(count_lines(text), FLOWS + 1);
+	for (const char *line = text; *line != '\n'; line = strchr(line, '\n') + 1)
+		assert_memory_equal(line, "{\"schema\":\"zonewall.flow/1\"", 26);
+	free(text);
+	close(fd);
+	assert_answer(ask("{\"request\":\"flows\",\"count\":true}\n"),
+		      "{\"schema\":\"zonewall.flow-count/1\",\"flows\":3000,\"changing\":0}\n\n");
+	assert_answer(ask("{\"request\":\"flows\",\"filters\":{\"state\":\"x\"}}\n"),
+		      "{\"error\":\"there is no such state: 'x'\"}\n\n");
+}
+
+/* Nothing is made that nobody takes, and who takes nothing for a minute is shown out. */
+static void a_slow_taker_of_flows_has_one_buffer(void **state)
+{
+	bool closed;
+	char *text;
+	int fd = ask("{\"request\":\"flows\"}\n");
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		server_handle(server);
+	assert_in_range(server_waiting(server), 0, 2 * 65536);
+	assert_int_equal(server_clients(server), 1);
+	for (int i = 0; i < 61; i++)
+		server_tick(server);
+	assert_int_equal(server_clients(server), 0);
+	text = take(fd, &closed);
+	assert_true(closed);
+	assert_in_range(count_lines(text), 1, FLOWS - 1);
+	free(text);
+	close(fd);
+}
+
+static void few_take_flows_at_a_time(void **state)
+{
+	int fds[9];
+	bool closed;
+	char *text;
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		fds[i] = ask("{\"request\":\"flows\"}\n");
+	assert_answer(ask("{\"request\":\"flows\"}\n"),
+		      "{\"error\":\"too many others are looking at the flows: try again\"}\n\n");
+	for (int i = 0; i < 8; i++) {
+		text = take(fds[i], &closed);
+		assert_int_equal(count_lines(text), FLOWS + 1);
+		assert_true(closed);
+		free(text);
+		close(fds[i]);
+	}
+	fds[8] = ask("{\"request\":\"flows\"}\n");
+	text = take(fds[8], &closed);
+	assert_int_equal(count_lines(text), FLOWS + 1);
+	free(text);
+	close(fds[8]);
+}
+
 static void too_long_a_request_is_refused(void **state)
 {
 	static char spaces[4096];
@@ -297,7 +395,8 @@ static int set_up(void **state)
 	if (geteuid())
 		return 0;
 	store = store_new(1000);
-	if (!mkdtemp(folder) || !store || server_new("test", store, answer, (void *)"here", &server))
+	fill_flows();
+	if (!mkdtemp(folder) || !store || server_new("test", store, answer, open_flows, (void *)"here", &server))
 		return -1;
 	instance_run_path("test", "sock", path);
 	return stat(path, &status) || (status.st_mode & 0007);
@@ -308,6 +407,7 @@ static int tear_down(void **state)
 	(void)state;
 	server_free(server);
 	store_free(store);
+	free((void *)flows_source.tables[0].memory);
 	rmdir(folder); /* empty: the socket is gone */
 	return geteuid() ? 0 : access(folder, F_OK) == 0;
 }
@@ -335,6 +435,9 @@ int main(void)
 		needs_root(history_is_filtered_and_ends),
 		needs_root(followers_get_what_comes),
 		needs_root(a_slow_follower_is_told_what_it_missed),
+		needs_root(flows_come_each_once),
+		needs_root(a_slow_taker_of_flows_has_one_buffer),
+		needs_root(few_take_flows_at_a_time),
 		needs_root(too_long_a_request_is_refused),
 		needs_root(too_many_clients_are_refused),
 		needs_root(who_asks_nothing_is_shown_out),

@@ -138,6 +138,14 @@ static struct json_object *answer(void *context, const char *request)
 	return report;
 }
 
+static int open_flows(void *context, struct json_object *request, const struct filter_error *error,
+		      struct flow_stream **ret_stream)
+{
+	const struct service *service = context;
+
+	return flow_stream_open(teller_instance(service->teller), request, error, ret_stream);
+}
+
 static const char *change_text(const struct attach_change *change)
 {
 	switch (change->change) {
@@ -451,7 +459,8 @@ static int start(struct service *service, const sigset_t *signals)
 			return edge_exit_status(r);
 		run_policy_host_seen(service->policy);
 	}
-	r = server_new(service->globals->instance, service->store, answer, service, &service->server);
+	r = server_new(service->globals->instance, service->store, answer, open_flows, service,
+		       &service->server);
 	if (!r)
 		r = watch(service, server_fd(service->server), SOURCE_SOCKET);
 	return r ? edge_exit_status(r) : EXIT_DONE;

@@ -44,6 +44,15 @@ static int read_pins(const char *name, struct json_object *(*make)(const struct 
 	return *ret_report ? 0 : -ENOMEM;
 }
 
+int view_nothing_published(const char *instance)
+{
+	bool named = strcmp(instance, "default");
+
+	fprintf(stderr, "zonewall: nothing is published%s%s\nfix: zonewall apply FILE, or zonewall run FILE\n",
+		named ? " for instance " : "", named ? instance : "");
+	return EXIT_NOT_RUNNING;
+}
+
 int view_report(const struct globals *globals, const char *request,
 		struct json_object *(*make)(const struct instance *instance, const char *name),
 		struct json_object **ret_report)
@@ -61,12 +70,8 @@ int view_report(const struct globals *globals, const char *request,
 	r = read_pins(globals->instance, make, ret_report);
 	if (!r)
 		return EXIT_DONE;
-	if (r == -ENOENT) {
-		fprintf(stderr, "zonewall: nothing is published%s%s\nfix: zonewall apply FILE, or zonewall run FILE\n",
-			strcmp(globals->instance, "default") ? " for instance " : "",
-			strcmp(globals->instance, "default") ? globals->instance : "");
-		return EXIT_NOT_RUNNING;
-	}
+	if (r == -ENOENT)
+		return view_nothing_published(globals->instance);
 	if ((r == -EPERM || r == -EACCES) && asked != -ETIMEDOUT)
 		return client_refused(globals->instance, -asked);
 	edge_error(r, "cannot read what is published for instance %s", globals->instance);
@@ -113,64 +118,91 @@ static char *next_text(size_t *ret_len)
 	return texts[next++ % 8];
 }
 
+/* Writes the number before `end`, digit by digit: tables of a million rows spend their time here. Returns its begin. */
+static char *put_number(char *end, uint64_t number)
+{
+	do
+		*--end = '0' + number % 10;
+	while (number /= 10);
+	return end;
+}
+
+/* "12", with a tail of up to 7 letters. */
+static const char *plain(uint64_t number, const char *tail)
+{
+	size_t len;
+	char *text = next_text(&len), *end = text + len - 8;
+
+	strcpy(end, tail);
+	return put_number(end, number);
+}
+
+/* "1.2", with a tail of up to 7 letters. */
+static const char *tenths(uint64_t number, const char *tail)
+{
+	size_t len;
+	char *text = next_text(&len), *end = text + len - 8;
+
+	strcpy(end, tail);
+	*--end = '0' + number % 10;
+	*--end = '.';
+	return put_number(end, number / 10);
+}
+
 const char *view_count(uint64_t count)
 {
-	static const char units[] = "kMGTP";
-	double value = count;
-	int unit = -1;
-	size_t len;
-	char *text = next_text(&len);
+	static const char *const units[] = { "k", "M", "G", "T", "P" };
+	uint64_t unit = 1000;
+	size_t i = 0;
 
-	if (count < 100000) {
-		snprintf(text, len, "%llu", (unsigned long long)count);
-		return text;
+	if (count < 100000)
+		return plain(count, "");
+	while (i < 4 && count / unit >= 1000) {
+		unit *= 1000;
+		i++;
 	}
-	while (value >= 1000 && units[unit + 1]) {
-		value /= 1000;
-		unit++;
-	}
-	snprintf(text, len, "%.*f%c", value < 100, value, units[unit]);
-	return text;
+	if (count / unit >= 100)
+		return plain((count + unit / 2) / unit, units[i]);
+	return tenths((count + unit / 20) / (unit / 10), units[i]);
 }
 
 const char *view_bytes(uint64_t bytes)
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
-	double value = bytes;
-	unsigned unit = 0;
-	size_t len;
-	char *text = next_text(&len);
+	static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB", " PiB" };
+	unsigned unit = 0, shift;
+	uint64_t whole, rest;
 
-	while (value >= 1024 && unit < 5) {
-		value /= 1024;
+	while (unit < 5 && bytes >> 10 * (unit + 1))
 		unit++;
-	}
-	snprintf(text, len, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
-	return text;
+	shift = 10 * unit;
+	whole = bytes >> shift;
+	rest = (bytes - (whole << shift)) * 10;
+	if (unit && whole < 100)
+		return tenths(whole * 10 + ((rest + (1ull << shift) / 2) >> shift), units[unit]);
+	return plain(whole + (unit && rest >> shift >= 5), units[unit]);
+}
+
+const char *view_seconds(uint64_t seconds)
+{
+	static const struct { unsigned long long up_to, unit; const char *letter; } units[] = {
+		{ 120, 1, "s" }, { 7200, 60, "m" }, { 172800, 3600, "h" }, { UINT64_MAX, 86400, "d" },
+	};
+	size_t i = 0;
+
+	while (seconds >= units[i].up_to && i < 3)
+		i++;
+	return plain(seconds / units[i].unit, units[i].letter);
 }
 
 const char *view_age(const char *time_text)
 {
 	struct tm tm = { 0 };
 	long age;
-	size_t len;
-	char *text;
 
 	if (!*time_text || !strptime(time_text, "%Y-%m-%dT%H:%M:%SZ", &tm))
 		return "never";
 	age = time(NULL) - timegm(&tm);
-	text = next_text(&len);
-	if (age < 0)
-		age = 0;
-	if (age < 120)
-		snprintf(text, len, "%lds", age);
-	else if (age < 7200)
-		snprintf(text, len, "%ldm", age / 60);
-	else if (age < 172800)
-		snprintf(text, len, "%ldh", age / 3600);
-	else
-		snprintf(text, len, "%ldd", age / 86400);
-	return text;
+	return view_seconds(age < 0 ? 0 : age);
 }
 
 struct libscols_table *view_table(const struct globals *globals, const char *columns)

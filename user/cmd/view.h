@@ -22,6 +22,9 @@ int view_report(const struct globals *globals, const char *request,
 		struct json_object *(*make)(const struct instance *instance, const char *name),
 		struct json_object **ret_report);
 
+/* Says that nothing is published under this name; returns the exit status that goes with it. */
+int view_nothing_published(const char *instance);
+
 /* The report as it is, in a line. */
 void view_json(struct json_object *report);
 
@@ -34,7 +37,9 @@ struct json_object *view_get(struct json_object *object, const char *key); /* NU
 /* "1.2M"; "3.4 MiB". The text is good until the eighth next call. */
 const char *view_count(uint64_t count);
 const char *view_bytes(uint64_t bytes);
-/* How long ago an RFC 3339 time is: "3s", "5m", "2h", "4d"; "never" for "". */
+/* "3s", "5m", "2h", "4d". */
+const char *view_seconds(uint64_t seconds);
+/* How long ago an RFC 3339 time is, so; "never" for "". */
 const char *view_age(const char *time);
 
 /* A table whose columns are the words of `columns`, separated by spaces; a word that begins with '>' is for numbers. */

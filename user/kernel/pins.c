@@ -35,20 +35,6 @@ void pins_path(char *ret_path, const char *instance, const char *format, ...)
 	va_end(args);
 }
 
-int instance_run_path(const char *name, const char *file, char *ret_path)
-{
-	int len = snprintf(ret_path, PATH_MAX, "/run/zonewall/%s/%s", name, file);
-
-	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
-int instance_state_path(const char *name, const char *file, char *ret_path)
-{
-	int len = snprintf(ret_path, PATH_MAX, "/var/lib/zonewall/%s/%s", name, file);
-
-	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
 static bool is_bpffs(const char *path)
 {
 	struct statfs fs;

@@ -22,9 +22,11 @@
 #define CLIENTS_MAX 512
 #define LINES_ROOM 65536 /* bytes waiting for a client above which no events are added */
 #define SCAN_MAX 4096 /* events looked at for one client before others have their turn */
+#define SNAPSHOTS_MAX 8 /* clients that take flows: each may hold a generation's tables */
+#define SLOTS_MAX 4096 /* slots looked at for one client before others have their turn */
 #define QUEUED_MAX (64u << 20) /* bytes waiting for all clients */
 #define REQUEST_TICKS 10 /* seconds in which a request must come */
-#define STALL_TICKS 60 /* seconds in which some of a finished answer must be taken */
+#define STALL_TICKS 60 /* seconds in which some of an answer that has an end must be taken */
 
 struct client {
 	struct client *next;
@@ -35,6 +37,7 @@ struct client {
 	bool text, colour;
 	struct filter filter;
 	uint64_t wants; /* number of the next event */
+	struct flow_stream *flows; /* NULL: it takes none (any more) */
 	struct buffer in, out;
 };
 
@@ -42,6 +45,7 @@ struct server {
 	int listener, epoll;
 	const struct store *store;
 	server_answer answer;
+	server_flows flows;
 	void *context;
 	struct client *clients;
 	unsigned client_count;
@@ -88,7 +92,7 @@ static int watch(struct server *server, int operation, int fd, uint32_t events, 
 	return epoll_ctl(server->epoll, operation, fd, &event) ? -errno : 0;
 }
 
-int server_new(const char *instance, const struct store *store, server_answer answer, void *context,
+int server_new(const char *instance, const struct store *store, server_answer answer, server_flows flows, void *context,
 	       struct server **ret_server)
 {
 	struct server *server = calloc(1, sizeof(*server));
@@ -99,6 +103,7 @@ int server_new(const char *instance, const struct store *store, server_answer an
 	server->listener = -1;
 	server->store = store;
 	server->answer = answer;
+	server->flows = flows;
 	server->context = context;
 	server->group = find_group();
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -119,6 +124,7 @@ int server_new(const char *instance, const struct store *store, server_answer an
 static void client_free(struct client *client)
 {
 	close(client->fd);
+	flow_stream_free(client->flows);
 	buffer_free(&client->in);
 	buffer_free(&client->out);
 	free(client);
@@ -177,7 +183,7 @@ static bool may_ask(const struct server *server, int fd)
 	return false;
 }
 
-static size_t queued(const struct server *server)
+size_t server_waiting(const struct server *server)
 {
 	size_t sum = 0;
 
@@ -273,11 +279,31 @@ static void begin_drops(struct server *server, struct client *client, struct jso
 	client->streaming = true;
 }
 
+static unsigned snapshots(const struct server *server)
+{
+	unsigned count = 0;
+
+	for (const struct client *client = server->clients; client; client = client->next)
+		count += !!client->flows;
+	return count;
+}
+
+static void begin_flows(struct server *server, struct client *client, struct json_object *request)
+{
+	char why[256];
+	const struct filter_error error = { why, sizeof(why) };
+
+	if (snapshots(server) >= SNAPSHOTS_MAX)
+		refuse(client, "too many others are looking at the flows: try again");
+	else if (server->flows(server->context, request, &error, &client->flows))
+		refuse(client, why);
+}
+
 static void one_answer(struct server *server, struct client *client, const char *name)
 {
 	struct json_object *answer;
 
-	if (queued(server) > QUEUED_MAX) {
+	if (server_waiting(server) > QUEUED_MAX) {
 		refuse(client, "too many answers are waiting to be taken: try again");
 		return;
 	}
@@ -306,6 +332,8 @@ static void begin(struct server *server, struct client *client, const char *line
 		refuse(client, "not a request");
 	else if (!strcmp(name, "drops"))
 		begin_drops(server, client, request);
+	else if (!strcmp(name, "flows"))
+		begin_flows(server, client, request);
 	else if (!strcmp(name, "rules") || !strcmp(name, "status"))
 		one_answer(server, client, name);
 	else
@@ -384,6 +412,17 @@ static bool add_events(struct server *server, struct client *client)
 	return client->streaming && client->wants < end;
 }
 
+/* The same for flows. A client that takes nothing is not looked at any slot for: its buffer is full. */
+static bool add_flows(struct client *client)
+{
+	if (flow_stream_add(client->flows, &client->out, LINES_ROOM, SLOTS_MAX))
+		return true;
+	flow_stream_free(client->flows);
+	client->flows = NULL;
+	finish(client);
+	return false;
+}
+
 static void send_lines(struct client *client)
 {
 	ssize_t len;
@@ -411,6 +450,8 @@ static void serve(struct server *server, struct client *client)
 
 	if (client->streaming)
 		more = add_events(server, client);
+	if (client->flows)
+		more = add_flows(client);
 	send_lines(client);
 	if (client->finished && !client->out.len)
 		client->gone = true;
@@ -475,7 +516,7 @@ void server_tick(struct server *server)
 		client->ticks++;
 		if (!client->asked && client->ticks > REQUEST_TICKS)
 			client->gone = true;
-		if (client->finished && client->ticks > STALL_TICKS)
+		if ((client->finished || client->flows) && client->ticks > STALL_TICKS)
 			client->gone = true;
 	}
 	bury(server);

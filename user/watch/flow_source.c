@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "watch/flow_source.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "kernel/jiffies.h"
+#include "simulate/decision.h"
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+static int open_tables(const struct instance *instance, struct flow_source *source)
+{
+	int r = flow_table_map(instance_name(instance), 4, &source->tables[0]);
+
+	return r ? r : flow_table_map(instance_name(instance), 6, &source->tables[1]);
+}
+
+/* A generation that is retired meanwhile is no error: its flows' rules have no names then. */
+static void open_generations(const struct instance *instance, struct flow_source *source)
+{
+	const volatile struct zw_gate *gate = instance_gate(instance);
+
+	source->current = instance_current(instance);
+	for (int slot = 0, next = 1; slot < 2; slot++) {
+		uint32_t number = gate->generation[slot];
+		struct generation **place = &source->generations[number == source->current ? 0 : next];
+
+		if (number && !*place && generation_open(instance, number, place))
+			*place = NULL;
+	}
+}
+
+int flow_source_open(const struct instance *instance, struct flow_source *ret_source)
+{
+	struct flow_source source = { .hz = jiffies_hz() };
+	int r = open_tables(instance, &source);
+
+	if (!r)
+		r = jiffies_now(&source.jiffies);
+	if (r) {
+		flow_source_close(&source);
+		return r;
+	}
+	source.at_ns = monotonic_ns();
+	open_generations(instance, &source);
+	*ret_source = source;
+	return 0;
+}
+
+void flow_source_close(struct flow_source *source)
+{
+	for (int i = 0; i < 2; i++) {
+		flow_table_unmap(&source->tables[i]);
+		generation_free(source->generations[i]);
+	}
+	*source = (struct flow_source){ 0 };
+}
+
+/* Both clocks stand still while the machine is suspended. */
+uint64_t flow_source_now(const struct flow_source *source)
+{
+	if (!source->at_ns)
+		return source->jiffies;
+	return source->jiffies + (uint64_t)(monotonic_ns() - source->at_ns) / (1000000000 / source->hz);
+}
+
+static const struct generation *find_generation(const struct flow_source *source, uint32_t number)
+{
+	for (int i = 0; i < 2; i++)
+		if (source->generations[i] && source->generations[i]->number == number)
+			return source->generations[i];
+	return NULL;
+}
+
+static void name_decision(const struct flow_source *source, struct flow_seen *flow)
+{
+	const struct generation *generation = find_generation(source, flow->record.generation);
+	uint32_t number = flow->record.cell & ZW_CELL_RULE;
+	const struct rule_name *rule;
+
+	flow->reason = flow->rule = NULL;
+	if (!flow->record.generation || !flow->record.cell)
+		return;
+	if (!number) {
+		flow->reason = flow->record.cell & ZW_CELL_INTRA ? "intra-zone" : "default";
+		return;
+	}
+	rule = generation ? names_rule(generation->names, number) : NULL;
+	if (!rule)
+		return;
+	flow->reason = rule->is_failsafe ? "failsafe" : "rule";
+	flow->rule = rule->id;
+}
+
+void flow_source_name(const struct flow_source *source, struct flow_seen *flow)
+{
+	const struct generation *current = source->generations[0];
+	const __u32 *address[2] = { flow->record.source, flow->record.destination };
+
+	flow->stale = flow->record.generation != source->current;
+	name_decision(source, flow);
+	for (int end = 0; end < 2; end++)
+		flow->zone_count[end] = current ? names_zones(current->names,
+							      tables_atom(current->tables, &current->layout,
+									  flow->record.family, address[end]),
+							      &flow->zones[end]) : 0;
+}
