@@ -37,6 +37,11 @@ RANDOM    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/random*.c))
 UNIT      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 BPF_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/*.c))
 NET_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/net/*.c))
+# Of tests/evasion/, these are programs; the rest are the cases.
+EVASION_SRC := $(filter-out $(wildcard tests/evasion/run_*.c),$(wildcard tests/evasion/*.c))
+EVASION_OBJ := $(EVASION_SRC:%.c=$(BUILD)/%.o)
+EVASION   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/evasion/run_*.c))
+EVASION_RUN := $(BUILD)/tests/evasion/run_programs tests/evasion/hooks.sh
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh)
@@ -44,8 +49,8 @@ NET       := $(wildcard tests/net/*.sh)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests fuzzers demo check check-unit check-golden check-bpf check-net check-random check-san check-fuzz \
-	mutants lint both-compilers install deps build-tools help clean
+.PHONY: all tests fuzzers demo check check-unit check-golden check-bpf check-net check-evasion check-random check-san \
+	check-fuzz mutants lint both-compilers install deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -76,6 +81,14 @@ $(TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(LIBS)
 
+$(BUILD)/libevasion.a: $(EVASION_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(EVASION): %: %.o $(BUILD)/libevasion.a $(BUILD)/libtests.a $(BUILD)/libzonewall.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lm $(LIBS)
+
 $(FUZZERS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -100,13 +113,14 @@ demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 le
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@ZONEWALL=$(abspath $(BUILD)/zonewall) KEEP=$(KEEP) demo/demo.sh
 
-tests: $(TESTS)
+tests: $(TESTS) $(EVASION)
 fuzzers: $(FUZZERS)
 
 # Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
 RUN := perl tests/run.pl
 parts_in = --build $(1) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
-	--root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) --group random $(RANDOM:$(BUILD)/%=$(1)/%) --group net $(NET)
+	--root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) \
+	--group random $(RANDOM:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%) --group net $(NET)
 SAN_PARTS = --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(GOLDEN)
 FUZZ_PARTS = --build build/fuzz --group fuzz $(wildcard tests/fuzz/run.sh)
 sub_make = $(MAKE) --no-print-directory -j$(JOBS)
@@ -131,6 +145,8 @@ check-random: all $(RANDOM) ## oracle, tables and kernel on random policies (roo
 	@$(RUN) --build $(BUILD) --root --group random $(RANDOM)
 check-net: all $(NET_TOOLS) ## real clients and servers in network namespaces (root)
 	@$(RUN) --build $(BUILD) --root --group net $(NET)
+check-evasion: all $(EVASION) ## tricks that get packets around firewalls, before each of the four hooks (root)
+	@$(RUN) --build $(BUILD) --root --group evasion $(EVASION_RUN)
 check-san: ## unit and golden tests with address and undefined sanitizers
 	@$(make_san) all $(UNIT:$(BUILD)/%=build/san/%)
 	@$(RUN) $(SAN_PARTS)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * IP and transport headers: options, extension headers, lengths that lie.
+ */
+#include "evasion.h"
+
+#define V4(...) .family = 4, .steps = {{__VA_ARGS__}}
+#define V6(...) .family = 6, .steps = {{__VA_ARGS__}}
+#define BOTH(...) .steps = {{__VA_ARGS__}}
+#define CHAIN(chain_, reason_) .family = 6, .steps = {{PACKET(NAMES, .chain = chain_), reason_}}
+#define HIDDEN(chain_) {PACKET(SECRET, .chain = chain_), DEFAULT}
+
+static const struct evasion_case cases[] = {
+	/* IPv4 options. */
+	{"options of every length (IHL 6 to 15) that show an allowed port where a port would be without them", .family = 4,
+	 .sweep = SWEEP_OPTIONS, .steps = {{PACKET(SECRET), DEFAULT}}},
+	{"options of every length before an allowed port", .family = 4, .sweep = SWEEP_OPTIONS,
+	 .steps = {{PACKET(NAMES), RULE}}},
+	{"a header length below five", V4(PACKET(NAMES, .ihl = 4), MALFORMED)},
+	{"a header length of zero", V4(PACKET(NAMES, .ihl = NOTHING), MALFORMED)},
+	{"a header length beyond the packet", V4(PACKET(NAMES, .ihl = 15), MALFORMED)},
+	{"a header length that makes of a denied port's header an option",
+	 V4(PACKET(SECRET, .ihl = 7, .payload_len = 8), .poke_at = 20, .poke = "0101013600080000", MALFORMED)},
+	{"a header length that makes of a denied port's header an option, before another denied port",
+	 V4(PACKET(SECRET, .ihl = 7, .payload = "\x00\x35\x00\x36\x00\x08\x00\x00", .payload_len = 8), .poke_at = 20,
+	    .poke = "0101010101010101", DEFAULT)},
+	{"loose source routing", V4(PACKET(NAMES, .options = "83070408080808"), MALFORMED)},
+	{"strict source routing", V4(PACKET(NAMES, .options = "89070408080808"), MALFORMED)},
+	{"source routing behind no-operations", V4(PACKET(NAMES, .options = "0101018307040a090001"), MALFORMED)},
+	{"source routing behind a timestamp", V4(PACKET(NAMES, .options = "4404050083030400"), MALFORMED)},
+	{"source routing in a later fragment", V4(PACKET(NAMES, .offset = 80, .payload_len = 8, .options = "83070408080808"), MALFORMED)},
+	{"an option of length 0", V4(PACKET(NAMES, .options = "44000000"), MALFORMED)},
+	{"an option of length 1", V4(PACKET(NAMES, .options = "94010000"), MALFORMED)},
+	{"an option beyond the header", V4(PACKET(NAMES, .options = "94050000"), MALFORMED)},
+	{"an option without its length byte", V4(PACKET(NAMES, .options = "01010194"), MALFORMED)},
+	{"record route and router alert before a denied port",
+	 V4(PACKET(SECRET, .options = "0707040000000094040000"), DEFAULT)},
+
+	/* IPv6 extension headers. */
+	{"hop-by-hop options before a denied port", .family = 6, .steps = {HIDDEN("hop")}},
+	{"destination options before a denied port", .family = 6, .steps = {HIDDEN("dst")}},
+	{"a routing header before a denied port", .family = 6, .steps = {HIDDEN("rt:0")}},
+	{"an atomic fragment's header before a denied port", .family = 6, .steps = {HIDDEN("frag")}},
+	{"a mobility header before a denied port", .family = 6, .steps = {HIDDEN("mh")}},
+	{"an authentication header before a denied port", .steps = {HIDDEN("ah")}},
+	{"every known header at once before a denied port", .family = 6, .steps = {HIDDEN("hop dst rt frag ah dst mh")}},
+	{"every known header at once before an allowed port", CHAIN("hop dst rt frag ah dst mh", RULE)},
+	{"hop-by-hop options that are not first", CHAIN("dst hop", MALFORMED)},
+	{"hop-by-hop options twice", CHAIN("hop hop", MALFORMED)},
+	{"hop-by-hop options behind a fragment header", CHAIN("frag hop", MALFORMED)},
+	{"a routing header of type 0 with segments left", CHAIN("rt:1", MALFORMED)},
+	{"a segment routing header with segments left",
+	 V6(PACKET(NAMES, .chain = "rt:1"), .poke_at = 42, .poke = "04", MALFORMED)},
+	{"a routing header with segments left behind others", CHAIN("hop dst rt:255", MALFORMED)},
+	{"eight extension headers before a denied port", .family = 6, .steps = {HIDDEN("hop dst dst dst dst dst dst dst")}},
+	{"nine extension headers", CHAIN("hop dst dst dst dst dst dst dst dst", MALFORMED)},
+	{"nine authentication headers", BOTH(PACKET(NAMES, .chain = "ah ah ah ah ah ah ah ah ah"), MALFORMED)},
+	{"256 bytes of extension headers before a denied port", .family = 6, .steps = {HIDDEN("dst:31")}},
+	{"264 bytes of extension headers", CHAIN("dst:31 dst", MALFORMED)},
+	{"an extension header of 2048 bytes", V6(PACKET(NAMES, .chain = "dst:255"), MALFORMED)},
+	{"an extension header that ends beyond the packet", V6(PACKET(NAMES, .chain = "dst", .chain_len = 30), MALFORMED)},
+	{"an authentication header that ends beyond the packet", BOTH(PACKET(NAMES, .chain = "ah", .chain_len = 40), MALFORMED)},
+	{"two fragment headers", CHAIN("frag frag", MALFORMED)},
+	{"two fragment headers, the second of a later fragment",
+	 V6(PACKET(NAMES, .chain = "frag frag"), .poke_at = 50, .poke = "0010",
+	 MALFORMED)},
+	{"two fragment headers with options between", CHAIN("frag dst frag", MALFORMED)},
+	{"an unknown extension header (253) before an allowed port",
+	 V6(PACKET(.protocol = 253, .payload = "\x11\x00\x00\x00\x00\x00\x00\x00\x9c\x40\x00\x35\x00\x08\x00\x00", .payload_len = 16),
+	    DEFAULT)},
+	{"a host identity header (139) before an allowed port",
+	 V6(PACKET(.protocol = 139, .payload = "\x11\x00\x00\x00\x00\x00\x00\x00\x9c\x40\x00\x35\x00\x08\x00\x00", .payload_len = 16),
+	    DEFAULT)},
+	{"no next header, with an allowed port behind",
+	 V6(PACKET(.protocol = 59, .payload = "\x9c\x40\x00\x35\x00\x08\x00\x00",
+	 .payload_len = 8), DEFAULT)},
+	{"no next header behind destination options", V6(PACKET(.protocol = 59, .chain = "dst"), DEFAULT)},
+	{"IPv6's hop-by-hop options in IPv4", V4(PACKET(.protocol_zero = true, .payload = "\x11\x00\x01\x04\x00\x00\x00\x00\x9c\x40\x00\x35"
+	 "\x00\x08\x00\x00", .payload_len = 16), DEFAULT)},
+	{"a jumbogram: payload length 0, its length in hop-by-hop options",
+	 V6(PACKET(NAMES, .chain = "hop", .total_add = -16), .poke_at = 42, .poke = "c20400000010", MALFORMED)},
+
+	/* Versions and lengths. */
+	{"version 0", BOTH(PACKET(NAMES, .version = NOTHING), MALFORMED)},
+	{"version 5", BOTH(PACKET(NAMES, .version = 5), MALFORMED)},
+	{"version 15", BOTH(PACKET(NAMES, .version = 15), MALFORMED)},
+	{"an IP length beyond the frame", BOTH(PACKET(NAMES, .total_add = 1), MALFORMED)},
+	{"an IP length that ends in the UDP header", BOTH(PACKET(NAMES, .total_add = -1), MALFORMED)},
+	{"an IP length that ends before the UDP header", BOTH(PACKET(NAMES, .total_add = -8), MALFORMED)},
+	{"an IP length below the IP header", V4(PACKET(NAMES, .total_add = -9), MALFORMED)},
+	{"an IP length of zero", V4(PACKET(NAMES, .total_add = -28), MALFORMED)},
+	{"an IP length of zero, as if the packet were a jumbo one", V6(PACKET(NAMES, .total_add = -8), MALFORMED)},
+	{"an allowed port in the padding behind a packet to a denied one",
+	 BOTH(PACKET(SECRET, .payload = "\x9c\x40\x00\x35\x00\x08\x00\x00", .payload_len = 8, .total_add = -8, .udp_len = 8), DEFAULT)},
+	{"an allowed port's header in the padding behind a packet without a transport header",
+	 BOTH(PACKET(SECRET, .payload = "\x9c\x40\x00\x35\x00\x08\x00\x00", .payload_len = 8, .total_add = -16), MALFORMED)},
+	{"zeros behind the IP length", BOTH(PACKET(NAMES, .pad = 18), RULE)},
+	{"a UDP length below eight", BOTH(PACKET(NAMES, .udp_len = 7, .payload_len = 16), MALFORMED)},
+	{"a UDP length of zero", BOTH(PACKET(NAMES, .udp_len = NOTHING, .payload_len = 16), MALFORMED)},
+	{"a UDP length beyond the packet", BOTH(PACKET(NAMES, .udp_len = 25, .payload_len = 16), MALFORMED)},
+	{"a UDP length of 65,535", BOTH(PACKET(NAMES, .udp_len = 65535, .payload_len = 16), MALFORMED)},
+	{"a UDP length short of the packet, an allowed port's header behind it",
+	 BOTH(PACKET(SECRET, .udp_len = 8, .payload = "\x9c\x40\x00\x35\x00\x08\x00\x00", .payload_len = 8), DEFAULT)},
+	{"a TCP data offset below five", BOTH(PACKET(WEB, .doff = 4), MALFORMED)},
+	{"a TCP data offset of zero", BOTH(PACKET(WEB, .doff = NOTHING), MALFORMED)},
+	{"a TCP data offset beyond the packet", BOTH(PACKET(WEB, .doff = 6), MALFORMED)},
+	{"a TCP packet that ends after any of its bytes", .sweep = SWEEP_CUT,
+	 .steps = {{PACKET(WEB, .doff = 7, .payload_len = 8), MALFORMED}}},
+	{"an SCTP packet that ends after any of its bytes", .sweep = SWEEP_CUT, .steps = {{PACKET(SIGNALS), MALFORMED}}},
+	{"an IPv6 chain that ends after any of its bytes", .family = 6, .sweep = SWEEP_CUT,
+	 .steps = {{PACKET(NAMES, .chain = "hop dst rt frag ah"), MALFORMED}}},
+	{"an IPv4 packet with options that ends after any of its bytes", .family = 4, .sweep = SWEEP_CUT,
+	 .steps = {{PACKET(NAMES, .options = "94040000"), MALFORMED}}},
+};
+
+GROUP(evasion_headers, "Headers", cases);
