@@ -119,7 +119,7 @@ fuzzers: $(FUZZERS)
 # Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
 RUN := perl tests/run.pl
 parts_in = --build $(1) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
-	--root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) \
+	--group evasion tests/evasion/readme.sh --root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) \
 	--group random $(RANDOM:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%) --group net $(NET)
 SAN_PARTS = --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(GOLDEN)
 FUZZ_PARTS = --build build/fuzz --group fuzz $(wildcard tests/fuzz/run.sh)
@@ -146,7 +146,7 @@ check-random: all $(RANDOM) ## oracle, tables and kernel on random policies (roo
 check-net: all $(NET_TOOLS) ## real clients and servers in network namespaces (root)
 	@$(RUN) --build $(BUILD) --root --group net $(NET)
 check-evasion: all $(EVASION) ## tricks that get packets around firewalls, before each of the four hooks (root)
-	@$(RUN) --build $(BUILD) --root --group evasion $(EVASION_RUN)
+	@$(RUN) --build $(BUILD) --group evasion tests/evasion/readme.sh --root --group evasion $(EVASION_RUN)
 check-san: ## unit and golden tests with address and undefined sanitizers
 	@$(make_san) all $(UNIT:$(BUILD)/%=build/san/%)
 	@$(RUN) $(SAN_PARTS)
