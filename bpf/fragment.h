@@ -4,7 +4,7 @@
  * flow that nobody refreshes: for 30 s, by source, destination, identification and protocol, in this direction
  * only. Its account keeps what is needed to decide it again: cell, port, and in the first window word, the note,
  * whether that was asked the other way round (bit 16) and its transport protocol (bits 17-24), and the bytes of the
- * datagram up to the end of its fixed header (bits 0-15).
+ * datagram up to the end of its fixed header, or of what an ICMP error's first fragment quotes (bits 0-15).
  */
 #ifndef ZW_FRAGMENT_H
 #define ZW_FRAGMENT_H
@@ -69,11 +69,19 @@ ZW_GLOBAL __u32 zw_later_cell(struct work *w)
 	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, &w->outcome);
 }
 
-/* What a later fragment needs to know of an allowed first one: 48 bits. */
+/*
+ * What a later fragment needs to know of an allowed first one: 48 bits. What decided was the headers, and of an ICMP error
+ * also what it quotes: no later fragment may write over that.
+ */
 static __always_inline __u64 make_note(const struct packet *p, const struct outcome *o)
 {
-	return (p->transport + fixed_header(p->ends.protocol) - p->fragment_start) |
-	       (o->is_reversed ? NOTE_REVERSED : 0) | (__u64)p->ends.protocol << NOTE_PROTOCOL_SHIFT;
+	__u32 end = p->is_icmp_error ? p->ip_len : p->transport + fixed_header(p->ends.protocol);
+	__u32 decisive = end - p->fragment_start;
+
+	if (decisive > NOTE_HOLDS)
+		decisive = NOTE_HOLDS;
+	return decisive | (o->is_reversed ? NOTE_REVERSED : 0) |
+	       (__u64)p->ends.protocol << NOTE_PROTOCOL_SHIFT;
 }
 
 /* Does the memory say of this first fragment what would be said again? */

@@ -57,7 +57,7 @@ struct first_fragment {
 	struct addr from, to;
 	uint8_t protocol;
 	uint32_t id;
-	size_t holds; /* bytes of the datagram, to the end of its fixed header */
+	size_t holds; /* bytes of the datagram, to the end of its fixed header; of an ICMP error, all that it quotes */
 	double seen;
 	bool forgotten;
 	const struct rule *rule;
@@ -446,7 +446,7 @@ void oracle_fragment_first(struct oracle_flows *flows, const struct oracle_packe
 		.to = p->to,
 		.protocol = p->fragment_protocol,
 		.id = p->fragment_id,
-		.holds = p->transport - p->fragment_data + fixed_header,
+		.holds = is_error(p) ? p->fragment_len : p->transport - p->fragment_data + fixed_header,
 		.seen = p->time,
 		.rule = rule,
 	};
