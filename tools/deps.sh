@@ -33,6 +33,7 @@ needs() {
 	check iperf3               command iperf3
 	check nginx                command nginx
 	check nftables             command nft
+	check wireguard-tools      command wg
 	check shellcheck           command shellcheck
 	demo iproute2              command ip
 	demo iputils-ping          command ping
