@@ -5,7 +5,7 @@
 int main(int argc, char **argv)
 {
 	const struct compare_settings defaults = {
-		.seed = 1, .policies = 1000, .packets = 200, .odd = 25, .kernel = true
+		.seed = 1, .policies = 700, .packets = 500, .odd = 25, .kernel = true
 	};
 
 	return compare_main(argc, argv, &defaults);

@@ -5,7 +5,7 @@
 int main(int argc, char **argv)
 {
 	const struct compare_settings defaults = {
-		.seed = 1, .policies = 200, .packets = 200, .odd = 25, .stateful = true, .kernel = true
+		.seed = 1, .policies = 250, .packets = 3000, .odd = 25, .stateful = true, .kernel = true
 	};
 
 	return compare_main(argc, argv, &defaults);
