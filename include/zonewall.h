@@ -111,9 +111,17 @@ struct zw_atom {
 	struct zw_classes classes[ZW_MATRICES];
 	__u32 group[2]; /* of the policy matrix: as a source, as a destination */
 	__u32 flags; /* ZW_ATOM_... */
-	__u32 pad;
+	__u32 origin; /* its origin class */
 };
 #define ZW_ATOM_HOST 1u /* an address of this host (zone `host`) */
+
+/*
+ * Origins: `source:` of interfaces. Each zone that one of them names is a source set, numbered from 1; atoms that no
+ * source set tells apart share an origin class. Bit (origin class & 31) of the u32 number
+ * (source set - 1) * origin_words + (origin class >> 5) at line `origins` says whether the set holds the class.
+ * Example: source sets 1 = red and 2 = blue of disjoint zones; class 0 is in neither, 1 in red, 2 in blue: the words are
+ * {0x2, 0x4}. Which attach point has which source set changes while a generation lives: map zw_sources.
+ */
 
 /*
  * dense: pairs[source * destinations + destination] is the row (u32).
@@ -180,6 +188,9 @@ struct zw_layout {
 	__u32 atoms, atom_count; /* first line, number */
 	__u32 ports[ZW_PORT_TABLES]; /* first lines, or 0 */
 	__u32 protocols; /* first line */
+	__u32 origins; /* first line, or 0 */
+	__u32 origin_words; /* u32 of one source set */
+	__u32 source_sets; /* 0: no interface has `source:` */
 	struct zw_matrix matrix[ZW_MATRICES];
 	__u32 rule_count; /* rules and failsafe entries have one numbering: rules 1..n, then failsafe entries */
 	__u32 generation; /* 0 is no generation: flows seeded or not yet decided */
@@ -296,6 +307,15 @@ struct zw_point_counters {
 };
 #define ZW_POINT_SLOTS 256 /* attach points; slot 0 counts packets of attach points not (yet) known */
 
+/*
+ * Generation map zw_sources: the source set of each attach point slot, 0 none; slot 0 has none. User space writes a
+ * slot's word before packets meet the slot: before the generation decides, or before the attach point is attached; and
+ * again only if the interface gets another name.
+ */
+struct zw_sources {
+	__u32 set[ZW_POINT_SLOTS];
+};
+
 /* generation map zw_rules: [cpu][rule number]; the stride is rule_count + 1 entries rounded up to a line */
 struct zw_rule_counters {
 	__u64 flows; /* new flows, or drops' packets that were first packets */
@@ -399,6 +419,7 @@ struct zw_simulation {
 	__u32 flags; /* in: ZW_POINT_... */
 	__u8 mac[6]; /* in */
 	__u8 pad[2];
+	__u32 source_set; /* in: of the attach point, 0 none */
 	__u32 reason; /* out */
 	__u32 rule; /* out: number, 0 none */
 	__u32 atom[2]; /* out: of source and destination, ZW_NO_ATOM if no address was read */

@@ -4,8 +4,8 @@
 
 static struct policy *make(void)
 {
-	static struct interface_match interface;
-	static char *patterns[] = { "eth0", "veth*" };
+	static struct interface_match interfaces[4];
+	static char *patterns[] = { "eth0", "veth*", "v*", "veth-b" };
 	struct policy *p = made_new();
 	unsigned web = made_zone(p, "web", ZONE_DECLARED), db = made_zone(p, "db", ZONE_DECLARED);
 	unsigned literal = made_zone(p, "10.2.0.7", ZONE_LITERAL);
@@ -19,11 +19,20 @@ static struct policy *make(void)
 	made_rule(&p->rules, "early", web, literal, ANY_SERVICE, ACTION_DROP)->owner = strdup("payments");
 	p->rules.v[1].mode = MODE_STAGE;
 	made_rule(&p->failsafe, "failsafe-1", web, db, made_ports(6, 22, 22), ACTION_ALLOW);
-	interface = (struct interface_match){
+	interfaces[0] = (struct interface_match){
 		.pattern = patterns, .pattern_count = 2, .has_xdp = true, .xdp = XDP_OFF
 	};
-	p->interfaces = &interface;
-	p->interface_count = 1;
+	interfaces[1] = (struct interface_match){
+		.pattern = patterns + 2, .pattern_count = 1, .has_source = true, .source = db
+	};
+	interfaces[2] = (struct interface_match){
+		.pattern = patterns + 3, .pattern_count = 1, .has_source = true, .source = literal
+	};
+	interfaces[3] = (struct interface_match){
+		.pattern = patterns + 3, .pattern_count = 1, .has_xdp = true, .xdp = XDP_AUTO
+	};
+	p->interfaces = interfaces;
+	p->interface_count = 4;
 	return p;
 }
 
@@ -60,9 +69,22 @@ static void expect_names(const struct names *n)
 	assert_string_equal(names_zone(n, 0), "web");
 	assert_string_equal(names_zone(n, 3), "world");
 	assert_null(names_zone(n, 4));
-	assert_int_equal(names_interfaces(n, &interfaces), 2);
+	assert_int_equal(names_interfaces(n, &interfaces), 5);
 	assert_string_equal(interfaces[1].pattern, "veth*");
 	assert_true(interfaces[1].has_xdp && interfaces[1].xdp == XDP_OFF);
+	assert_string_equal(interfaces[1].source, "");
+	assert_int_equal(interfaces[1].source_set, 0);
+	assert_string_equal(interfaces[2].source, "db");
+	assert_false(interfaces[2].has_xdp);
+	assert_int_equal(names_source_set(n, "eth0"), 0);
+	assert_int_equal(names_source_set(n, "lo"), 0);
+	assert_int_equal(names_source_set(n, "veth-a"), 1);
+	/* The last entry with the key counts, not the last entry. */
+	assert_int_equal(names_source_set(n, "veth-b"), 2);
+	assert_string_equal(names_source(n, 1), "db");
+	assert_string_equal(names_source(n, 2), "10.2.0.7");
+	assert_null(names_source(n, 0));
+	assert_null(names_source(n, 3));
 }
 
 static struct tables *compile(struct policy *p)
@@ -134,7 +156,8 @@ static size_t read_all(const struct names *n)
 		for (size_t i = names_zones(n, atom, &zones); i; i--)
 			sum += strlen(zones[i - 1]);
 	for (size_t i = names_interfaces(n, &interfaces); i; i--)
-		sum += strlen(interfaces[i - 1].pattern);
+		sum += strlen(interfaces[i - 1].pattern) + strlen(interfaces[i - 1].source);
+	sum += names_source_set(n, "veth-b");
 	return sum;
 }
 

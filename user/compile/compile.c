@@ -7,6 +7,7 @@
 #include "compile/analyse.h"
 #include "compile/matrix.h"
 #include "compile/names.h"
+#include "compile/origins.h"
 #include "compile/tables.h"
 
 /* Design 4.9; rules have ZW_RULES_MAX. */
@@ -16,7 +17,7 @@
 /* A policy matrix of up to this many bytes is a plain array: one read less, and it stays in the cache. */
 #define DENSE_BYTES ((uint64_t)16 << 20)
 
-enum section { SECTION_ADDRESSES, SECTION_ATOMS, SECTION_PORTS, SECTION_PAIRS, SECTIONS };
+enum section { SECTION_ADDRESSES, SECTION_ATOMS, SECTION_ORIGINS, SECTION_PORTS, SECTION_PAIRS, SECTIONS };
 
 /* Everything a compilation holds. */
 struct compiler {
@@ -27,6 +28,7 @@ struct compiler {
 	struct services services;
 	struct entries entries[ZW_MATRICES];
 	struct atoms atoms;
+	struct origins origins;
 	struct matrix matrix[ZW_MATRICES];
 	struct rows rows[ZW_MATRICES];
 	struct lines lines;
@@ -99,7 +101,7 @@ static size_t budget_lines(const struct compile_options *options)
 /* Over budget while `section` grew: names the section that is largest by now. */
 static int over_budget(struct compiler *c, enum section section, const struct matrix_trouble *trouble)
 {
-	static const char *const name[SECTIONS] = { "addresses", "sets of zones", "ports",
+	static const char *const name[SECTIONS] = { "addresses", "sets of zones", "sources of interfaces", "ports",
 						    "pairs of zones and their rows" };
 	size_t total = 0, budget = c->lines.budget * sizeof(struct zw_line) >> 10;
 	const struct zone *zone = largest_zone(c->policy);
@@ -118,7 +120,7 @@ static int over_budget(struct compiler *c, enum section section, const struct ma
 			   "(%" PRIu64 " source classes x %" PRIu64 " destination classes)",
 			   budget, name[SECTION_PAIRS], trouble->rule->id, trouble->rule_sources,
 			   trouble->rule_destinations);
-	else if (zone && largest != SECTION_PORTS)
+	else if (zone && largest != SECTION_PORTS && largest != SECTION_ORIGINS)
 		diag_error(c->diag, &zone->place, NULL,
 			   "the tables need more than their budget of %zu KiB; %s cost most, and zone '%s' "
 			   "has most of them "
@@ -195,6 +197,13 @@ static void mark_used(const struct entries *entries, bool *used)
 	}
 }
 
+static void mark_sources(const struct policy *policy, bool *used)
+{
+	for (size_t i = 0; i < policy->interface_count; i++)
+		if (policy->interfaces[i].has_source)
+			used[policy->interfaces[i].source] = true;
+}
+
 static int cut_addresses(struct compiler *c)
 {
 	bool *used = calloc(c->policy->zone_count, sizeof(*used));
@@ -204,6 +213,7 @@ static int cut_addresses(struct compiler *c)
 		return err;
 	for (int m = 0; m < ZW_MATRICES; m++)
 		mark_used(&c->entries[m], used);
+	mark_sources(c->policy, used);
 	err = atoms_build(c->policy, used, &c->atoms);
 	free(used);
 	if (err == -E2BIG) {
@@ -217,7 +227,7 @@ static int cut_addresses(struct compiler *c)
 	for (int m = 0; m < ZW_MATRICES && !err; m++)
 		for (int side = 0; side < 2 && !err; side++)
 			err = side_classify(&c->entries[m].side[side], &c->atoms, c->policy->zone_count);
-	return err;
+	return err ? err : origins_find(c->policy, &c->atoms, &c->origins);
 }
 
 static int write_addresses(struct compiler *c)
@@ -233,6 +243,31 @@ static int write_addresses(struct compiler *c)
 	c->stats.lines4 = lines4;
 	c->stats.lines6 = c->lines.all.count - lines4;
 	close_section(c, SECTION_ADDRESSES);
+	return err;
+}
+
+/* Over budget with the origins: they are named if they cost more than any section so far, else that section is. */
+static int too_many_origins(struct compiler *c)
+{
+	size_t classes = sets_count(&c->origins.classes), lines = origins_bytes(&c->origins) / sizeof(struct zw_line);
+
+	for (int i = 0; i < SECTIONS; i++)
+		if (c->section[i] > lines)
+			return over_budget(c, SECTION_ORIGINS, NULL);
+	diag_error(c->diag, NULL, "let interfaces share zones as their source",
+		   "the tables need more than their budget of %zu KiB; sources of interfaces cost most "
+		   "(%" PRIu32 " sources x %zu kinds of addresses that they tell apart)",
+		   c->lines.budget * sizeof(struct zw_line) >> 10, c->origins.set_count, classes);
+	return -EINVAL;
+}
+
+static int write_origins(struct compiler *c)
+{
+	int err = origins_write(&c->origins, &c->lines, &c->layout);
+
+	if (err == -E2BIG)
+		return too_many_origins(c);
+	close_section(c, SECTION_ORIGINS);
 	return err;
 }
 
@@ -288,6 +323,7 @@ static int write_atoms(struct compiler *c)
 		atom->group[1] = policy->group_of[1][atom->classes[ZW_MATRIX_POLICY].destination];
 		if (n && zone[0] == ZONE_INDEX_HOST)
 			atom->flags |= ZW_ATOM_HOST;
+		atom->origin = c->origins.class_of ? c->origins.class_of[i] : 0;
 	}
 	c->layout.atom_count = count;
 	close_section(c, SECTION_ATOMS);
@@ -331,6 +367,8 @@ static int build(struct compiler *c, const struct compile_options *options)
 	if (!err)
 		err = write_addresses(c);
 	if (!err)
+		err = write_origins(c);
+	if (!err)
 		err = write_ports(c);
 	for (int m = 0; m < ZW_MATRICES && !err; m++)
 		err = write_matrix(c, m);
@@ -360,7 +398,7 @@ static int hand_over(struct compiler *c, struct tables **ret_tables)
 	if (tables->bytes) {
 		memcpy(tables->bytes, c->lines.all.v, tables->len);
 		array_free(&c->lines.all);
-		err = names_make(c->policy, c->order, &c->atoms, c->diag, &tables->names);
+		err = names_make(c->policy, c->order, &c->atoms, &c->origins, c->diag, &tables->names);
 	}
 	if (err) {
 		tables_free(tables);
@@ -375,6 +413,7 @@ static void compiler_clear(struct compiler *c)
 	free(c->order);
 	services_clear(&c->services);
 	atoms_clear(&c->atoms);
+	origins_clear(&c->origins);
 	array_free(&c->lines.all);
 	for (int m = 0; m < ZW_MATRICES; m++) {
 		entries_clear(&c->entries[m]);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ struct header {
 	uint32_t pad;
 };
 #define MAGIC "zwnames"
-#define VERSION 1
+#define VERSION 2
 
 struct rule_record {
 	uint32_t id, place, service, owner;
@@ -30,7 +31,8 @@ struct rule_record {
 };
 
 struct interface_record {
-	uint32_t pattern;
+	uint32_t pattern, source; /* source: a zone's name, "" without `source:` */
+	uint32_t source_set;
 	uint8_t xdp, has_xdp, pad[2];
 };
 
@@ -99,7 +101,7 @@ static bool is_sound(const struct parts *p)
 		if (p->listed[i] >= h->zones)
 			return false;
 	for (uint32_t i = 0; i < h->interfaces; i++)
-		if (p->interfaces[i].pattern >= h->text)
+		if (p->interfaces[i].pattern >= h->text || p->interfaces[i].source >= h->text)
 			return false;
 	return true;
 }
@@ -168,6 +170,8 @@ static int open_block(struct names *names)
 
 		names->interfaces[i] = (struct interface_name){
 			.pattern = p->text + r->pattern,
+			.source = p->text + r->source,
+			.source_set = r->source_set,
 			.xdp = r->xdp,
 			.has_xdp = r->has_xdp,
 		};
@@ -281,6 +285,26 @@ size_t names_interfaces(const struct names *names, const struct interface_name *
 	return names->parts.header->interfaces;
 }
 
+uint32_t names_source_set(const struct names *names, const char *ifname)
+{
+	uint32_t set = 0;
+
+	if (!strcmp(ifname, "lo")) /* which no pattern matches */
+		return 0;
+	for (uint32_t i = 0; i < names->parts.header->interfaces; i++)
+		if (names->interfaces[i].source_set && !fnmatch(names->interfaces[i].pattern, ifname, 0))
+			set = names->interfaces[i].source_set;
+	return set;
+}
+
+const char *names_source(const struct names *names, uint32_t source_set)
+{
+	for (uint32_t i = 0; i < names->parts.header->interfaces && source_set; i++)
+		if (names->interfaces[i].source_set == source_set)
+			return names->interfaces[i].source;
+	return NULL;
+}
+
 /* A block under construction. */
 struct writer {
 	ARRAY(struct rule_record) rules;
@@ -390,16 +414,20 @@ static int put_atom(struct writer *w, const struct policy *policy, const struct 
 	return err ? err : w->listed.count > UINT32_MAX ? -E2BIG : 0;
 }
 
-static int put_interfaces(struct writer *w, const struct policy *policy)
+static int put_interfaces(struct writer *w, const struct policy *policy, const struct origins *origins)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < policy->interface_count && !err; i++) {
 		const struct interface_match *match = &policy->interfaces[i];
+		uint32_t source;
 
+		err = put_text(w, match->has_source ? policy->zones[match->source].name : "", &source);
 		for (size_t j = 0; j < match->pattern_count && !err; j++) {
-			struct interface_record record = { .xdp = match->xdp, .has_xdp = match->has_xdp };
+			struct interface_record record = { .source = source, .xdp = match->xdp, .has_xdp = match->has_xdp };
 
+			if (match->has_source)
+				record.source_set = origins->set_of[match->source];
 			err = put_text(w, match->pattern[j], &record.pattern);
 			if (!err)
 				err = array_push(&w->interfaces, record);
@@ -409,7 +437,7 @@ static int put_interfaces(struct writer *w, const struct policy *policy)
 }
 
 static int put_all(struct writer *w, const struct policy *policy, const uint32_t *order,
-		   const struct atoms *atoms, const struct diag *diag)
+		   const struct atoms *atoms, const struct origins *origins, const struct diag *diag)
 {
 	uint32_t *index = calloc(policy->zone_count, sizeof(*index)), empty;
 	int err = index ? put_text(w, "", &empty) : -ENOMEM;
@@ -425,7 +453,7 @@ static int put_all(struct writer *w, const struct policy *policy, const uint32_t
 	if (!err)
 		err = array_push(&w->starts, (uint32_t)w->listed.count);
 	if (!err)
-		err = put_interfaces(w, policy);
+		err = put_interfaces(w, policy, origins);
 	free(index);
 	return err;
 }
@@ -466,12 +494,12 @@ static int join(const struct writer *w, void **ret_block, size_t *ret_len)
 }
 
 int names_make(const struct policy *policy, const uint32_t *order, const struct atoms *atoms,
-	       const struct diag *diag, struct names **ret_names)
+	       const struct origins *origins, const struct diag *diag, struct names **ret_names)
 {
 	struct writer w = { 0 };
 	void *block;
 	size_t len;
-	int err = put_all(&w, policy, order, atoms, diag);
+	int err = put_all(&w, policy, order, atoms, origins, diag);
 
 	if (!err)
 		err = join(&w, &block, &len);

@@ -42,10 +42,17 @@ const char *names_zone(const struct names *names, size_t index);
 /* Interface patterns of the policy, so that a loader that adopts a generation can follow new interfaces. */
 struct interface_name {
 	const char *pattern;
+	const char *source; /* the zone that `source:` names, "" if the entry has none */
+	uint32_t source_set; /* its number in the tables, 0 if the entry has none */
 	uint8_t xdp; /* enum xdp_mode */
-	uint8_t has_xdp, pad[6];
+	uint8_t has_xdp, pad[2];
 };
 size_t names_interfaces(const struct names *names, const struct interface_name **ret);
+
+/* The source set of an interface with this name: the last entry that matches it and has `source:`; 0 if none does. */
+uint32_t names_source_set(const struct names *names, const char *ifname);
+/* The zone that is this source set; NULL if there is no such set. */
+const char *names_source(const struct names *names, uint32_t source_set);
 
 /* The block as bytes (borrowed), to be kept beside the tables; and back: names_load copies and checks every offset. */
 const void *names_bytes(const struct names *names, size_t *ret_len);

@@ -84,6 +84,15 @@ static inline const struct zw_atom *walk_get_atom(const struct tables *t, uint32
 	return (const struct zw_atom *)walk_line(t, t->layout.atoms) + atom;
 }
 
+/* Does the source set (from 1) hold the atom? */
+static inline bool walk_origin(const struct tables *t, uint32_t source_set, uint32_t atom)
+{
+	const uint32_t *bits = walk_line(t, t->layout.origins);
+	uint32_t origin = walk_get_atom(t, atom)->origin;
+
+	return bits[(size_t)(source_set - 1) * t->layout.origin_words + origin / 32] >> origin % 32 & 1;
+}
+
 /* The row of a pair of a sparse matrix. */
 static inline uint32_t walk_sparse(const struct tables *t, const struct zw_matrix *m, uint32_t source,
 				   uint32_t destination, const struct zw_atom *from, const struct zw_atom *to)
