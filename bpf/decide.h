@@ -8,15 +8,21 @@
 
 #include "fragment.h"
 
-/* Stage spoof, ingress only: nobody else may use an address of this host. */
+/*
+ * Stage spoof, ingress only: nobody else may use an address of this host, and what enters an attach point with
+ * `source:` must come from there. Unspecified sources that stage parse lets through have no address to be wrong yet.
+ */
 static __always_inline bool is_spoofed(const struct packet *p, const struct outcome *o)
 {
 	const struct zw_atom *atom;
+	bool bound = zw_layout.source_sets && p->source_set && !is_unspecified(p->ends.source);
 
 	if (!p->ingress)
 		return false;
 	atom = get_atom(o->source);
-	return atom && (atom->flags & ZW_ATOM_HOST);
+	if (!atom)
+		return bound;
+	return (atom->flags & ZW_ATOM_HOST) || (bound && !is_in_source(p->source_set, atom));
 }
 
 static __always_inline bool is_host(__u32 atom)
@@ -37,7 +43,8 @@ static __always_inline bool is_essential_icmpv6(const struct packet *p)
 	case 136:
 		return p->ttl == 255;
 	case 134:
-		return p->ttl == 255 && p->ingress && is_link_local6(p->ends.source);
+		return p->ttl == 255 && p->ingress && is_link_local6(p->ends.source) &&
+		       !(zw_layout.source_sets && p->source_set);
 	case 130:
 	case 131:
 	case 132:

@@ -159,6 +159,16 @@ static __always_inline const struct zw_atom *get_atom(__u32 atom)
 	return tables_at(zw_layout.atoms, (__u64)atom * sizeof(struct zw_atom), sizeof(struct zw_atom));
 }
 
+/* Does the source set (from 1) hold the atom? What is not in the tables is in no set. */
+static __always_inline bool is_in_source(__u32 source_set, const struct zw_atom *atom)
+{
+	__u32 word = table_word(zw_layout.origins, (__u64)(source_set - 1) * zw_layout.origin_words + (atom->origin >> 5));
+
+	if (source_set > zw_layout.source_sets || atom->origin >> 5 >= zw_layout.origin_words)
+		return false;
+	return word >> (atom->origin & 31) & 1;
+}
+
 static __always_inline __u32 port_table(__u8 protocol)
 {
 	switch (protocol) {

@@ -73,6 +73,7 @@ struct packet {
 	__u8 counted; /* here its flow and rule count it: where it entered, or where it leaves if this host sent it */
 	__u8 whole; /* frame_len is the whole frame, and linear as far as it can be */
 	__u8 mac[6]; /* of the attach point */
+	__u32 source_set; /* of the attach point: where packets that enter there must come from; 0: anywhere */
 
 	/* parsed */
 	__u8 own_mac; /* the frame is addressed to the attach point's MAC */

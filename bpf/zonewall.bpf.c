@@ -18,6 +18,14 @@ char LICENSE[] SEC("license") = "GPL";
 /* Ethernet and two tags. */
 #define LINK_LEN 22
 
+/* Where packets that enter this attach point must come from. */
+static __always_inline __u32 find_source(__u32 slot)
+{
+	struct zw_sources *sources = only_value(&zw_sources);
+
+	return sources ? sources->set[slot & (ZW_POINT_SLOTS - 1)] : 0;
+}
+
 /* Where the packet is: the attach point. Without an entry (the loader is just adding it) slot 0 counts. */
 static __always_inline void find_point(struct packet *p, struct account *a, __u32 ifindex, const enum zw_hook hook)
 {
@@ -31,6 +39,8 @@ static __always_inline void find_point(struct packet *p, struct account *a, __u3
 		if (point->ifindex != ifindex)
 			continue;
 		a->slot = point->slot[hook];
+		if (zw_layout.source_sets && hook != ZW_HOOK_EGRESS)
+			p->source_set = find_source(a->slot);
 		p->l3 = point->flags & ZW_POINT_L3;
 		__builtin_memcpy(p->mac, point->mac, 6);
 		return;
@@ -45,6 +55,7 @@ static __always_inline void simulate_point(struct packet *p, struct account *a)
 		return;
 	a->jiffies = s->jiffies;
 	a->slot = s->slot;
+	p->source_set = s->source_set;
 	p->l3 = s->flags & ZW_POINT_L3;
 	__builtin_memcpy(p->mac, s->mac, 6);
 }

@@ -17,6 +17,7 @@ struct shot {
 	enum zw_hook hook;
 	double time;
 	uint8_t mac[6];
+	const char *interface; /* NULL: not said */
 };
 
 /* Shared with the workers. */
@@ -33,13 +34,15 @@ static void show_shot(const struct shot *shot)
 	char hex[2 * PACKET_MAX + 1];
 
 	packet_print_hex(shot->packet.data, shot->packet.len, hex);
-	printf("# frame %s at %.0f s on %s\n", hex, shot->time, scene_hook_name(shot->hook));
+	printf("# frame %s at %.0f s on %s of %s\n", hex, shot->time, scene_hook_name(shot->hook),
+	       shot->interface ? shot->interface : "no known interface");
 }
 
 static bool shoot(struct scene *scene, const struct shot *shot, char text[SCENE_TEXT])
 {
 	struct scene_frame frame = {
-		.data = shot->packet.data, .len = shot->packet.len, .hook = shot->hook, .time = shot->time
+		.data = shot->packet.data, .len = shot->packet.len, .hook = shot->hook, .time = shot->time,
+		.interface = shot->interface
 	};
 	struct oracle_answer answer;
 	bool agree;
@@ -153,6 +156,8 @@ static void make_shot(struct random *random, const struct model *model, struct s
 	shot->hook = random_below(random, ZW_HOOKS);
 	shot->mac[0] = 2;
 	shot->mac[5] = random_below(random, 2) ? 2 : 10;
+	if (random_percent(random, 60))
+		shot->interface = generate_interface(random);
 }
 
 /* Packets are independent without flows: each is tried on each hook. */
@@ -192,6 +197,8 @@ static bool try_conversations(struct random *random, struct model *model, struct
 		talk_next(random, &talk, i ? &shots[random_below(random, i)].packet : NULL, &shots[i].packet);
 		shots[i].hook = random_below(random, ZW_HOOKS);
 		shots[i].time = talk.time;
+		if (random_percent(random, 20))
+			shots[i].interface = generate_interface(random);
 		__atomic_add_fetch(&progress->decisions, 1, __ATOMIC_RELAXED);
 		good = shoot(scene, &shots[i], text);
 		if (!good)

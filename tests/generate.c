@@ -316,6 +316,32 @@ static void add_failsafe(struct random *random, struct model *model)
 	}
 }
 
+/* Patterns overlap, so that a later entry overrides a former one. */
+static void add_interface(struct random *random, struct model *model)
+{
+	static const char *const patterns[] = { "eth0", "eth1", "eth*", "veth-a", "veth-?", "v*", "[e-v]eth*", "*" };
+	static const char *const built_in[] = { "any", "host", "world" };
+	struct model_interface interface = { 0 };
+	unsigned form = random_below(random, 10);
+
+	for (unsigned n = 1 + random_below(random, 2); n; n--)
+		add_word(&interface.match, pick(random, patterns));
+	if (form < 6)
+		add_word(&interface.source, model->zones[random_below(random, model->zone_count)].name);
+	else if (form < 8)
+		add_word(&interface.source, pick(random, built_in));
+	else if (form < 9)
+		some_addresses(random, model, false, &interface.source);
+	*(APPEND(model->interfaces, model->interface_count)) = interface;
+}
+
+const char *generate_interface(struct random *random)
+{
+	static const char *const names[] = { "eth0", "eth1", "eth10", "veth-a", "veth-b", "lan" };
+
+	return pick(random, names);
+}
+
 static void add_host(struct random *random, struct model *model)
 {
 	model->has_host = random_percent(random, 60);
@@ -363,6 +389,8 @@ struct model *model_new(struct random *random)
 	}
 	if (random_percent(random, 30))
 		model->dense_bytes = 4u << random_below(random, 5);
+	for (unsigned n = random_percent(random, 40) ? 1 + random_below(random, 4) : 0; n; n--)
+		add_interface(random, model);
 	add_host(random, model);
 	add_failsafe(random, model);
 	add_rules(random, model);
@@ -397,6 +425,11 @@ void model_free(struct model *model)
 	rules_free(model->services, model->service_count);
 	rules_free(model->failsafe, model->failsafe_count);
 	rules_free(model->rules, model->rule_count);
+	for (size_t i = 0; i < model->interface_count; i++) {
+		words_free(&model->interfaces[i].match);
+		words_free(&model->interfaces[i].source);
+	}
+	free(model->interfaces);
 	words_free(&model->tiers);
 	words_free(&model->host);
 	free(model->points);
@@ -447,6 +480,11 @@ struct model *model_copy(const struct model *model)
 	copy->services = copy_rules(model->services, model->service_count);
 	copy->failsafe = copy_rules(model->failsafe, model->failsafe_count);
 	copy->rules = copy_rules(model->rules, model->rule_count);
+	copy->interfaces = copy_array(model->interfaces, model->interface_count, sizeof(*model->interfaces));
+	for (size_t i = 0; i < model->interface_count; i++) {
+		copy_words(&copy->interfaces[i].match);
+		copy_words(&copy->interfaces[i].source);
+	}
 	copy_words(&copy->tiers);
 	copy_words(&copy->host);
 	copy->points = copy_array(model->points, model->point_count, sizeof(*model->points));
@@ -511,6 +549,27 @@ static void drop_zone(struct model *model, size_t index)
 		drop_name(&model->failsafe[i].from, name);
 		drop_name(&model->failsafe[i].to, name);
 	}
+	for (size_t i = 0; i < model->interface_count; i++)
+		drop_name(&model->interfaces[i].source, name);
+}
+
+/* An entry, or a pattern or the source of one. */
+static bool drop_interface(struct model *model, size_t *part)
+{
+	for (size_t i = 0; i < model->interface_count; i++) {
+		struct model_interface *interface = &model->interfaces[i];
+
+		if ((*part)-- == 0) {
+			words_free(&interface->match);
+			words_free(&interface->source);
+			model->interface_count--;
+			memmove(interface, interface + 1, (model->interface_count - i) * sizeof(*interface));
+			return true;
+		}
+		if (drop_word(&interface->match, part) || drop_word(&interface->source, part))
+			return true;
+	}
+	return false;
 }
 
 static bool drop_option(struct model *model, size_t *part)
@@ -547,7 +606,8 @@ static bool drop_rule_words(struct model_rule *rules, size_t count, size_t *part
 bool model_drop(struct model *model, size_t part)
 {
 	if (drop_rule(model->rules, &model->rule_count, &part) ||
-	    drop_rule(model->failsafe, &model->failsafe_count, &part) || drop_option(model, &part))
+	    drop_rule(model->failsafe, &model->failsafe_count, &part) || drop_option(model, &part) ||
+	    drop_interface(model, &part))
 		return true;
 	if (part < model->zone_count) {
 		drop_zone(model, part);
@@ -629,6 +689,13 @@ char *model_yaml(const struct model *model)
 	if (model->tiers.count) {
 		write_words(out, "tiers: ", &model->tiers);
 		fputs("\n", out);
+	}
+	fputs(model->interface_count ? "interfaces:\n" : "", out);
+	for (size_t i = 0; i < model->interface_count; i++) {
+		write_words(out, "  - {match: ", &model->interfaces[i].match);
+		if (model->interfaces[i].source.count)
+			fprintf(out, ", source: \"%s\"", model->interfaces[i].source.v[0]);
+		fputs("}\n", out);
 	}
 	fputs(model->zone_count ? "zones:\n" : "", out);
 	for (size_t i = 0; i < model->zone_count; i++)

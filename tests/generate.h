@@ -42,6 +42,11 @@ struct model_rule {
 	bool stage;
 };
 
+struct model_interface {
+	struct words match;
+	struct words source; /* one zone or address; empty: not said */
+};
+
 struct model {
 	const char *action, *intra_zone, *non_ip, *tcp, *log; /* NULL: not said, but for action */
 	struct words tiers; /* empty: not said */
@@ -54,6 +59,8 @@ struct model {
 	bool has_failsafe;
 	struct model_rule *rules;
 	size_t rule_count;
+	struct model_interface *interfaces;
+	size_t interface_count;
 	struct words host;
 	bool has_host;
 	uint64_t dense_bytes; /* for the compiler: 0, or so little that pairs of classes stand in a sparse table */
@@ -78,6 +85,9 @@ struct model *model_copy(const struct model *model);
 
 /* A frame: mostly a good first packet between points of the model; `odd` percent are bent in some way. */
 void generate_frame(struct random *random, const struct model *model, unsigned odd, struct packet *ret_packet);
+
+/* The name of an interface that some pattern of the model may match. */
+const char *generate_interface(struct random *random);
 
 /* A few ends of the model that talk to each other again and again. */
 struct talk {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "oracle.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -402,9 +403,37 @@ static enum zw_reason parse(struct rest *rest, struct oracle_packet *p)
 
 /* --- Stages spoof, essentials, tcp flags, fragment -------------------------------------------------------------- */
 
+static bool matches_interface(const struct interface_match *match, const char *interface)
+{
+	for (size_t i = 0; i < match->pattern_count; i++)
+		if (fnmatch(match->pattern[i], interface, 0) == 0)
+			return true;
+	return false;
+}
+
+/* The entry that says where packets entering this interface come from: the last that matches and has `source:`. */
+static const struct interface_match *source_of(const struct oracle *oracle, const char *interface)
+{
+	const struct interface_match *found = NULL;
+
+	for (size_t i = 0; interface && i < oracle->policy->interface_count; i++) {
+		const struct interface_match *match = &oracle->policy->interfaces[i];
+
+		if (match->has_source && matches_interface(match, interface))
+			found = match;
+	}
+	return found;
+}
+
 static enum zw_reason spoof(const struct oracle *oracle, const struct oracle_packet *p)
 {
-	return !p->egress && in_host(oracle, &p->from) ? ZW_DROP_SPOOFED : ZW_REASON_NONE;
+	if (p->egress)
+		return ZW_REASON_NONE;
+	if (in_host(oracle, &p->from))
+		return ZW_DROP_SPOOFED;
+	if (p->source && !is_unspecified(&p->from) && !oracle_in_zone(oracle, p->source->source, &p->from))
+		return ZW_DROP_SPOOFED;
+	return ZW_REASON_NONE;
 }
 
 static bool is_essential_icmp6(const struct oracle_packet *p)
@@ -415,7 +444,7 @@ static bool is_essential_icmp6(const struct oracle_packet *p)
 	case 136:
 		return p->hop_limit == 255;
 	case 134:
-		return p->hop_limit == 255 && is_link_local(&p->from) && !p->egress;
+		return p->hop_limit == 255 && is_link_local(&p->from) && !p->egress && !p->source;
 	case 130:
 	case 131:
 	case 132:
@@ -672,6 +701,7 @@ void oracle_decide(struct oracle *oracle, const struct oracle_frame *frame, stru
 		.egress = frame->egress,
 		.time = frame->time,
 		.to_own_mac = frame->len >= 6 && memcmp(frame->data, frame->mac, 6) == 0,
+		.source = source_of(oracle, frame->interface),
 	};
 	const struct rule *rule = NULL;
 	enum zw_reason reason = decide(oracle, &rest, &p, &rule);

@@ -29,6 +29,7 @@ struct oracle_frame {
 	bool egress;
 	double time; /* seconds */
 	uint8_t mac[6]; /* of the attach point */
+	const char *interface; /* its name; NULL: none that the policy knows */
 };
 
 struct oracle_answer {

@@ -14,6 +14,7 @@
 #include "zonewall.h"
 
 struct oracle_packet {
+	const struct interface_match *source; /* of the attach point; NULL: any */
 	bool egress, to_own_mac;
 	double time;
 	int family;

@@ -204,6 +204,9 @@ bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct o
 
 	memcpy(asked.mac, frame->mac, 6);
 	memcpy(shown.mac, frame->mac, 6);
+	asked.interface = frame->interface;
+	if (frame->interface)
+		shown.source_set = names_source_set(scene->tables->names, frame->interface);
 	oracle_decide(scene->oracle, &asked, ret_answer);
 	describe_answer(scene->oracle, ret_answer, oracle, sizeof(oracle));
 	decider_decide(scene->decider, &shown, &decision);

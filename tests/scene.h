@@ -41,6 +41,7 @@ struct scene_frame {
 	enum zw_hook hook;
 	double time;
 	uint8_t mac[6];
+	const char *interface; /* NULL: none that the policy knows */
 };
 
 /*

@@ -20,6 +20,14 @@ cat > "$folder/policy.yaml" <<-YAML
 	  - {id: no-telnet, from: any, to: any, service: tcp/23, action: drop}
 	  - {id: ask, from: gateway, to: db, service: udp/53, action: allow}
 YAML
+cat > "$folder/bound.yaml" <<-YAML
+	version: 1
+	include: [policy.yaml]
+	interfaces:
+	  - match: [eth0]
+	  - {match: ["veth*"], source: gateway}
+	  - {match: [veth-db], source: data}
+YAML
 
 result() { # good? what
 	tests=$((tests + 1))
@@ -30,7 +38,7 @@ result() { # good? what
 check() {
 	local what=$1 status=$2 input=$3 want=$4 got code
 	shift 4
-	got=$(printf '%s' "$input" | "$ZONEWALL" simulate "$folder/policy.yaml" "$@" 2> "$folder/err"; echo "status $?")
+	got=$(printf '%s' "$input" | "$ZONEWALL" simulate "$folder/${policy:-policy}.yaml" "$@" 2> "$folder/err"; echo "status $?")
 	code=${got##*status }
 	got=${got%status *}
 	got=${got%$'\n'}
@@ -45,6 +53,7 @@ check() {
 
 ALLOW='{"from":"10.1.0.7","to":"10.2.0.9","proto":"tcp","sport":40000,"dport":5432}'
 ALLOWED='{"verdict":"allow","reason":"rule","rule":"gateway-to-db","from_zones":["gateway"],"to_zones":["db","data"]}'
+SPOOFED='{"verdict":"drop","reason":"spoofed","rule":null,"from_zones":["gateway"],"to_zones":["db","data"]}'
 OTHER='{"from":"10.1.0.7","to":"10.2.0.9","proto":"tcp","dport":22}'
 DROPPED='{"verdict":"drop","reason":"default","rule":null,"from_zones":["gateway"],"to_zones":["db","data"]}'
 WORLD='{"from":"192.0.2.1","to":"10.9.0.1","proto":"tcp","dport":22}'
@@ -83,6 +92,18 @@ engine() { # the options of an engine: all that both must answer alike
 		'{"from":"10.9.0.1","to":"10.1.0.7","proto":"tcp","dport":1}'$'\n''{"from":"10.9.0.1","to":"10.1.0.7","proto":"tcp","dport":1,"hook":"egress"}' \
 		'{"verdict":"drop","reason":"spoofed","rule":null,"from_zones":["host"],"to_zones":["gateway"]}'$'\n''{"verdict":"drop","reason":"default","rule":null,"from_zones":["host"],"to_zones":["gateway"]}' \
 		--host 10.9.0.1 "$@"
+	enters() { echo "${ALLOW%\}},\"interface\":\"$1\"}"; }
+	policy=bound check "a packet enters an interface whose source it comes from ($*)" 0 "$(enters veth1)" "$ALLOWED" "$@"
+	policy=bound check "and none where another zone is the source ($*)" 0 "$(enters veth-db)" "$SPOOFED" "$@"
+	policy=bound check "each line has its own interface ($*)" 0 "$(enters veth-db)"$'\n'"$ALLOW"$'\n'"$(enters veth-db)" \
+		"$SPOOFED"$'\n'"$ALLOWED"$'\n'"$SPOOFED" "$@"
+	policy=bound check "an interface without source, or that no entry matches, takes any ($*)" 0 \
+		"$(enters eth0)"$'\n'"$(enters wan0)"$'\n'"$(enters lo)" "$ALLOWED"$'\n'"$ALLOWED"$'\n'"$ALLOWED" "$@"
+	policy=bound check "a whole frame enters, too ($*)" 0 \
+		'{"interface":"veth1","frame":"02000000000a020000000002080045000028000040004006655c0a0200090a0100079c40153800000000000000005002ffff00000000"}' \
+		'{"verdict":"drop","reason":"spoofed","rule":null,"from_zones":["db","data"],"to_zones":["gateway"]}' "$@"
+	policy=bound check "what leaves is not bound ($*)" 0 "$(enters veth-db | sed 's/}$/,"hook":"egress"}/')" "$ALLOWED" "$@"
+	check "without source in the policy an interface changes nothing ($*)" 0 "$(enters veth-db)" "$ALLOWED" "$@"
 }
 
 engine --engine tables

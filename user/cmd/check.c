@@ -148,17 +148,29 @@ static void print_rules(const struct policy *policy, const struct summary *summa
 	printf("%s\n", policy->failsafe_is_default ? " from any to host (by default)" : policy->failsafe.count ? "" : "none");
 }
 
-static void print_interfaces(const struct policy *policy)
+/* What an entry says of its interfaces: " (xdp: off, source: db)". */
+static void print_keys(const struct policy *policy, const struct interface_match *match)
 {
 	static const char *const modes[] = { "auto", "native", "generic", "off" };
 
+	if (match->has_xdp)
+		printf(" (xdp: %s", modes[match->xdp]);
+	if (match->has_source)
+		printf("%ssource: %s", match->has_xdp ? ", " : " (", policy->zones[match->source].name);
+	if (match->has_xdp || match->has_source)
+		putchar(')');
+}
+
+static void print_interfaces(const struct policy *policy)
+{
 	printf("interfaces ");
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		const struct interface_match *match = &policy->interfaces[i];
 
-		for (size_t j = 0; j < match->pattern_count; j++)
-			printf(" %s%s%s%s", match->pattern[j], match->has_xdp ? " (xdp: " : "",
-			       match->has_xdp ? modes[match->xdp] : "", match->has_xdp ? ")" : "");
+		for (size_t j = 0; j < match->pattern_count; j++) {
+			printf(" %s", match->pattern[j]);
+			print_keys(policy, match);
+		}
 	}
 	printf("%s\n", policy->interface_count ? "" : " none: the policy can be checked and simulated, not applied");
 }

@@ -49,7 +49,6 @@ DEFINE_CLEANUP(struct line_reader *, line_reader_free)
 
 struct arguments {
 	bool kernel, stateful;
-	bool has_source; /* the policy binds zones to interfaces */
 	enum zw_hook hook;
 	struct sources sources;
 };
@@ -140,14 +139,6 @@ static void refuse_unbuilt(const struct policy *policy, bool stateful, struct di
 	}
 }
 
-static bool has_source(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->interface_count; i++)
-		if (policy->interfaces[i].has_source)
-			return true;
-	return false;
-}
-
 static int compile(struct arguments *arguments, struct diag *diag, struct tables **ret_tables)
 {
 	const struct compile_options compile = { 0 };
@@ -155,7 +146,6 @@ static int compile(struct arguments *arguments, struct diag *diag, struct tables
 	int r = policy_read(arguments->sources.files, arguments->sources.file_count, diag, &policy);
 
 	if (!r) {
-		arguments->has_source = has_source(policy);
 		refuse_unbuilt(policy, arguments->stateful, diag);
 		r = diag_errors(diag) ? -EINVAL : 0;
 	}
@@ -189,7 +179,6 @@ struct simulation {
 	struct conversations *conversations;
 	double time; /* of the line before */
 	bool failed; /* a line could not be read */
-	bool has_source; /* so the interface of a packet would matter */
 	uint8_t bytes[FRAME_MAX];
 };
 
@@ -273,11 +262,9 @@ static int answer(struct simulation *simulation, struct input *input)
 	struct decision decision;
 	int r;
 
-	if (input->has_interface && simulation->has_source) {
-		put_error(simulation,
-			  "interface: this policy has 'source', which is not built in this version");
-		return 0;
-	}
+	/* An interface that no entry matches has no `source:`; nor has a packet of which no interface is told. */
+	if (*input->interface)
+		frame.source_set = names_source_set(simulation->tables->names, input->interface);
 	if (input->has_time)
 		simulation->time = input->time;
 	frame.time = simulation->time;
@@ -369,7 +356,6 @@ static int simulate(const struct arguments *arguments, const struct tables *tabl
 		.testrun = testrun,
 		.parser = parser,
 		.conversations = conversations,
-		.has_source = arguments->has_source,
 	};
 	r = all_lines(simulation);
 	if (r)

@@ -140,6 +140,7 @@ static void tell_place(struct testrun *run, const struct frame *frame)
 	s->slot = 0;
 	s->flags = 0;
 	memcpy(s->mac, frame->mac, sizeof(s->mac));
+	s->source_set = frame->source_set;
 	s->reason = ZW_REASON_NONE;
 	s->rule = 0;
 	s->atom[0] = s->atom[1] = ZW_NO_ATOM;

@@ -192,6 +192,7 @@ static int parse(struct work *w, const struct frame *frame)
 	p->counted = 1;
 	p->now = frame->time * SIMULATED_HZ;
 	memcpy(p->mac, frame->mac, sizeof(p->mac));
+	p->source_set = frame->source_set;
 	err = parse_direct(p, &c, zw_layout.allow_non_ip);
 	if (err != PARSE_DEEP)
 		return err;

@@ -27,6 +27,7 @@ struct frame {
 	enum zw_hook hook;
 	double time; /* seconds; only differences matter */
 	uint8_t mac[6]; /* of the attach point */
+	uint32_t source_set; /* of the attach point: names_source_set(); 0 none */
 	/* Of test runs only. */
 	size_t split; /* XDP: the bytes in its first buffer, 0 all; from Linux 6.18 on */
 	uint32_t gso_size, gso_segs; /* TC: payload of a segment, and how many are known to be */

@@ -276,9 +276,9 @@ static int read_interface(struct input_parser *parser, const char *key, struct j
 
 	if (read_text(parser, key, value, &text))
 		return -EINVAL;
-	if (!*text || strlen(text) > 15 || strpbrk(text, "/ \t"))
+	if (!*text || strlen(text) >= sizeof(parser->input.interface) || strpbrk(text, "/ \t"))
 		return refuse(parser, "%s: '%.60s' cannot be the name of an interface", key, text);
-	parser->input.has_interface = true;
+	strcpy(parser->input.interface, text);
 	return 0;
 }
 

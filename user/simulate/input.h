@@ -17,7 +17,7 @@
 #define INPUT_ERROR_MAX 256
 
 struct input {
-	bool is_frame; /* `bytes` is the whole Ethernet frame; of the rest only hook and time are set */
+	bool is_frame; /* `bytes` is the whole Ethernet frame; of the rest only hook, interface and time are set */
 	struct addr from, to;
 	uint8_t protocol;
 	uint16_t sport, dport;
@@ -32,7 +32,7 @@ struct input {
 	uint32_t seq, ack;
 	double time; /* Unix seconds */
 	bool has_hook, egress;
-	bool has_interface; /* its name decides `source:`, which this version does not */
+	char interface[16]; /* where it enters; "" if the line does not say */
 	const uint8_t *bytes; /* payload or frame; belongs to the parser, until its next line */
 	size_t len;
 };
