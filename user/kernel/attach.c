@@ -420,27 +420,6 @@ static int begin_target(struct gate *gate, struct attach_plan *plan, struct targ
 	return error ? error : ensure_tc(gate, plan, target->device, ZW_HOOK_EGRESS);
 }
 
-int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < plan->device_count; i++)
-		points_refresh(gate, &plan->devices[i]);
-	for (size_t i = 0; i < plan->target_count && (!error || keep_going); i++) {
-		int failed = begin_target(gate, plan, &plan->targets[i]);
-
-		plan->targets[i].begun = !failed;
-		error = failed ? failed : error;
-	}
-	return error;
-}
-
-void attach_undo(struct gate *gate, struct attach_plan *plan)
-{
-	while (plan->added_count)
-		detach(gate, plan->added[--plan->added_count]);
-}
-
 /* Takes the attach point away, if there is one, and notes it. */
 static int remove_slot(struct gate *gate, struct attach_plan *plan, unsigned i)
 {
@@ -457,6 +436,40 @@ static int remove_slot(struct gate *gate, struct attach_plan *plan, unsigned i)
 		return edge_error(error, "cannot detach %s from '%s'", attach_hook_name(slot.hook), slot.ifname);
 	note_change(plan, slot.ifname, slot.hook, slot.mode, CHANGE_DETACHED);
 	return 0;
+}
+
+/* What is gone makes room, also in the table of attach points: before new ones ask for it. */
+static void forget_gone(struct gate *gate, struct attach_plan *plan)
+{
+	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++) {
+		const struct book_slot *slot = &gate->book->slot[i];
+
+		if (slot->attached && !netdevs_find(plan->devices, plan->device_count, slot->ifindex) &&
+		    !lives_elsewhere(gate->instance, slot))
+			remove_slot(gate, plan, i);
+	}
+}
+
+int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going)
+{
+	int error = 0;
+
+	forget_gone(gate, plan);
+	for (size_t i = 0; i < plan->device_count; i++)
+		points_refresh(gate, &plan->devices[i]);
+	for (size_t i = 0; i < plan->target_count && (!error || keep_going); i++) {
+		int failed = begin_target(gate, plan, &plan->targets[i]);
+
+		plan->targets[i].begun = !failed;
+		error = failed ? failed : error;
+	}
+	return error;
+}
+
+void attach_undo(struct gate *gate, struct attach_plan *plan)
+{
+	while (plan->added_count)
+		detach(gate, plan->added[--plan->added_count]);
 }
 
 /* From one XDP mode to the other, while TC ingress decides. If the new one is refused, TC ingress stays. */
@@ -497,13 +510,11 @@ void attach_end(struct gate *gate, struct attach_plan *plan, bool prune)
 		if (other)
 			remove_slot(gate, plan, other);
 	}
-	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++) {
+	for (unsigned i = 1; prune && i < ZW_POINT_SLOTS; i++) {
 		const struct book_slot *slot = &gate->book->slot[i];
 
-		if (!slot->attached || is_target(plan, slot->ifindex))
-			continue;
-		if (netdevs_find(plan->devices, plan->device_count, slot->ifindex) ? prune :
-			!lives_elsewhere(gate->instance, slot))
+		if (slot->attached && !is_target(plan, slot->ifindex) &&
+		    netdevs_find(plan->devices, plan->device_count, slot->ifindex))
 			remove_slot(gate, plan, i);
 	}
 }

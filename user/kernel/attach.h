@@ -52,9 +52,10 @@ void attach_plan_clear(struct attach_plan *plan);
 bool attach_brings_new(const struct gate *gate, const struct attach_plan *plan);
 
 /*
- * attach_begin: every target gets its attach points, right ones are kept, nothing is taken away. Tells errors; after
- * the first one it stops unless `keep_going`, and the caller calls attach_undo. attach_end: takes away what a target
- * has too much and, if `prune`, all attach points that are no target's. Between the two the caller publishes.
+ * attach_begin: every target gets its attach points, right ones are kept, nothing is taken away but what went with its
+ * interface. Tells errors; after the first one it stops unless `keep_going`, and the caller calls attach_undo.
+ * attach_end: takes away what a target has too much and, if `prune`, all attach points that are no target's. Between the
+ * two the caller publishes.
  */
 int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going);
 void attach_undo(struct gate *gate, struct attach_plan *plan);
