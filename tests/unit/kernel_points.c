@@ -146,6 +146,27 @@ static void an_interface_without_ethernet_header_needs_its_entry(void **state)
 	assert_int_equal(points_find(&f->book, last.ifindex, ZW_HOOK_EGRESS), 0);
 }
 
+static void an_attach_point_that_stays_is_entered_once_there_is_room(void **state)
+{
+	struct fixture *f = *state;
+	struct netdev last = device(7 + 2 * ZW_POINT_ENTRIES, "wg0");
+	unsigned slot;
+
+	for (unsigned i = 0; i < ZW_POINT_PROBES; i++) {
+		struct netdev d = device(7 + i, "veth");
+
+		points_take(&f->gate, &d, ZW_HOOK_EGRESS, ATTACH_TCX);
+	}
+	slot = points_take(&f->gate, &last, ZW_HOOK_EGRESS, ATTACH_TCX);
+	assert_true(points_keep(&f->gate, &last, slot)); /* it can do without */
+	assert_null(look_up(f, last.ifindex));
+	last.is_ethernet = false;
+	assert_false(points_keep(&f->gate, &last, slot));
+	points_release(&f->gate, 3);
+	assert_true(points_keep(&f->gate, &last, slot));
+	assert_int_equal(look_up(f, last.ifindex)->slot[ZW_HOOK_EGRESS], slot);
+}
+
 static void a_refresh_brings_name_and_mac_up_to_date(void **state)
 {
 	struct fixture *f = *state;
@@ -168,6 +189,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_name_gets_its_slot_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(released_slots_are_given_away_oldest_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_interface_without_ethernet_header_needs_its_entry, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_attach_point_that_stays_is_entered_once_there_is_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refresh_brings_name_and_mac_up_to_date, set_up, tear_down),
 	};
 

@@ -286,7 +286,7 @@ static void the_rest_is_kept(void **state)
 	assert_string_equal(policy->tests[0].by, "r");
 	assert_int_equal(diag_errors(diag), 0);
 	policy_unsupported(policy, diag);
-	assert_int_equal(diag_errors(diag), 3); /* limit, until, source */
+	assert_int_equal(diag_errors(diag), 2); /* limit, until */
 	policy_unrun(policy, diag);
 	assert_int_equal(diag_warnings(diag), 3);
 	diag_free(diag);

@@ -42,7 +42,7 @@ static void print_head(struct json_object *report)
 
 static void print_points(const struct globals *globals, struct json_object *report)
 {
-	struct libscols_table *table = view_table(globals, "INTERFACE HOOK MODE STATE >ALLOWED >DROPPED NOTE");
+	struct libscols_table *table = view_table(globals, "INTERFACE HOOK MODE STATE SOURCE >ALLOWED >DROPPED NOTE");
 	struct json_object *points = view_get(report, "attach_points");
 
 	for (size_t i = 0; i < json_object_array_length(points); i++) {
@@ -50,7 +50,7 @@ static void print_points(const struct globals *globals, struct json_object *repo
 
 		view_line(table, view_get(point, "interface") ? view_string(point, "interface") : "(gone)",
 			  view_string(point, "hook"), view_string(point, "mode"),
-			  view_bool(point, "healthy") ? "ok" : "BROKEN", view_count(packets(point, "allowed")),
+			  view_bool(point, "healthy") ? "ok" : "BROKEN", view_string(point, "source"), view_count(packets(point, "allowed")),
 			  view_count(packets(point, "dropped")), view_string(point, "note"));
 	}
 	view_print(table);

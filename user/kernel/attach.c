@@ -7,6 +7,7 @@
 #include "kernel/edge.h"
 #include "kernel/hook.h"
 #include "kernel/points.h"
+#include "kernel/sources.h"
 #include "policy/policy.h" /* enum xdp_mode, which names carry */
 
 const char *attach_mode_name(enum attach_mode mode)
@@ -277,8 +278,11 @@ static const char *explain(int error, const struct gate *gate, const struct netd
 	ret_text[0] = '\0';
 	if ((error == -EPERM || error == -EACCES) && missing[0])
 		snprintf(ret_text, len, " (%s needed)", missing);
-	if (error == -ENOSPC)
+	if (error == -ENOSPC && points_are_full(gate->book))
 		snprintf(ret_text, len, " (there is room for %d attach points)", ZW_POINT_SLOTS - 1);
+	else if (error == -ENOSPC)
+		snprintf(ret_text, len, " (its place in the table of attach points is taken%s)",
+			 sources_bind(gate, device->name) ? ", without which its 'source' cannot be enforced" : "");
 	if (hook != ZW_HOOK_XDP)
 		return ret_text;
 	if (there && there != gate->program_id[ZW_HOOK_XDP]) {
@@ -342,15 +346,24 @@ static unsigned find_healthy(struct gate *gate, const struct netdev *device, enu
 	return 0;
 }
 
+/* What is attached and right stays, if its `source:` can be enforced. */
+static int keep(struct gate *gate, struct attach_plan *plan, const struct netdev *device, unsigned i)
+{
+	const struct book_slot *slot = &gate->book->slot[i];
+
+	if (!points_keep(gate, device, i))
+		return tell_refusal(-ENOSPC, gate, device, slot->hook);
+	note_change(plan, device->name, slot->hook, slot->mode, CHANGE_KEPT);
+	return 0;
+}
+
 static int ensure_tc(struct gate *gate, struct attach_plan *plan, const struct netdev *device, enum zw_hook hook)
 {
 	unsigned i = find_healthy(gate, device, hook);
 	int error;
 
-	if (i) {
-		note_change(plan, device->name, hook, gate->book->slot[i].mode, CHANGE_KEPT);
-		return 0;
-	}
+	if (i)
+		return keep(gate, plan, device, i);
 	error = attach(gate, plan, device, hook, ATTACH_TCX);
 	return error ? tell_refusal(error, gate, device, hook) : 0;
 }
@@ -389,10 +402,8 @@ static int begin_xdp(struct gate *gate, struct attach_plan *plan, struct target 
 		target->switching = true;
 		return 1;
 	}
-	if (i) {
-		note_change(plan, device->name, ZW_HOOK_XDP, mode, CHANGE_KEPT);
-		return 0;
-	}
+	if (i)
+		return keep(gate, plan, device, i);
 	error = attach(gate, plan, device, ZW_HOOK_XDP, mode);
 	if (!error || went_away(error))
 		return 0;
@@ -457,6 +468,7 @@ int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going)
 	forget_gone(gate, plan);
 	for (size_t i = 0; i < plan->device_count; i++)
 		points_refresh(gate, &plan->devices[i]);
+	sources_update_all(gate);
 	for (size_t i = 0; i < plan->target_count && (!error || keep_going); i++) {
 		int failed = begin_target(gate, plan, &plan->targets[i]);
 

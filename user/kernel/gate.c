@@ -14,6 +14,7 @@
 #include "kernel/edge.h"
 #include "kernel/load.h"
 #include "kernel/probe.h"
+#include "kernel/sources.h"
 
 DEFINE_CLEANUP(struct gate_bpf *, gate_bpf__destroy)
 
@@ -241,6 +242,7 @@ void gate_close(struct gate *gate)
 		munmap(gate->book, pins_mapped_len(sizeof(*gate->book)));
 	if (gate->points)
 		munmap(gate->points, pins_mapped_len(ZW_POINT_ENTRIES * sizeof(struct zw_point)));
+	sources_free(gate->sources);
 	*gate = (struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
 }
 

@@ -12,6 +12,8 @@
 #include "kernel/pins.h"
 #include "zonewall.h"
 
+struct sources;
+
 struct gate {
 	const char *instance; /* borrowed */
 	int program[ZW_HOOKS]; /* entry programs, by hook */
@@ -20,6 +22,7 @@ struct gate {
 	volatile struct zw_gate *line;
 	struct book *book;
 	struct zw_point *points;
+	struct sources *sources; /* NULL until sources_open() */
 };
 
 /*

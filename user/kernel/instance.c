@@ -223,26 +223,54 @@ bool instance_slot(const struct instance *instance, unsigned slot, struct attach
 	return true;
 }
 
-static int read_names(const char *path, struct generation *generation)
+/* Maps a generation's zw_names. On success the caller unmaps it. */
+static int map_names(const char *name, uint32_t number, const struct names_header **ret_header, size_t *ret_size)
 {
-	const void *memory;
+	const struct names_header *header;
+	const size_t layout_len = sizeof(struct zw_layout);
+	char path[PATH_MAX];
 	size_t size;
-	int error = pins_map_whole(path, &memory, &size);
-	const struct names_header *header = memory;
+	int error;
+
+	pins_path(path, name, "/gen-%u/zw_names", number);
+	error = pins_map_whole(path, (const void **)&header, &size);
+	if (error)
+		return error;
+	if (size < sizeof(*header) || header->abi != ZW_ABI || header->layout_len != layout_len ||
+	    size < sizeof(*header) + layout_len || header->names_len > size - sizeof(*header) - layout_len) {
+		munmap((void *)header, pins_mapped_len(size));
+		return -EPROTO;
+	}
+	*ret_header = header;
+	*ret_size = size;
+	return 0;
+}
+
+int pins_read_layout(const char *instance, uint32_t number, struct zw_layout *ret_layout)
+{
+	const struct names_header *header;
+	size_t size;
+	int error = map_names(instance, number, &header, &size);
 
 	if (error)
 		return error;
-	if (size < sizeof(*header) || header->abi != ZW_ABI || header->layout_len != sizeof(generation->layout) ||
-	    size < sizeof(*header) + header->layout_len ||
-	    header->names_len > size - sizeof(*header) - header->layout_len) {
-		error = -EPROTO;
-	} else {
-		memcpy(&generation->layout, header + 1, sizeof(generation->layout));
-		generation->tables_len = header->tables_len;
-		error = names_load((const char *)(header + 1) + header->layout_len, header->names_len,
-				   &generation->names);
-	}
-	munmap((void *)memory, pins_mapped_len(size));
+	memcpy(ret_layout, header + 1, sizeof(*ret_layout));
+	munmap((void *)header, pins_mapped_len(size));
+	return 0;
+}
+
+static int read_names(const char *name, struct generation *generation)
+{
+	const struct names_header *header;
+	size_t size;
+	int error = map_names(name, generation->number, &header, &size);
+
+	if (error)
+		return error;
+	memcpy(&generation->layout, header + 1, sizeof(generation->layout));
+	generation->tables_len = header->tables_len;
+	error = names_load((const char *)(header + 1) + header->layout_len, header->names_len, &generation->names);
+	munmap((void *)header, pins_mapped_len(size));
 	return error;
 }
 
@@ -252,8 +280,7 @@ static int open_generation(const char *name, uint32_t number, unsigned cpus, str
 	int error;
 
 	generation->number = number;
-	pins_path(path, name, "/gen-%u/zw_names", number);
-	error = read_names(path, generation);
+	error = read_names(name, generation);
 	if (error)
 		return error;
 	generation->counters_stride = load_rules_stride(generation->layout.rule_count);
@@ -273,11 +300,15 @@ int pins_map_tables(const char *instance, struct generation *generation)
 int generation_open(const struct instance *instance, uint32_t number, struct generation **ret_generation)
 {
 	struct generation *generation;
+	char path[PATH_MAX];
 	int error = pins_open_generation(instance->name, number, &generation);
 
 	if (error)
 		return error;
 	error = pins_map_tables(instance->name, generation);
+	pins_path(path, instance->name, "/gen-%u/zw_sources", number);
+	if (!error)
+		error = pins_map(path, sizeof(*generation->sources), false, (void **)&generation->sources);
 	if (error)
 		generation_free(generation);
 	else
@@ -303,6 +334,7 @@ void generation_free(struct generation *generation)
 		return;
 	unmap(generation->tables, generation->tables_len);
 	unmap(generation->counters, generation->counters_len);
+	unmap(generation->sources, sizeof(*generation->sources));
 	names_free(generation->names);
 	free(generation);
 }

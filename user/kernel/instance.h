@@ -8,7 +8,7 @@
  *   gate/      map zw_gate, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress
  *   links/     one XDP or TCX link for each attach point, named "<hook>-<ifindex>"
  *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_collected
- *   gen-<N>/   zw_tables, zw_rules and zw_names of each generation that a slot holds
+ *   gen-<N>/   zw_tables, zw_rules, zw_sources and zw_names of each generation that a slot holds
  *
  * zw_names holds a struct names_header, the generation's struct zw_layout, and the bytes of its names (tables.h).
  * Everything read here is mapped read-only, except zw_collected, which belongs to the events' reader.
@@ -86,6 +86,7 @@ struct generation {
 	struct names *names;
 	const volatile struct zw_rule_counters *counters; /* [cpu][rule number], stride counters_stride */
 	size_t counters_stride;
+	const volatile struct zw_sources *sources; /* mapped read-only; names_source() says which zone a set is */
 	/* the rest is instance.c's */
 	size_t counters_len;
 };

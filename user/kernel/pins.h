@@ -82,6 +82,9 @@ int pins_open_generation(const char *instance, uint32_t number, struct generatio
 /* And the tables, afterwards. 0 or -errno, silent. */
 int pins_map_tables(const char *instance, struct generation *generation);
 
+/* A pinned generation's layout alone. Silent. */
+int pins_read_layout(const char *instance, uint32_t number, struct zw_layout *ret_layout);
+
 /* Creates an array map with one mappable value. Returns a descriptor or -errno. */
 int pins_create_array(const char *name, size_t value_size);
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "kernel/sources.h"
+
 unsigned points_find(const struct book *book, unsigned ifindex, enum zw_hook hook)
 {
 	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++)
@@ -81,6 +83,28 @@ void points_release(struct gate *gate, unsigned i)
 		__atomic_store_n(&point->ifindex, 0, __ATOMIC_RELEASE);
 }
 
+/*
+ * Without an entry the programs would look for an Ethernet header, and read a sender's address as one; and would not know
+ * where packets must come from.
+ */
+static bool needs_entry(const struct gate *gate, const struct netdev *device)
+{
+	return !device->is_ethernet || sources_bind(gate, device->name);
+}
+
+bool points_keep(struct gate *gate, const struct netdev *device, unsigned slot)
+{
+	return enter(gate, device, gate->book->slot[slot].hook, slot) || !needs_entry(gate, device);
+}
+
+bool points_are_full(const struct book *book)
+{
+	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++)
+		if (!book->slot[i].attached)
+			return false;
+	return true;
+}
+
 unsigned points_take(struct gate *gate, const struct netdev *device, enum zw_hook hook, enum attach_mode mode)
 {
 	unsigned i = choose_slot(gate->book, device, hook);
@@ -95,10 +119,10 @@ unsigned points_take(struct gate *gate, const struct netdev *device, enum zw_hoo
 		slot->released = 0;
 		memcpy(slot->ifname, device->name, sizeof(slot->ifname));
 		slot->attached = 1;
+		sources_update(gate, i); /* before the entry leads programs to the slot */
 	}
-	if (enter(gate, device, hook, i) || device->is_ethernet)
+	if (enter(gate, device, hook, i) || !needs_entry(gate, device))
 		return i;
-	/* Without an entry the programs would look for an Ethernet header, and read a sender's address as one. */
 	if (i)
 		points_release(gate, i);
 	return 0;

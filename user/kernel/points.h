@@ -15,9 +15,14 @@ unsigned points_find(const struct book *book, unsigned ifindex, enum zw_hook hoo
 /*
  * Gives an attach point its slot and enters it into the table: before packets meet the program. Prefers the slot it had
  * before, then one never used, then the one released longest ago. Returns the slot; 0 (which counts for all attach points
- * without one) if all are attached, or if an interface without Ethernet header finds no room in the table.
+ * without one) if all are attached, or if an interface that needs its entry finds no room in the table: one without
+ * Ethernet header, or one whose packets `source:` binds.
  */
 unsigned points_take(struct gate *gate, const struct netdev *device, enum zw_hook hook, enum attach_mode mode);
+/* An attach point stays: do the programs find its slot, or can they do without? */
+bool points_keep(struct gate *gate, const struct netdev *device, unsigned slot);
+/* Is every slot attached? */
+bool points_are_full(const struct book *book);
 /* The attach point is gone: the slot keeps its name, for events that tell of it. */
 void points_release(struct gate *gate, unsigned slot);
 

@@ -16,6 +16,7 @@
 #include "kernel/load.h"
 #include "kernel/pins.h"
 #include "kernel/seed.h"
+#include "kernel/sources.h"
 #include "zonewall.skel.h"
 
 DEFINE_CLEANUP(struct zonewall_bpf *, zonewall_bpf__destroy)
@@ -121,7 +122,7 @@ static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS])
 /* What of a generation takes memory; its counters and their names stay until they can be saved. */
 static void remove_tables(const char *instance, uint32_t number)
 {
-	static const char *const files[] = { "zw_tables", "zw_xdp", "zw_ingress", "zw_egress" };
+	static const char *const files[] = { "zw_tables", "zw_sources", "zw_xdp", "zw_ingress", "zw_egress" };
 	char file[64];
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
@@ -291,6 +292,7 @@ static int pin_generation(const struct zonewall_bpf *skel, const struct tables *
 		{ bpf_program__fd(skel->progs.zw_egress), "zw_egress" },
 		{ bpf_map__fd(skel->maps.zw_tables), "zw_tables" },
 		{ bpf_map__fd(skel->maps.zw_rules), "zw_rules" },
+		{ bpf_map__fd(skel->maps.zw_sources), "zw_sources" },
 		{ names, "zw_names" },
 	};
 	const char *suffix = created ? "-new" : "";
@@ -422,6 +424,8 @@ static int publish_prepared(struct gate *gate, const struct tables *tables, cons
 
 	report->previous = gate->line->generation[gate_current(gate->line)];
 	if (!error)
+		error = sources_open(gate, report->generation);
+	if (!error)
 		error = attach_seeded(gate, &plan, false, &seeder);
 	if (!error) {
 		error = wait_end(waiting);
@@ -532,6 +536,8 @@ int publish_rollback(const char *instance, struct publish_report *ret_report)
 	seeder = (struct seeder){ .instance = instance, .tables = former->tables, .layout = &former->layout };
 	error = attach_plan(former->names, true, &plan);
 	if (!error)
+		error = sources_open(&gate, 0);
+	if (!error)
 		error = attach_seeded(&gate, &plan, false, &seeder);
 	if (error) {
 		attach_undo(&gate, &plan);
@@ -605,7 +611,10 @@ int publish_follow(const char *instance, struct publish_report *ret_report)
 	};
 	error = attach_plan(generation->names, false, &plan);
 	if (!error)
-		error = attach_seeded(&gate, &plan, true, &seeder);
+		error = sources_open(&gate, 0);
+	if (error)
+		return error;
+	error = attach_seeded(&gate, &plan, true, &seeder);
 	/* What could be attached stays attached even if one interface refuses. */
 	attach_end(&gate, &plan, false);
 	seed_warn(&seeder);

@@ -168,7 +168,7 @@ int policy_resolve(struct policy *policy, const struct ranges *host);
 /* Warnings that need resolved sets but no compiled tables: design 4.7 without shadowed and redundant. */
 void policy_warn(const struct policy *policy, struct diag *diag);
 
-/* Errors for what this version reads but cannot enforce yet (limit, tls, until, mode: stage, source:): `apply` asks. */
+/* Errors for what this version reads but cannot enforce yet (limit, tls, until, mode: stage): `apply` asks. */
 void policy_unsupported(const struct policy *policy, struct diag *diag);
 
 /* Warnings for what is read but not run yet: tests, never, always. */

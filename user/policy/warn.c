@@ -300,10 +300,6 @@ void policy_unsupported(const struct policy *policy, struct diag *diag)
 		refuse(diag, rule, rule->expires, "until");
 		refuse(diag, rule, rule->mode == MODE_STAGE, "mode: stage");
 	}
-	for (size_t i = 0; i < policy->interface_count; i++)
-		if (policy->interfaces[i].has_source)
-			diag_error(diag, &policy->interfaces[i].place, NULL,
-				   "this entry uses 'source', which this version reads but does not enforce yet");
 }
 
 static void warn_unrun(struct diag *diag, const struct place *place, const char *what, size_t count)

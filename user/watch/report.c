@@ -229,8 +229,10 @@ static void add_verdicts(struct json_object *object, const struct zw_count *coun
 	}
 }
 
-static struct json_object *point_json(const struct instance *instance, const struct attach_point *point)
+static struct json_object *point_json(const struct instance *instance, const struct attach_point *point,
+				      const struct generation *current)
 {
+	uint32_t source_set = current ? current->sources->set[point->slot] : 0;
 	struct json_object *object = json_object_new_object();
 	struct zw_count counts[ZW_REASONS];
 
@@ -240,6 +242,7 @@ static struct json_object *point_json(const struct instance *instance, const str
 	add_string(object, "mode", attach_mode_name(point->mode));
 	add_bool(object, "healthy", point->healthy);
 	add_string(object, "note", *point->note ? point->note : NULL);
+	add_string(object, "source", source_set ? names_source(current->names, source_set) : NULL);
 	add_number(object, "slot", point->slot);
 	instance_count(instance, point->slot, counts);
 	add_verdicts(object, counts);
@@ -410,20 +413,23 @@ static void add_points(struct json_object *report, const struct instance *instan
 	struct json_object *array = json_object_new_array();
 	struct attach_point *points = NULL;
 	size_t count = 0;
+	struct generation *current = NULL; /* without it, or before the first one, no source is told */
 	int r = instance_attach_points(instance, &points, &count);
 
+	generation_open(instance, instance_current(instance), &current);
 	if (r)
 		warn(warnings, "the attach points cannot be read: %s", strerror(-r));
 	else if (!count)
 		warn(warnings, "nothing is attached: no packet is decided");
 	for (size_t i = 0; i < count; i++) {
-		json_object_array_add(array, point_json(instance, &points[i]));
+		json_object_array_add(array, point_json(instance, &points[i], current));
 		if (!points[i].healthy)
 			warn(warnings, "%s: our program is not on its %s hook: %s",
 			     *points[i].ifname ? points[i].ifname : "an interface that is gone",
 			     attach_hook_name(points[i].hook), points[i].note);
 	}
 	free(points);
+	generation_free(current);
 	json_object_object_add(report, "attach_points", array);
 	json_object_object_add(report, "totals", totals_json(instance));
 }
