@@ -14,7 +14,7 @@ red=$instance-r
 blue=$instance-b
 green=$instance-g
 dir=$(mktemp -d)
-count=0
+count=0 failed=0
 run=
 
 in_ns() { nsenter --net="/run/netns/$1" "${@:2}"; }
@@ -80,6 +80,7 @@ check() # check WHAT COMMAND...
 	if [ "$status" -eq 0 ]; then
 		echo "ok $count - $mode: $1"
 	else
+		failed=1
 		echo "not ok $count - $mode: $1"
 		printf '%s\n' "$out" | sed 's/^/# /'
 	fi
@@ -229,3 +230,4 @@ else
 	check "and bound" has "$(sources)" dbound=green
 fi
 echo "1..$count"
+exit $failed
