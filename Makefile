@@ -50,7 +50,7 @@ NET       := $(wildcard tests/net/*.sh)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests fuzzers demo check check-unit check-golden check-bpf check-net check-evasion check-random check-san \
-	check-fuzz mutants lint both-compilers install deps build-tools help clean
+	check-fuzz coverage mutants lint both-compilers install deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -156,6 +156,13 @@ check-fuzz: ## a short run of each fuzzer
 
 mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)
 	@BUILD=$(BUILD) JOBS=$(JOBS) perl tests/mutants/run.pl $(ONLY)
+
+coverage: ## which ways through the parser the fuzzers' corpus takes; fails if one is missing and not explained
+	@tools/deps.sh build check coverage
+	@$(sub_make) BUILD=build/coverage CC=$(CLANG) CFLAGS='-O1 -g' \
+		SANFLAGS='-fprofile-instr-generate -fcoverage-mapping -fsanitize=fuzzer-no-link' \
+		build/coverage/tests/fuzz/packet_fuzz
+	@tools/coverage.sh build/coverage/tests/fuzz/packet_fuzz
 
 both-compilers: # all warnings are errors
 	@$(sub_make) BUILD=build/gcc CC=gcc WERROR=1 CFLAGS='-O2 -g' all tests

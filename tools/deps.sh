@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh [--list] PURPOSE... - finds what is missing for build, check, demo, and installs it.
+# deps.sh [--list] PURPOSE... - finds what is missing for build, check, coverage, demo, and installs it.
 #
 # What is there is looked for by itself (a command, a header, a file), so that it may come from anywhere; what is missing
 # is installed by its Debian package, when apt and root are there. --list, or another distribution: list it and fail.
@@ -35,6 +35,8 @@ needs() {
 	check nftables             command nft
 	check wireguard-tools      command wg
 	check shellcheck           command shellcheck
+	coverage llvm              command llvm-cov
+	coverage llvm              command llvm-profdata
 	demo iproute2              command ip
 	demo iputils-ping          command ping
 	demo curl                  command curl
