@@ -4,21 +4,19 @@
 #    zw-NAME-node                         zw-NAME-peer
 #    v0 10.99.0.1 ----------------------- v1 10.99.0.2, 10.99.0.3
 #    v2 ---------------------------------- v3
-set -u
-name=$1
-node=zw-$name-node
-peer=zw-$name-peer
-instance=zw-$name
-zonewall=${ZONEWALL:-build/zonewall}
-pins=/sys/fs/bpf/zonewall/$instance/abi-$(sed -n 's/^#define ZW_ABI \([0-9]*\).*/\1/p' "${BASH_SOURCE%/*}/../../include/zonewall.h")
-dir=$(mktemp -d)
+# shellcheck source=tests/net/net.bash
+. "${BASH_SOURCE%/*}/net.bash" "$1"
+node=$base-node
+peer=$base-peer
+instance=$base
+abi=$(sed -n "s/^#define ZW_ABI //p" "${BASH_SOURCE%/*}/../../include/zonewall.h")
+pins=/sys/fs/bpf/zonewall/$instance/abi-$abi
 # How TC is attached here: links since 6.6, filters before.
 # shellcheck disable=SC2034
 if [ "$(printf '6.6\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.6 ]; then tc=tcx tc_links=1; else tc=clsact tc_links=0; fi
-count=0
 
-at_node() { nsenter --net="/run/netns/$node" "$@"; }
-at_peer() { nsenter --net="/run/netns/$peer" "$@"; }
+at_node() { at node "$@"; }
+at_peer() { at peer "$@"; }
 zw() { at_node "$zonewall" "$1" --instance "$instance" "${@:2}"; }
 
 add_v0()
@@ -68,23 +66,6 @@ policy()
 		rules: [{id: ping, from: source, to: node, service: ping, action: allow}]
 	END
 }
-
-ok() { # ok STATUS WHAT
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; fi
-}
-check() { # check WHAT COMMAND...
-	local what=$1 out status
-	shift
-	out=$("$@" 2>&1)
-	status=$?
-	ok "$status" "$what"
-	[ "$status" -eq 0 ] || printf '%s\n' "$out" | sed 's/^/# /'
-}
-has() { # has TEXT PATTERN
-	grep -q -- "$2" <<<"$1" || { printf 'no "%s" in: %s\n' "$2" "$1"; return 1; }
-}
-not() { ! "$@"; }
 
 # Is an echo request from 10.99.0.$1 answered? An answer takes microseconds here. Each answered one is a new flow.
 pings() { at_peer ping -n -c 1 -W 0.3 -I "10.99.0.$1" 10.99.0.1 >/dev/null 2>&1 && echo >>"$dir/answered"; }

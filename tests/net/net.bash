@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# net.bash - what the network tests share: TAP, hosts (network namespaces), zonewall on them, its counters. Sourced with
+# a name, by which namespaces and instances are called: host `a` of test `udp-17` is the namespace zw-udp-17-a, and the
+# zonewall on it the instance of that name.
+# shellcheck disable=SC2034 # some of what is set here only those use that source it
+set -u
+base=zw-$1
+zonewall=$(realpath -m "${ZONEWALL:-build/zonewall}")
+tools=$(realpath -m "${BUILD:-build}")/tests/net
+dir=$(mktemp -d)
+count=0
+defaults='' # more of a policy's defaults
+attached='' # how zonewall is now; names the tests, too
+hosts=()
+declare -A started=() # name -> pid
+
+# --- TAP
+
+ok() # ok STATUS WHAT
+{
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then echo "ok $count - ${attached:+$attached: }$2"; else echo "not ok $count - ${attached:+$attached: }$2"; fi
+}
+skip() { count=$((count + 1)); echo "ok $count - # skip: $1"; }
+check() # check WHAT COMMAND...: its output is shown if it fails
+{
+	local what=$1 out status
+	shift
+	out=$("$@" 2>&1)
+	status=$?
+	ok "$status" "$what"
+	[ "$status" -eq 0 ] || printf '%s\n' "$out" | sed 's/^/# /'
+}
+has() # has TEXT PATTERN
+{
+	grep -q -- "$2" <<<"$1" || { printf 'no "%s" in: %s\n' "$2" "$1"; return 1; }
+}
+not() { ! "$@"; }
+is() { [ "$1" = "$2" ] || { echo "'$1', not '$2'"; return 1; }; }
+soon() # soon COMMAND...: within five seconds, on a machine that may be busy
+{
+	local out
+	for _ in {1..50}; do
+		out=$("$@" 2>&1) && return 0
+		sleep 0.1
+	done
+	printf '%s\n' "$out"
+	return 1
+}
+
+# --- hosts
+
+at() { nsenter --net="/run/netns/$base-$1" "${@:2}"; } # at HOST COMMAND...
+sysctls() # sysctls HOST NAME=VALUE...: of /proc/sys/net; a name that this kernel lacks is left out
+{
+	at "$1" bash -c 'for s; do if [ -e "/proc/sys/net/${s%%=*}" ]; then echo "${s#*=}" >"/proc/sys/net/${s%%=*}"; fi; done' \
+		- "${@:2}"
+}
+add_hosts() # add_hosts HOST...: MPTCP is off, and errors are sent however many there are
+{
+	local host
+	[ -x "$zonewall" ] || { echo "Bail out! there is no $zonewall"; exit 1; }
+	trap remove_hosts EXIT
+	trap 'exit 1' INT TERM
+	for host; do
+		ip netns add "$base-$host" || { echo "Bail out! no namespace $base-$host"; exit 1; }
+		hosts+=("$host")
+		ip -n "$base-$host" link set lo up
+		sysctls "$host" mptcp/enabled=0 ipv4/icmp_ratelimit=0 ipv4/icmp_msgs_per_sec=100000 ipv6/icmp/ratelimit=0
+	done
+}
+route_between() { local host; for host; do sysctls "$host" ipv4/ip_forward=1 ipv6/conf/all/forwarding=1; done; }
+join() # join HOST INTERFACE HOST INTERFACE NET: 10.NET.0.1 and fd00:NET::1 at the first, .2 and ::2 at the second
+{
+	ip link add "$2" netns "$base-$1" type veth peer name "$4" netns "$base-$3"
+	address "$1" "$2" "$5" 1
+	address "$3" "$4" "$5" 2
+}
+address() # address HOST INTERFACE NET NUMBER
+{
+	ip -n "$base-$1" addr add "10.$3.0.$4/24" dev "$2"
+	ip -n "$base-$1" addr add "fd00:$3::$4/64" dev "$2" nodad
+	ip -n "$base-$1" link set "$2" up
+}
+route() # route HOST NET NUMBER: both default routes lead to that neighbour
+{
+	ip -n "$base-$1" route add default via "10.$2.0.$3"
+	ip -n "$base-$1" -6 route add default via "fd00:$2::$3"
+}
+
+start() # start NAME HOST COMMAND...: in the background, output in $dir/NAME; its pid in started[NAME]
+{
+	: >"$dir/$1"
+	nsenter --net="/run/netns/$base-$2" "${@:3}" >"$dir/$1" 2>&1 </dev/null &
+	started[$1]=$!
+}
+stop() # stop NAME [SIGNAL]: waits for it, too
+{
+	kill "-${2:-TERM}" "${started[$1]}" 2>/dev/null
+	wait "${started[$1]}" 2>/dev/null
+	unset "started[$1]"
+}
+says() { grep -q -- "$2" "$dir/$1" || { tail -n 20 "$dir/$1"; return 1; }; } # says NAME PATTERN
+listens() { has "$(at "$1" ss -Hln"${3:-t}" "sport = :$2")" .; } # listens HOST PORT [t|u]
+
+remove_hosts()
+{
+	local host name
+	for name in "${!started[@]}"; do kill "${started[$name]}"; done 2>/dev/null
+	for host in "${hosts[@]}"; do
+		zw "$host" down
+		ip netns del "$base-$host"
+		rm -rf "/run/zonewall/$base-$host" "/var/lib/zonewall/$base-$host"
+	done >/dev/null 2>&1
+	rm -rf "$dir"
+}
+
+# --- zonewall on them
+
+zw() { at "$1" "$zonewall" "$2" --instance "$base-$1" "${@:3}"; } # zw HOST COMMAND...
+modes=(tcx clsact native generic) # how the ingress hook is attached; egress is TCX but for clsact
+use() # use MODE: from now on
+{
+	attached=$1 xdp=off
+	unset ZONEWALL_NO_TCX
+	case $attached in clsact) export ZONEWALL_NO_TCX=1 ;; native | generic) xdp=$attached ;; esac
+}
+# apply HOST...: the policy on stdin. What all policies here share is written before it.
+apply()
+{
+	local host pid pids=() status=0
+	{
+		echo "version: 1"
+		echo "defaults: {action: drop, flows: 4096${defaults:+, $defaults}}"
+		echo "failsafe: []"
+		echo "interfaces: [{match: ['*'], xdp: $xdp}]"
+		cat
+	} >"$dir/policy.yaml"
+	for host; do
+		zw "$host" apply "$dir/policy.yaml" >"$dir/apply.$host" 2>&1 &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid" || status=1; done
+	[ $status -eq 0 ] || cat "$dir"/apply.*
+	return $status
+}
+run() { start "run-$1" "$1" "$zonewall" run --instance "$base-$1" && soon says "run-$1" ready; } # run HOST
+down() { local host; for host; do zw "$host" down; done >/dev/null 2>&1; }
+
+# --- its counters: all of a host's attach points, or those of one hook, or of one interface
+
+counters() # counters HOST: a line for each INTERFACE HOOK VERDICT REASON PACKETS that is not zero
+{
+	zw "$1" status -o json 2>/dev/null | perl -MJSON::PP -e '
+		for my $p (@{ decode_json(join "", <>)->{attach_points} }) {
+			for my $v ("allowed", "dropped") {
+				my $r = $p->{$v}{reasons};
+				print "$p->{interface} $p->{hook} $v $_ $r->{$_}{packets}\n" for sort keys %$r;
+			}
+		}'
+}
+# counted HOST allowed|dropped [REASON [HOOK-OR-INTERFACE]]
+counted()
+{
+	counters "$1" | awk -v v="$2" -v r="${3:-}" -v w="${4:-}" \
+		'$3 == v && (r == "" || r == $4) && (w == "" || w == $1 || w == $2) { n += $5 } END { print n + 0 }'
+}
+counts() # counts HOST allowed|dropped REASON: some
+{
+	[ "$(counted "$@")" -gt 0 ] || { counters "$1"; return 1; }
+}
+drops_nothing() # drops_nothing HOST...: on no hook
+{
+	local host status=0
+	for host; do
+		[ "$(counters "$host" | wc -l)" -gt 0 ] || { echo "$host: nothing counted"; status=1; }
+		counters "$host" | sed -n "s/^\(.* dropped .*\)/$host: \1/p" | grep . && status=1
+	done
+	return $status
+}
+new_flows() # new_flows HOST RULE
+{
+	zw "$1" rules -o json 2>/dev/null | perl -MJSON::PP -e '
+		my $wanted = shift;
+		for my $r (@{ decode_json(join "", <STDIN>)->{rules} }) { print "$r->{flows}\n" if $r->{id} eq $wanted }' "$2"
+}
