@@ -34,6 +34,8 @@ needs() {
 	check nginx                command nginx
 	check nftables             command nft
 	check wireguard-tools      command wg
+	check dnsmasq-base         command dnsmasq
+	check bind9-dnsutils       command dig
 	check shellcheck           command shellcheck
 	coverage llvm              command llvm-cov
 	coverage llvm              command llvm-profdata

@@ -82,6 +82,21 @@ address() # address HOST INTERFACE NET NUMBER
 	ip -n "$base-$1" addr add "fd00:$3::$4/64" dev "$2" nodad
 	ip -n "$base-$1" link set "$2" up
 }
+# wired_hosts: hosts a (10.1.0.1) and b (10.1.0.2) with a namespace between them, in which
+# `disturb KIND...` carries the frames by the program wire; `did early` tells after it was stopped
+wired_hosts()
+{
+	add_hosts a wire b
+	sysctls wire ipv6/conf/all/disable_ipv6=1 ipv6/conf/default/disable_ipv6=1
+	ip link add e0 netns "$base-a" type veth peer name wa netns "$base-wire"
+	ip link add e0 netns "$base-b" type veth peer name wb netns "$base-wire"
+	ip -n "$base-wire" link set wa up
+	ip -n "$base-wire" link set wb up
+	address a e0 1 1
+	address b e0 1 2
+}
+disturb() { start wire wire "$tools/wire" wa wb "$@" && soon says wire ready; }
+did() { sed -n "s/.*\<$1 \([0-9]*\).*/\1/p" "$dir/wire"; }
 route() # route HOST NET NUMBER: both default routes lead to that neighbour
 {
 	ip -n "$base-$1" route add default via "10.$2.0.$3"
