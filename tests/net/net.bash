@@ -37,10 +37,10 @@ has() # has TEXT PATTERN
 }
 not() { ! "$@"; }
 is() { [ "$1" = "$2" ] || { echo "'$1', not '$2'"; return 1; }; }
-soon() # soon COMMAND...: within five seconds, on a machine that may be busy
+soon() # soon COMMAND...: within five seconds (or $patience), on a machine that may be busy
 {
-	local out
-	for _ in {1..50}; do
+	local out i
+	for ((i = 0; i < ${patience:-5} * 10; i++)); do
 		out=$("$@" 2>&1) && return 0
 		sleep 0.1
 	done
