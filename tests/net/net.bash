@@ -56,7 +56,8 @@ sysctls() # sysctls HOST NAME=VALUE...: of /proc/sys/net; a name that this kerne
 	at "$1" bash -c 'for s; do if [ -e "/proc/sys/net/${s%%=*}" ]; then echo "${s#*=}" >"/proc/sys/net/${s%%=*}"; fi; done' \
 		- "${@:2}"
 }
-add_hosts() # add_hosts HOST...: MPTCP is off, and errors are sent however many there are
+# add_hosts HOST...: MPTCP is off, errors are sent however many there are, and addresses can be used at once
+add_hosts()
 {
 	local host
 	[ -x "$zonewall" ] || { echo "Bail out! there is no $zonewall"; exit 1; }
@@ -66,7 +67,8 @@ add_hosts() # add_hosts HOST...: MPTCP is off, and errors are sent however many 
 		ip netns add "$base-$host" || { echo "Bail out! no namespace $base-$host"; exit 1; }
 		hosts+=("$host")
 		ip -n "$base-$host" link set lo up
-		sysctls "$host" mptcp/enabled=0 ipv4/icmp_ratelimit=0 ipv4/icmp_msgs_per_sec=100000 ipv6/icmp/ratelimit=0
+		sysctls "$host" mptcp/enabled=0 ipv4/icmp_ratelimit=0 ipv4/icmp_msgs_per_sec=100000 ipv6/icmp/ratelimit=0 \
+			ipv6/conf/all/accept_dad=0 ipv6/conf/default/accept_dad=0
 	done
 }
 route_between() { local host; for host; do sysctls "$host" ipv4/ip_forward=1 ipv6/conf/all/forwarding=1; done; }
