@@ -36,6 +36,8 @@ needs() {
 	check wireguard-tools      command wg
 	check dnsmasq-base         command dnsmasq
 	check bind9-dnsutils       command dig
+	check isc-dhcp-client      command dhclient
+	check traceroute           command traceroute
 	check shellcheck           command shellcheck
 	coverage llvm              command llvm-cov
 	coverage llvm              command llvm-profdata

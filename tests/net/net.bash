@@ -10,7 +10,7 @@ tools=$(realpath -m "${BUILD:-build}")/tests/net
 dir=$(mktemp -d)
 count=0
 defaults='' # more of a policy's defaults
-attached='' # how zonewall is now; names the tests, too
+attached='' # how zonewall is attached now; names the tests, too
 hosts=()
 declare -A started=() # name -> pid
 
@@ -84,6 +84,21 @@ address() # address HOST INTERFACE NET NUMBER
 	ip -n "$base-$1" addr add "fd00:$3::$4/64" dev "$2" nodad
 	ip -n "$base-$1" link set "$2" up
 }
+# a chain of hosts: a e1 -- w1 r1 e2 -- w2 r2 e3 -- w3 b: net N lies at the right of the Nth, whose end is .1
+# The chain is used in two rounds, so that each way of attaching is once at an end and once in the middle.
+rounds=("a=tcx r1=clsact r2=native b=generic" "a=native r1=generic r2=tcx b=clsact")
+chained_hosts()
+{
+	add_hosts a r1 r2 b
+	join a e1 r1 w1 1
+	join r1 e2 r2 w2 2
+	join r2 e3 b w3 3
+	route a 1 2
+	route b 3 1
+	route r1 2 2
+	route r2 2 1
+	route_between r1 r2
+}
 # wired_hosts: hosts a (10.1.0.1) and b (10.1.0.2) with a namespace between them, in which
 # `disturb KIND...` carries the frames by the program wire; `did early` tells after it was stopped
 wired_hosts()
@@ -134,34 +149,52 @@ remove_hosts()
 
 # --- zonewall on them
 
-zw() { at "$1" "$zonewall" "$2" --instance "$base-$1" "${@:3}"; } # zw HOST COMMAND...
 modes=(tcx clsact native generic) # how the ingress hook is attached; egress is TCX but for clsact
-use() # use MODE: from now on
+declare -A mode_of=() # host -> how it is attached there
+command_of() # command_of HOST COMMAND: into the array command
 {
-	attached=$1 xdp=off
-	unset ZONEWALL_NO_TCX
-	case $attached in clsact) export ZONEWALL_NO_TCX=1 ;; native | generic) xdp=$attached ;; esac
+	command=("$zonewall" "$2" --instance "$base-$1")
+	[ "${mode_of[$1]:-}" != clsact ] || command=(env ZONEWALL_NO_TCX=1 "${command[@]}")
 }
-# apply HOST...: the policy on stdin. What all policies here share is written before it.
+zw() # zw HOST COMMAND...
+{
+	local command
+	command_of "$1" "$2"
+	at "$1" "${command[@]}" "${@:3}"
+}
+# apply HOST[=MODE]...: the policy on stdin, in the mode in $attached if no other is said. What all policies here share is
+# written before it.
 apply()
 {
-	local host pid pids=() status=0
-	{
-		echo "version: 1"
-		echo "defaults: {action: drop, flows: 4096${defaults:+, $defaults}}"
-		echo "failsafe: []"
-		echo "interfaces: [{match: ['*'], xdp: $xdp}]"
-		cat
-	} >"$dir/policy.yaml"
+	local host rest pids=() pid xdp status=0
+	rest=$(cat)
 	for host; do
-		zw "$host" apply "$dir/policy.yaml" >"$dir/apply.$host" 2>&1 &
+		[[ $host = *=* ]] || host+==$attached
+		mode_of[${host%=*}]=${host#*=}
+		host=${host%=*}
+		xdp=off
+		case ${mode_of[$host]} in native | generic) xdp=${mode_of[$host]} ;; esac
+		cat >"$dir/$host.yaml" <<-END
+			version: 1
+			defaults: {action: drop, flows: 4096${defaults:+, $defaults}}
+			failsafe: []
+			interfaces: [{match: ['*'], xdp: $xdp}]
+			$rest
+		END
+		zw "$host" apply "$dir/$host.yaml" >"$dir/apply.$host" 2>&1 &
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do wait "$pid" || status=1; done
 	[ $status -eq 0 ] || cat "$dir"/apply.*
 	return $status
 }
-run() { start "run-$1" "$1" "$zonewall" run --instance "$base-$1" && soon says "run-$1" ready; } # run HOST
+run() # run HOST: `zonewall run` in the background
+{
+	local command
+	command_of "$1" run
+	start "run-$1" "$1" "${command[@]}"
+	soon says "run-$1" ready
+}
 down() { local host; for host; do zw "$host" down; done >/dev/null 2>&1; }
 
 # --- its counters: all of a host's attach points, or those of one hook, or of one interface

@@ -59,8 +59,7 @@ start iperf3 b iperf3 -s
 soon listens b 5201 || { echo "Bail out! iperf3 does not start"; exit 1; }
 a_sends e0 1
 router_sends r1 2
-for how in tcx native; do
-	use "$how"
+for attached in tcx native; do
 	check "the policy is applied" apply a < <(policy)
 	for address in 10.3.0.2 fd00:3::2; do
 		local=10.1.0.1
@@ -79,7 +78,7 @@ for how in tcx native; do
 	down a
 done
 
-use tcx
+attached=tcx
 if ip -n "$base-a" link add bond0 type bond mode active-backup miimon 50 2>/dev/null; then
 	ip -n "$base-router" link add br0 type bridge
 	ip -n "$base-router" link set br0 up

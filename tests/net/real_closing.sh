@@ -26,10 +26,9 @@ none_left() { is "$(for host in a b; do at $host ss -Htno state connected exclud
 start server b python3 "$exchange" serve 7000
 soon says server ready || { echo "Bail out! the server does not start"; exit 1; }
 for how in tcx/loose native/strict; do
-	use "${how%/*}"
 	defaults="tcp: ${how#*/}"
-	attached=$how
-	check "the policy is applied" apply a b < <(policy)
+	attached=${how%/*}
+	check "the policy is applied, $how" apply a b < <(policy)
 	disturb disorder 10 "$seed"
 	many fd00:1::2 75 >"$dir/many6" 2>&1 &
 	check "75 conversations come to their end over IPv4" many 10.1.0.2 75

@@ -39,8 +39,7 @@ sys.exit(1)' "$1"
 
 start server b python3 "$exchange" serve 7000
 soon says server ready || { echo "Bail out! the server does not start"; exit 1; }
-for how in tcx native; do
-	use "$how"
+for attached in tcx native; do
 	check "the policy is applied" apply a b < <(policy allow)
 	for address in 10.1.0.2 fd00:1::2; do
 		for who in client server both; do

@@ -82,8 +82,7 @@ again() # again LINE...: what was said in vain over TCP arrives after all
 
 speaker server b serve 7000
 soon says server ready || { echo "Bail out! the server does not start"; exit 1; }
-for how in tcx native; do
-	use "$how"
+for attached in tcx native; do
 	check "the policy is applied" apply b < <(policy allow)
 	for family in 4 6; do
 		address=10.1.0.2

@@ -49,8 +49,7 @@ early_are_dropped() # early_are_dropped ADDRESS
 no_other_drops() { not grep -v 'dropped fragment\|allowed' < <(counters a; counters b); }
 
 serve || { echo "Bail out! dnsmasq does not start"; exit 1; }
-for how in "${modes[@]}"; do
-	use "$how"
+for attached in "${modes[@]}"; do
 	check "the policy is applied" apply a b < <(policy)
 	disturb none
 	for address in 10.1.0.2 fd00:1::2; do

@@ -62,8 +62,7 @@ route server 2 1
 route_between node
 serve || { echo "Bail out! the servers do not start"; exit 1; }
 
-for how in "${modes[@]}"; do
-	use "$how"
+for attached in "${modes[@]}"; do
 	check "the policy is applied" apply node < <(policy)
 	for host in 10.2.0.2 '[fd00:2::2]'; do
 		address=${host//[\[\]]/}
