@@ -6,6 +6,7 @@
  * Nothing here changes, transmits or redirects a packet. An allowed packet goes on to whatever comes after:
  * XDP_PASS, and on TC TC_ACT_UNSPEC, which lets other programs and netfilter see it.
  */
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
 #include "event.h"
@@ -272,9 +273,22 @@ int zw_xdp(struct xdp_md *ctx)
 	return is_allowed(ctx, ZW_HOOK_XDP) ? XDP_PASS : XDP_DROP;
 }
 
+/*
+ * A host that listens to a group it sends to hears a copy that the stack makes (dev_loopback_xmit() in net/core/dev.c; of
+ * broadcasts, too). The copy has not entered here, has no Ethernet header, and comes from `host`: it is traffic over
+ * loopback, which these hooks do not decide. What left has been decided on egress. Nobody else can send one: drivers
+ * set the type of every packet that they receive. Generic XDP gets the copy as well, but is not told.
+ */
+static __always_inline bool is_own_copy(const struct __sk_buff *skb)
+{
+	return skb->pkt_type == PACKET_LOOPBACK;
+}
+
 SEC("tc")
 int zw_ingress(struct __sk_buff *ctx)
 {
+	if (is_own_copy(ctx))
+		return TC_ACT_UNSPEC;
 	return is_allowed(ctx, ZW_HOOK_INGRESS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
