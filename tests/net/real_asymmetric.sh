@@ -38,7 +38,7 @@ policy()
 pings() { at a ping -n -c 1 -W 2 -I "$1" "$2"; }
 transfers() { at a timeout 20 iperf3 -c "$1" -n 5M; }
 # seconds FROM TO: something arrived in that one of iperf3's seconds
-seconds() { patience=15 soon says transfer " $1.00-$2.00 .* [1-9][0-9.]* [KMG]*bits"; }
+seconds() { patience=15 soon says transfer " $1[.][0-9]*-$2[.][0-9]* .* [1-9][0-9.]* [KMG]*bits"; }
 moves() # moves ADDRESS: while a transfer goes on its packets change the interfaces, both ways
 {
 	local status

@@ -16,7 +16,7 @@ serve() # a TXT record of 25 strings, more than 5,000 bytes
 	local strings=''
 	for i in {10..34}; do strings+=,$text$i; done
 	start dnsmasq b dnsmasq -k -C /dev/null --no-resolv --no-hosts --user=root --pid-file= --edns-packet-max=8192 \
-		--bind-interfaces --interface=e0 --except-interface=lo --no-daemon --txt-record="big.test$strings"
+		--bind-interfaces --interface=e0 --except-interface=lo --txt-record="big.test$strings"
 	soon listens b 53 u
 }
 asks() # asks ADDRESS: over UDP only, in one datagram

@@ -37,7 +37,7 @@ iperf() { at client timeout 10 iperf3 -c "$@" -n 20M; }
 udp() { at client timeout 10 iperf3 -u -c "$1" -l 8000 -b 20M -t 1 -J | python3 -c '
 import json, sys
 sum = json.load(sys.stdin)["end"]["sum"]
-sys.exit(not (sum["packets"] > 100 and sum["lost_packets"] < sum["packets"] / 10))'; } # a busy machine loses some itself
+sys.exit(sum["packets"] - sum["lost_packets"] < 50)'; } # a busy machine loses some itself
 counts_three() # three SYNs that the policy denies are three drops
 {
 	local before after
