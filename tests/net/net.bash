@@ -188,11 +188,11 @@ apply()
 	[ $status -eq 0 ] || cat "$dir"/apply.*
 	return $status
 }
-run() # run HOST: `zonewall run` in the background
+run() # run HOST: `zonewall run` in the background, with the policy that was applied last
 {
 	local command
 	command_of "$1" run
-	start "run-$1" "$1" "${command[@]}"
+	start "run-$1" "$1" "${command[@]}" "$dir/$1.yaml"
 	soon says "run-$1" ready
 }
 down() { local host; for host; do zw "$host" down; done >/dev/null 2>&1; }
