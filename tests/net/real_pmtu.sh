@@ -41,8 +41,8 @@ knows() # knows HOST MTU: in the route to the other end, both families
 	has "$(ip -n "$base-$1" route get $to)" "mtu $2" && has "$(ip -n "$base-$1" -6 route get $to6)" "mtu $2"
 }
 # The first with DF that is too large is answered by an error, the next by ping itself, which has learnt.
-too_long() { has "$(at a ping -n -c 2 -i 0.2 -W 1 -M do -s 1452 "$1" 2>&1)" "mtu *= *$2"; }
-fits() { at a ping -n -c 1 -W 2 -M do -s $(($2 - 48)) "$1"; } # 40 bytes of IPv6 header and 8 of ICMPv6
+too_long() { has "$(at a ping -n -c 2 -i 0.2 -W 1 -M "do" -s 1452 "$1" 2>&1)" "mtu *= *$2"; }
+fits() { at a ping -n -c 1 -W 2 -M "do" -s $(($2 - 48)) "$1"; } # 40 bytes of IPv6 header and 8 of ICMPv6
 datagram_learns() # datagram_learns ADDRESS MTU: a connected socket with DF is told by EMSGSIZE, and knows the path's MTU
 {
 	at a python3 -c '
