@@ -77,6 +77,10 @@ $(BUILD)/tests/%.o: tests/%.c | build-tools $(SKELS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -Itests $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# Each access of this one calls out, to the scheduler of tests/schedule.c. Nothing is linked for that.
+$(BUILD)/tests/unit/flow_schedules.o: private SANFLAGS := -fsanitize=thread
+$(BUILD)/tests/schedule.o: private SANFLAGS :=
+
 $(TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(LIBS)

@@ -100,7 +100,7 @@ static __always_inline bool find_in_table(const struct ends *e, __u64 now, struc
 	return get_bucket(base, l->key.bucket, &b, v6) && find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
 }
 
-static __always_inline int open_in_table(struct lookup *l, const bool v6)
+static __always_inline int open_in_table(struct lookup *l, bool last, const bool v6)
 {
 	struct zw_flow_stats *stats;
 	enum opened opened;
@@ -108,14 +108,14 @@ static __always_inline int open_in_table(struct lookup *l, const bool v6)
 	__u8 *base = get_last_bucket(l, &b, v6);
 
 	if (!base)
-		return 0;
+		return OPEN_REFUSED;
 	opened = open_in_bucket(&b, &l->key, &l->opening, &l->choice, v6);
 	stats = flow_stats(base, v6);
-	if (stats && opened == OPEN_REFUSED)
+	if (stats && (opened == OPEN_REFUSED || (last && opened == OPEN_LOST)))
 		stats->refused++;
 	if (stats && opened == OPENED_REPLACING)
 		stats->replaced++;
-	return opened != OPEN_REFUSED;
+	return opened;
 }
 
 static __always_inline int make_room_in_table(struct lookup *l, __u64 now, __u64 idle_jiffies, __u64 mine,
@@ -124,10 +124,13 @@ static __always_inline int make_room_in_table(struct lookup *l, __u64 now, __u64
 	struct zw_flow_stats *stats;
 	struct bucket b;
 	__u8 *base = get_last_bucket(l, &b, v6);
+	bool room;
 
 	if (!base)
 		return 0;
-	if (make_room(&b, mine, now, idle_jiffies, &l->choice, v6))
+	room = make_room(&b, mine, now, idle_jiffies, &l->choice, v6);
+	l->choice.rank = mine; /* as the look-up left it: this may be asked again */
+	if (room)
 		return 1;
 	stats = flow_stats(base, v6);
 	if (stats)
@@ -135,12 +138,25 @@ static __always_inline int make_room_in_table(struct lookup *l, __u64 now, __u64
 	return 0;
 }
 
+/* Returns enum opened. A function of its own, so that the verifier follows it once and not for each try. */
+ZW_GLOBAL int zw_flow_try(struct lookup *l, int last, int family)
+{
+	if (!l)
+		return OPEN_REFUSED;
+	return family == 4 ? open_in_table(l, last, false) : open_in_table(l, last, true);
+}
+
 /* Opens l->opening with the key that the last look-up made. Returns whether it found a slot. */
 ZW_GLOBAL int zw_flow_open(struct lookup *l, int family)
 {
+	int opened;
+
 	if (!l)
 		return 0;
-	return family == 4 ? open_in_table(l, false) : open_in_table(l, true);
+	opened = zw_flow_try(l, 0, family);
+	if (opened == OPEN_LOST)
+		opened = zw_flow_try(l, 1, family);
+	return is_opened(opened);
 }
 
 /* May the flow that the last look-up found become confirmed? */

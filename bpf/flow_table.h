@@ -30,13 +30,29 @@
  * seeds flows by the same functions, may: killed there, it leaves that slot busy for good. See user/kernel/seed_table.c.)
  *
  * Changing (state, time, generation): compare-and-exchange of one word with the value that was read. It holds
- * the version, so an incarnation that is gone cannot be touched. A lost race leaves the winner's word; the next
- * packet tries again.
+ * the version, so an incarnation that is gone cannot be touched.
  *
  * Twins: two CPUs may open one flow at once, in two slots. After publishing, each looks for the other, and
  * whoever sees a live twin kills the one with the higher index. Since publishing is fully ordered, at least one
  * sees the other. A twin that is closing or has expired is the flow that the new one follows: it is killed
  * wherever it stands.
+ *
+ * Weak order (arm64). Safety, that no packet takes a flow that is not its own and changes none, rests on the
+ * versions alone and on each 64-bit word being read and written whole; nothing has to be ordered. Three things need
+ * more, and have it:
+ *  - all stores of a claim come after it and before it is published: both are compare-and-exchanges that succeed,
+ *    and those are full barriers (BPF's CMPXCHG: LKMM; arm64's JIT makes it CASAL, or LDXR/STLXR and DMB ISH);
+ *  - one of two twins sees the other: store, full barrier, load, on both sides, the barrier being the publication
+ *    that succeeds. So a publication must never fail: nobody changes a busy head;
+ *  - a reader may see a published head and still the older words of the slot. For key words that is no match. Time,
+ *    stamp and terms are compared with the head's version wherever they are used, and a slot whose words do not
+ *    agree is not found: as if the packet had come a moment sooner. In kill_twins() a time of another version
+ *    is no reason to call a twin expired: both would go. An answer never comes too soon: what led to it left the
+ *    opener's CPU after a full barrier.
+ *
+ * Checked: tests/model/ has the protocol in every order that hardware may choose, tests/unit/flow_schedules.c runs
+ * this very code under every schedule with up to three preemptions, tests/unit/flow_table.c and
+ * tests/bpf/two_cpus.c run it on two CPUs.
  *
  * Replacement takes the slot of the same key (expired or closing), an empty one, an expired, a closing, the
  * oldest unconfirmed one; a live confirmed flow never. So that a flood cannot fill a bucket for good, one slot
@@ -235,8 +251,8 @@ struct choice {
 };
 
 /*
- * Points f at slot i of the bucket, whose head was found to be `word`. False if the slot is changing, or has
- * timed out.
+ * Points f at slot i of the bucket, whose head was found to be `word`. False if the slot is changing, if not all of
+ * it can be seen yet, or if it has timed out.
  */
 static __always_inline bool take_slot(const struct bucket *b, int i, __u64 word, __u64 now, struct flow *f,
 				      const bool v6)
@@ -248,8 +264,9 @@ static __always_inline bool take_slot(const struct bucket *b, int i, __u64 word,
 	f->head_word = word;
 	f->aux_word = load_word(f->aux);
 	f->stamp_word = v6 ? load_word(f->stamp) : word;
+	/* Its terms stand in another line, but whoever finds a flow needs that line at once. */
 	return !((f->aux_word ^ word) & FLOW_VERSION) && !((f->stamp_word ^ word) & FLOW_VERSION) &&
-	       !is_flow_expired(word, f->aux_word, now);
+	       !((load_word(&f->account->cell) ^ word) & FLOW_VERSION) && !is_flow_expired(word, f->aux_word, now);
 }
 
 static __always_inline bool find_in_bucket(const struct bucket *b, const struct flow_key *k, __u64 now,
@@ -327,9 +344,33 @@ static __always_inline void choose(const struct bucket *b, const struct flow_key
 	}
 }
 
-static __always_inline void let_go(__u64 *head, __u64 word)
+/*
+ * Ends the incarnation that `word` was read from. Other CPUs may be changing its state meanwhile, so this tries again;
+ * a packet that changes the state more often than it tries leaves a second slot, which no look-up reaches before the
+ * first one's flow has ended.
+ */
+#define LET_GO_TRIES 4
+
+ZW_GLOBAL int zw_let_go(__u64 *head, __u64 word)
 {
-	exchange_word(head, word, word & ~FLOW_STATE_BYTE);
+	if (!head)
+		return 0;
+	for (int i = 0; i < LET_GO_TRIES; i++) {
+		__u64 found = __sync_val_compare_and_swap(head, word, word & ~FLOW_STATE_BYTE);
+
+		if (found == word || ((found ^ word) & FLOW_VERSION) || !is_flow_live(found))
+			return 0;
+		word = found;
+	}
+	return 0;
+}
+
+/* Is a twin the flow that this one follows? A time of another version is not its time: it may be yet to come. */
+static __always_inline bool is_flow_over(const struct bucket *b, int i, __u64 word, __u64 now, const bool v6)
+{
+	__u64 aux = load_word(aux_at(b, i, v6));
+
+	return is_flow_closing(word) || (!((word ^ aux) & FLOW_VERSION) && is_flow_expired(word, aux, now));
 }
 
 static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, int mine,
@@ -340,11 +381,11 @@ static __always_inline void kill_twins(const struct bucket *b, const struct flow
 
 		if (i == mine || !is_flow_live(word) || !is_key_at(b, i, k, word, v6))
 			continue;
-		if (i > mine || is_flow_closing(word) || is_flow_expired(word, load_word(aux_at(b, i, v6)), now)) {
-			let_go(head, word);
+		if (i > mine || is_flow_over(b, i, word, now, v6)) {
+			zw_let_go(head, word);
 			continue;
 		}
-		let_go(head_at(b, mine, v6), my_head);
+		zw_let_go(head_at(b, mine, v6), my_head);
 		return;
 	}
 }
@@ -377,7 +418,14 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 	kill_twins(b, k, i, live, o->now, v6);
 }
 
-enum opened { OPENED, OPENED_REPLACING, OPEN_REFUSED };
+/* OPEN_LOST: the slot that was chosen went to another CPU's flow before it was claimed. Two CPUs like the same free
+ * slot best, and without one the packet passes but not the answer to it: callers try once more. */
+enum opened { OPENED, OPENED_REPLACING, OPEN_REFUSED, OPEN_LOST };
+
+static __always_inline bool is_opened(enum opened opened)
+{
+	return opened == OPENED || opened == OPENED_REPLACING;
+}
 
 /* Opens a flow in its bucket. c: memory for the choice. */
 static __always_inline enum opened open_in_bucket(const struct bucket *b, const struct flow_key *k,
@@ -395,9 +443,8 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 	word = c->head;
 	version = (word + (1ull << 48)) & FLOW_VERSION;
 	busy = version | FLOW_BUSY;
-	/* Changed since it was weighed: another CPU was faster. As if there were no room. */
 	if (!exchange_word(head_at(b, i, v6), word, busy))
-		return OPEN_REFUSED;
+		return OPEN_LOST;
 	write_slot(b, k, o, i, version, busy, v6);
 	return best >> 3 >= RANK_UNCONFIRMED ? OPENED_REPLACING : OPENED;
 }

@@ -110,7 +110,7 @@ ZW_GLOBAL int zw_remember_first(struct work *w)
 	if (find_fragment(p, &w->quote, &f)) {
 		if (!dropped && is_remembered(&f, o, make_note(p, o)))
 			return exchange_word(f.aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
-		let_go(f.head, f.head_word);
+		zw_let_go(f.head, f.head_word);
 	}
 	if (dropped)
 		return 0;

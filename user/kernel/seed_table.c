@@ -32,6 +32,14 @@ static void mark(struct flow *f, const struct live *live, const struct bucket *b
 		exchange_word(f->head, f->head_word, head); /* a packet was faster: it knows better */
 }
 
+/* Where it takes no live flow's place. */
+static __always_inline enum opened open_gently(const struct bucket *b, const struct flow_key *k,
+					       const struct opening *o, struct choice *c, const bool v6)
+{
+	choose(b, k, o, c, v6);
+	return c->rank >> 3 >= RANK_UNCONFIRMED ? OPEN_REFUSED : open_in_bucket(b, k, o, c, v6);
+}
+
 static __always_inline enum seeded put(const struct seed_table *t, const struct live *live, uint64_t now, const bool v6)
 {
 	/* No rule's, but no absent cell either: that would be a flow whose terms are being replaced. */
@@ -41,15 +49,17 @@ static __always_inline enum seeded put(const struct seed_table *t, const struct 
 	struct flow_key key = { 0 };
 	struct choice choice;
 	struct bucket bucket;
+	enum opened opened;
 	struct flow flow;
 
 	make_key(&key, &live->ends, (const __u64 *)t->memory, v6);
 	find_bucket(t, key.hash & (t->buckets - 1), &bucket, v6);
 	if (find_in_bucket(&bucket, &key, now, &choice, &flow, v6))
 		return SEEDED_KNOWN;
-	choose(&bucket, &key, &opening, &choice, v6);
-	if (choice.rank >> 3 >= RANK_UNCONFIRMED ||
-	    open_in_bucket(&bucket, &key, &opening, &choice, v6) == OPEN_REFUSED)
+	opened = open_gently(&bucket, &key, &opening, &choice, v6);
+	if (opened == OPEN_LOST)
+		opened = open_gently(&bucket, &key, &opening, &choice, v6);
+	if (!is_opened(opened))
 		return SEEDED_NO_ROOM;
 	if (find_in_bucket(&bucket, &key, now, &choice, &flow, v6))
 		mark(&flow, live, &bucket, &choice, now, v6);
