@@ -46,10 +46,11 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fu
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh)
 NET       := $(wildcard tests/net/*.sh)
+MODELS    := $(wildcard tests/model/*.sh)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests fuzzers demo check check-unit check-golden check-bpf check-net check-evasion check-random check-san \
+.PHONY: all tests fuzzers demo check check-unit check-golden check-model check-bpf check-net check-evasion check-random check-san \
 	check-fuzz coverage mutants lint both-compilers install deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
@@ -123,7 +124,7 @@ fuzzers: $(FUZZERS)
 # Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
 RUN := perl tests/run.pl
 parts_in = --build $(1) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
-	--group evasion tests/evasion/readme.sh --root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) \
+	--group model $(MODELS) --group evasion tests/evasion/readme.sh --root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) \
 	--group random $(RANDOM:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%) --group net $(NET)
 SAN_PARTS = --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(GOLDEN)
 FUZZ_PARTS = --build build/fuzz --group fuzz $(wildcard tests/fuzz/run.sh)
@@ -143,6 +144,8 @@ check-unit: $(UNIT) ## unit tests
 	@$(RUN) --build $(BUILD) --group unit $(UNIT)
 check-golden: all ## what check prints, byte for byte
 	@$(RUN) --build $(BUILD) --group golden $(GOLDEN)
+check-model: ## the flow tables' protocol, in every order (spin)
+	@$(RUN) --group model $(MODELS)
 check-bpf: all $(BPF_TESTS) ## packets through the loaded programs (root)
 	@$(RUN) --build $(BUILD) --root --group bpf $(BPF_TESTS)
 check-random: all $(RANDOM) ## oracle, tables and kernel on random policies (root)

@@ -39,6 +39,7 @@ needs() {
 	check isc-dhcp-client      command dhclient
 	check traceroute           command traceroute
 	check shellcheck           command shellcheck
+	check spin                 command spin
 	coverage llvm              command llvm-cov
 	coverage llvm              command llvm-profdata
 	demo iproute2              command ip
