@@ -35,7 +35,7 @@ HELP_SRC  := $(filter-out tests/random%,$(wildcard tests/*.c))
 HELP_OBJ  := $(HELP_SRC:%.c=$(BUILD)/%.o)
 RANDOM    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/random*.c))
 UNIT      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
-BPF_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/*.c))
+BPF_TESTS := $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(wildcard tests/bpf/*.c)))
 NET_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/net/*.c))
 # Of tests/evasion/, these are programs; the rest are the cases.
 EVASION_SRC := $(filter-out $(wildcard tests/evasion/run_*.c),$(wildcard tests/evasion/*.c))
@@ -78,6 +78,8 @@ $(BUILD)/tests/%.o: tests/%.c | build-tools $(SKELS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -Itests $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+$(BUILD)/tests/bpf/two_cpus.o: $(BUILD)/tests/bpf/two_cpus.skel.h
+
 # Each access of this one calls out, to the scheduler of tests/schedule.c. Nothing is linked for that.
 $(BUILD)/tests/unit/flow_schedules.o: private SANFLAGS := -fsanitize=thread
 $(BUILD)/tests/schedule.o: private SANFLAGS :=
@@ -98,14 +100,20 @@ $(FUZZERS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 
+define compile_bpf
+$(call say,BPF,$<)
+@mkdir -p $(@D)
+$(Q)$(CLANG) -I$(<D) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+endef
 $(BUILD)/%.bpf.o: bpf/%.bpf.c | build-tools
-	$(call say,BPF,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+	$(compile_bpf)
+# Programs of tests.
+$(BUILD)/tests/%.bpf.o: tests/%.bpf.c | build-tools
+	$(compile_bpf)
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
 
 build-tools: # says early what is missing
 	@tools/deps.sh --list build
