@@ -216,6 +216,15 @@ struct bucket {
 	__u8 *accounts;
 };
 
+/*
+ * The slot where a flow is looked for, and put if it is free, first; the others follow, wrapping. Most flows stand in
+ * their first slot, so the CPU goes on with its account (IPv6: key, too) before the bucket's line has come.
+ */
+static __always_inline __u64 first_slot(const struct flow_key *k, const bool v6)
+{
+	return v6 ? k->hash >> 29 : k->hash >> 30;
+}
+
 static __always_inline __u64 *head_at(const struct bucket *b, int i, const bool v6)
 {
 	return v6 ? (__u64 *)b->heads + i : &((struct zw_flow_slot *)b->heads + i)->head;
@@ -245,7 +254,7 @@ static __always_inline bool is_key_at(const struct bucket *b, int i, const struc
  * each slot apart.
  */
 struct choice {
-	__u64 rank; /* << 3 | index */
+	__u64 rank; /* << 3 | index, in choose(): counted from first_slot() */
 	__u64 head; /* the slot's, as it was weighed */
 	__u64 count; /* confirmed flows, for make_room() */
 };
@@ -273,11 +282,11 @@ static __always_inline bool find_in_bucket(const struct bucket *b, const struct 
 					   volatile struct choice *c, struct flow *f, const bool v6)
 {
 	const __u64 slots = v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
-	__u64 found;
+	__u64 first = first_slot(k, v6), found;
 
 	c->rank = slots;
-	for (__u64 i = 0; i < slots; i++) {
-		__u64 word = load_word(head_at(b, i, v6));
+	for (__u64 n = 0; n < slots; n++) {
+		__u64 i = (first + n) & (slots - 1), word = load_word(head_at(b, i, v6));
 
 		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
 			continue;
@@ -332,22 +341,25 @@ static __always_inline __u64 rank(__u64 head, __u64 aux, __u64 now, bool same, b
 static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o,
 				   volatile struct choice *c, const bool v6)
 {
+	const __u64 slots = v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
+	__u64 first = first_slot(k, v6);
+
 	c->rank = FLOW_KEEP;
-	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
-		__u64 head = load_word(head_at(b, i, v6)), aux = load_word(aux_at(b, i, v6));
+	for (__u64 n = 0; n < slots; n++) {
+		__u64 i = (first + n) & (slots - 1), head = load_word(head_at(b, i, v6)),
+		      aux = load_word(aux_at(b, i, v6));
 		__u64 r = rank(head, aux, o->now, is_flow_live(head) && is_key_at(b, i, k, head, v6), o->alone);
 
-		if (r == FLOW_KEEP || (r << 3 | i) >= c->rank)
+		if (r == FLOW_KEEP || (r << 3 | n) >= c->rank)
 			continue;
-		c->rank = r << 3 | i;
+		c->rank = r << 3 | n;
 		c->head = head;
 	}
 }
 
 /*
  * Ends the incarnation that `word` was read from. Other CPUs may be changing its state meanwhile, so this tries again;
- * a packet that changes the state more often than it tries leaves a second slot, which no look-up reaches before the
- * first one's flow has ended.
+ * a packet that changes the state more often than it tries leaves two slots, of which look-ups find the same one.
  */
 #define LET_GO_TRIES 4
 
@@ -439,7 +451,7 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 	best = c->rank;
 	if (best == FLOW_KEEP)
 		return OPEN_REFUSED;
-	i = best & ((v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4) - 1);
+	i = (best + first_slot(k, v6)) & ((v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4) - 1);
 	word = c->head;
 	version = (word + (1ull << 48)) & FLOW_VERSION;
 	busy = version | FLOW_BUSY;
