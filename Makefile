@@ -50,8 +50,8 @@ MODELS    := $(wildcard tests/model/*.sh)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests fuzzers demo check check-unit check-golden check-model check-bpf check-net check-evasion check-random check-san \
-	check-fuzz coverage mutants lint both-compilers install deps build-tools help clean
+.PHONY: all tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-evasion check-random \
+	check-san check-fuzz coverage mutants bench lint both-compilers install deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -107,13 +107,19 @@ $(Q)$(CLANG) -I$(<D) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 endef
 $(BUILD)/%.bpf.o: bpf/%.bpf.c | build-tools
 	$(compile_bpf)
-# Programs of tests.
+# Programs of tests and benches.
 $(BUILD)/tests/%.bpf.o: tests/%.bpf.c | build-tools
+	$(compile_bpf)
+$(BUILD)/bench/%.bpf.o: bench/%.bpf.c | build-tools
 	$(compile_bpf)
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
+
+$(BUILD)/bench/%: bench/%.c $(BUILD)/bench/%.skel.h $(BUILD)/libzonewall.a
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libzonewall.a $(LIBS)
 
 build-tools: # says early what is missing
 	@tools/deps.sh --list build
@@ -169,6 +175,10 @@ check-fuzz: ## a short run of each fuzzer
 	@$(make_fuzz) fuzzers
 	@$(RUN) $(FUZZ_PARTS)
 
+benches: $(BUILD)/bench/flow_lru
+bench: benches ## what a flow costs, against the kernel's LRU hash and the floor (root)
+	@$(BUILD)/bench/flow_lru
+
 mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)
 	@BUILD=$(BUILD) JOBS=$(JOBS) perl tests/mutants/run.pl $(ONLY)
 
@@ -180,8 +190,8 @@ coverage: ## which ways through the parser the fuzzers' corpus takes; fails if o
 	@tools/coverage.sh build/coverage/tests/fuzz/packet_fuzz
 
 both-compilers: # all warnings are errors
-	@$(sub_make) BUILD=build/gcc CC=gcc WERROR=1 CFLAGS='-O2 -g' all tests
-	@$(sub_make) BUILD=build/clang CC=$(CLANG) WERROR=1 CFLAGS='-O2 -g' all tests
+	@$(sub_make) BUILD=build/gcc CC=gcc WERROR=1 CFLAGS='-O2 -g' all tests benches
+	@$(sub_make) BUILD=build/clang CC=$(CLANG) WERROR=1 CFLAGS='-O2 -g' all tests benches
 
 lint: both-compilers ## both compilers with -Werror, scripts, licence lines, what the programs may call
 	@BUILD=build/gcc tools/lint.sh
