@@ -124,7 +124,8 @@ static __always_inline enum flow_read read_once(const struct bucket *b, int i, u
 	if (!is_flow_live(head))
 		return head & FLOW_BUSY ? FLOW_CHANGING : FLOW_NONE;
 	if (!take_slot(b, i, head, now, &f, v6))
-		return ((f.aux_word ^ head) | (f.stamp_word ^ head)) & FLOW_VERSION ? FLOW_CHANGING : FLOW_NONE;
+		return !((f.aux_word ^ head) & FLOW_VERSION) && is_flow_expired(head, f.aux_word, now) ? FLOW_NONE :
+												       FLOW_CHANGING;
 	if (!copy_words(b, i, &f, flow, v6))
 		return FLOW_CHANGING;
 	/*
