@@ -32,6 +32,7 @@ struct context {
 	uint32_t len; /* of the whole frame */
 	uint16_t protocol; /* wire order */
 	uint32_t vlan_present, vlan_tci;
+	uint32_t pkt_type;
 	uint32_t gso_size, gso_segs;
 	const uint8_t *frame;
 	uint8_t *first; /* owned: what data points at */
