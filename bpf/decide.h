@@ -196,7 +196,7 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 		.bytes = p->bytes,
 	};
 	if (p->ends.protocol == PROTO_TCP)
-		open_windows(p, w->lookup.opening.window);
+		w->lookup.opening.window[SIDE_OPENER] = opening_window(p);
 	return w->lookup.opening.state == ZW_FLOW_FREE ? 0 : zw_flow_open(&w->lookup, p->family);
 }
 
@@ -218,10 +218,13 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 	    : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE
 				   : ZW_ALLOW_DEFAULT,
 	    cell, zw_layout.generation);
-	if (!repeated)
+	if (!repeated) {
 		o->is_new = open_flow(w, cell);
-	else
-		flow_count(repeated, p, is_from_opener(repeated, &w->lookup.key));
+		return;
+	}
+	if (is_from_opener(repeated, &w->lookup.key))
+		repeat_opening(repeated, p);
+	flow_count(repeated, p, is_from_opener(repeated, &w->lookup.key));
 }
 
 /* Stages flow, related, state and policy. */
@@ -244,7 +247,7 @@ static __always_inline void decide_state(struct work *w)
 		end(&w->outcome, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 		return;
 	}
-	decide_policy(w, found && syn && !is_flow_closing(f.head_word) ? &f : NULL);
+	decide_policy(w, found && syn && !gives_way(f.head_word) ? &f : NULL);
 }
 
 /*

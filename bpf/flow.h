@@ -4,14 +4,14 @@
  * reply?", never "is this allowed?". How flows are kept is flow_table.h's matter.
  *
  * TCP, by state and what is seen (o: from the opener, r: from the other side; "." leaves the state; times in
- * zonewall.h). A flag is seen only if tcp_window.h says that it counts: a RST in window, a FIN that fits, an ACK that
- * acknowledges what was sent. A packet of which nothing counts passes and leaves the state:
+ * zonewall.h). A flag is seen only if tcp_window.h says that it counts: a RST at the end of its window, a FIN that
+ * continues and acknowledges, an ACK that acknowledges. A packet of which nothing counts passes and leaves the state:
  *
  *                 SYN o   SYN+ACK r   ACK o         ACK r   FIN            RST
  *   SYN           .       SYN_ACK     .             .       FIN            RESET
  *   SYN_ACK       .       .           ESTABLISHED   .       FIN            RESET
  *   ESTABLISHED   .       .           .             .       FIN            RESET
- *   PICKED_UP     .       ESTABL.     .             ESTABL. FIN            RESET
+ *   PICKED_UP     new     .           ESTABLISHED   .       FIN            RESET
  *   FIN           .       .           .             .       CLOSING*       RESET
  *   CLOSING       new     .           .             .       .              RESET
  *   RESET         new     .           .             .       .              .
@@ -53,11 +53,9 @@ static __always_inline __u32 next_tcp_state(__u64 head, __u8 tcp_flags, bool fro
 		return ZW_FLOW_TCP_CLOSING;
 	if (head & (FLOW_FIN_OPENER | FLOW_FIN_OTHER))
 		return ZW_FLOW_TCP_FIN;
-	if (state == ZW_FLOW_TCP_SYN && (tcp_flags & TCP_SYN) && !from_opener)
+	if (state == ZW_FLOW_TCP_SYN && (tcp_flags & TCP_SYN))
 		return ZW_FLOW_TCP_SYN_ACK;
-	if (state == ZW_FLOW_TCP_SYN_ACK && (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && from_opener)
-		return ZW_FLOW_TCP_ESTABLISHED;
-	if (state == ZW_FLOW_TCP_PICKED_UP && (tcp_flags & TCP_ACK) && !from_opener)
+	if ((state == ZW_FLOW_TCP_SYN_ACK || state == ZW_FLOW_TCP_PICKED_UP) && (tcp_flags & TCP_ACK) && from_opener)
 		return ZW_FLOW_TCP_ESTABLISHED;
 	return state;
 }
@@ -101,7 +99,7 @@ static __always_inline __u64 next_head(__u64 head, const struct packet *p, __u8 
 
 /*
  * Writes the head. If another CPU has just changed it, what this packet says is said again of the new one, once more: a
- * FIN is not repeated. Only who changes it a third time in between makes it lost; confirming waits for the next packet.
+ * FIN is not repeated. Only who changes it a third time in between makes it lost.
  */
 static __always_inline void change_head(struct flow *f, __u64 head, const struct packet *p, __u8 tcp_flags,
 					bool from_opener)
@@ -142,18 +140,35 @@ static __always_inline void flow_restamp(struct flow *f, __u64 terms, __u32 gene
 	__u64 version = f->head_word & FLOW_VERSION,
 	      stamp = (f->stamp_word & ~FLOW_GENERATION) | (__u64)generation << FLOW_GENERATION_SHIFT;
 
-	exchange_word(&f->account->cell, terms | version, (terms & ~0xffffffffull) | cell | version);
-	if (!exchange_word(f->stamp, f->stamp_word, stamp))
+	if (!exchange_word(&f->account->cell, terms | version, (terms & ~0xffffffffull) | cell | version) ||
+	    !exchange_word(f->stamp, f->stamp_word, stamp))
 		return;
 	if (f->stamp == f->head)
 		f->head_word = stamp;
 	f->stamp_word = stamp;
 }
 
+static __always_inline bool has_room(struct lookup *l, const struct packet *p)
+{
+	return zw_flow_make_room(l, p->now, zw_timeouts.jiffies[ZW_FLOW_OTHER], p->family);
+}
+
 /*
- * A packet of the flow was allowed: its state, and its time if that is old. A confirmed flow may take the place
- * of one idle for 600 s.
+ * Confirms the flow, if its bucket has room: it may take the place of one idle for 600 s. Two CPUs may find room for one
+ * more at once. So who has taken it looks again: both have by then, and at least one sees the other and takes it back.
  */
+static __always_inline void confirm(struct flow *f, struct lookup *l, const struct packet *p)
+{
+	__u64 head = f->head_word | FLOW_CONFIRMED;
+
+	if (!has_room(l, p) || !exchange_word(f->head, f->head_word, head))
+		return;
+	f->head_word = head;
+	if (!has_room(l, p))
+		exchange_word(f->head, head, head & ~FLOW_CONFIRMED);
+}
+
+/* A packet of the flow was allowed: its state, and its time if that is old. */
 static __always_inline void flow_advance(struct flow *f, struct lookup *l, const struct packet *p, bool from_opener)
 {
 	bool tcp = p->ends.protocol == PROTO_TCP;
@@ -161,10 +176,9 @@ static __always_inline void flow_advance(struct flow *f, struct lookup *l, const
 	__u64 head = next_head(f->head_word, p, tcp_flags, from_opener);
 	bool due = head != f->head_word || flow_age(f->aux_word, p->now) >= (zw_layout.simulate ? 1 : FLOW_REFRESH);
 
-	if (due && !(head & FLOW_CONFIRMED) && is_confirmed_state(flow_state(head)) &&
-	    zw_flow_make_room(l, p->now, zw_timeouts.jiffies[ZW_FLOW_OTHER], p->family))
-		head |= FLOW_CONFIRMED;
 	change_head(f, head, p, tcp_flags, from_opener);
+	if (due && !(f->head_word & FLOW_CONFIRMED) && is_confirmed_state(flow_state(f->head_word)))
+		confirm(f, l, p);
 	if (due)
 		exchange_word(f->aux, f->aux_word, (f->aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
 }

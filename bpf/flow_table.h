@@ -34,8 +34,8 @@
  *
  * Twins: two CPUs may open one flow at once, in two slots. After publishing, each looks for the other, and
  * whoever sees a live twin kills the one with the higher index. Since publishing is fully ordered, at least one
- * sees the other. A twin that is closing or has expired is the flow that the new one follows: it is killed
- * wherever it stands.
+ * sees the other. A twin that is closing, has expired, or was picked up before a SYN is the flow that the new one
+ * follows: it is killed wherever it stands.
  *
  * Weak order (arm64). Safety, that no packet takes a flow that is not its own and changes none, rests on the
  * versions alone and on each 64-bit word being read and written whole; nothing has to be ordered. Three things need
@@ -138,6 +138,12 @@ static __always_inline bool is_flow_closing(__u64 head)
 	__u32 state = flow_state(head);
 
 	return state == ZW_FLOW_TCP_CLOSING || state == ZW_FLOW_TCP_RESET;
+}
+
+/* Does a SYN that policy allows open a new flow in its place? */
+static __always_inline bool gives_way(__u64 head)
+{
+	return is_flow_closing(head) || flow_state(head) == ZW_FLOW_TCP_PICKED_UP;
 }
 
 /* Three words of 48 bits from 16 bytes of address and a port. */
@@ -377,11 +383,17 @@ ZW_GLOBAL int zw_let_go(__u64 *head, __u64 word)
 	return 0;
 }
 
-/* Is a twin the flow that this one follows? A time of another version is not its time: it may be yet to come. */
-static __always_inline bool is_flow_over(const struct bucket *b, int i, __u64 word, __u64 now, const bool v6)
+/*
+ * Is a twin the flow that this one follows? A time of another version is not its time: it may be yet to come. What was
+ * picked up gives way to a SYN, not to another CPU's picking up.
+ */
+static __always_inline bool is_flow_over(const struct bucket *b, int i, __u64 word, __u64 my_head, __u64 now,
+					 const bool v6)
 {
 	__u64 aux = load_word(aux_at(b, i, v6));
 
+	if (flow_state(my_head) == ZW_FLOW_TCP_SYN && gives_way(word))
+		return true;
 	return is_flow_closing(word) || (!((word ^ aux) & FLOW_VERSION) && is_flow_expired(word, aux, now));
 }
 
@@ -393,7 +405,7 @@ static __always_inline void kill_twins(const struct bucket *b, const struct flow
 
 		if (i == mine || !is_flow_live(word) || !is_key_at(b, i, k, word, v6))
 			continue;
-		if (i > mine || is_flow_over(b, i, word, now, v6)) {
+		if (i > mine || is_flow_over(b, i, word, my_head, now, v6)) {
 			zw_let_go(head, word);
 			continue;
 		}
@@ -479,6 +491,8 @@ static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 
 
 		if (i == mine || !is_flow_live(at) || !(at & FLOW_CONFIRMED) || ((at ^ aux) & FLOW_VERSION) ||
 		    is_flow_expired(at, aux, now))
+			continue;
+		if (is_flow_closing(at)) /* it is given away without more ado */
 			continue;
 		c->count++;
 		if ((age << 3 | i) < c->rank)

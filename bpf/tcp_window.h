@@ -9,16 +9,29 @@
  *   end 32 | (unacknowledged bytes, at most 65,534, + 1) 16 << 32 | version << 48
  *
  * A sequence number is in the window from (end - unacknowledged) to end, both included. While nothing is under way, that
- * is one number: the only one at which RFC 5961 lets a RST close a connection. 48 zero bits: nothing is known yet.
+ * is one number. 48 zero bits: nothing is known yet.
  *
  * Example: the opener's SYN has sequence number 1000. Its window is 1001..1001. It sends 100 bytes: 1001..1101. They are
  * acknowledged: 1101..1101. A RST from it counts at 1101 only.
  *
- * A packet belongs to its flow's numbers ("fits") if its sequence number is in the sender's window, or what it
- * acknowledges is in the other side's: so that a segment which comes before the one it follows does not end the
- * tracking, while who sees neither direction has to guess 32 bits. Of a flow of which nothing is known the first packet
- * fits. What does not fit passes as a packet of the flow, but moves nothing. A SYN+ACK that answers the opening says
- * where both sides begin.
+ * A packet `continues` its side if its sequence number is in the sender's window, and it `acknowledges` if what it
+ * acknowledges is in the other side's. Who sees neither direction has to guess 32 bits for one of them while little is
+ * under way, 16 while much is. So what ends a flow early needs more than one of them:
+ *
+ *   RST   counts at either end of its sender's window: what the sender sends next, or, answering a segment, what that
+ *         acknowledged. In between RFC 5961 lets no host reset.
+ *   FIN   counts if it continues and acknowledges.
+ *   ACK   counts (to confirm a flow) if it acknowledges.
+ *
+ * One of them is enough to move the windows, so that a segment which comes before the one it follows does not end the
+ * tracking. What neither continues nor acknowledges passes as a packet of the flow, but moves nothing. Nor does an
+ * opener alone move the other side's window before it has answered it (SYN, SYN_ACK, PICKED_UP): who forges the opener
+ * knows its numbers, but not the other side's.
+ *
+ * A SYN+ACK says where the other side begins, if it acknowledges the SYN. After a SYN with another number, which leaves a
+ * flow as it is, any does. Two answers with different numbers (SYN cookies, anycast): the one that the opener takes up
+ * shows as soon as the other side sends more. A SYN in a connection that both ends have forgotten without a word leaves
+ * the old windows for as long as that flow lives: its FIN and RST then do not count, and it lives longer than it need.
  *
  * The words are stored plainly. Two CPUs with one direction each can lose one of two updates: the next packet that fits
  * sets it right, and until then a RST at the lost number does not count. A CPU that found the flow before its slot went
@@ -87,52 +100,74 @@ static __always_inline __u32 seq_end(const struct packet *p)
 	return p->seq + p->payload_len + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
 }
 
-/* The windows that an allowed first packet opens a flow with; the other side of a SYN is not known yet. */
-static __always_inline void open_windows(const struct packet *p, __u64 window[2])
+/* The first number behind a SYN, of any other packet its own. */
+static __always_inline __u32 seq_start(const struct packet *p)
 {
-	__u32 first = p->seq + !!(p->tcp_flags & TCP_SYN);
-
-	window[SIDE_OPENER] = window_sent(0, first, seq_end(p));
-	window[SIDE_OTHER] = p->tcp_flags & TCP_ACK ? make_window(p->ack, 0) : 0;
+	return p->seq + !!(p->tcp_flags & TCP_SYN);
 }
 
-/* A RST counts in its sender's window; while the opening is not answered, by what it acknowledges (RFC 9293 3.10.7.3). */
-static __always_inline bool is_reset_in_window(const struct packet *p, __u32 state, bool from_opener, __u64 mine,
-					       __u64 others)
+/* The window that an allowed first packet opens its own side with; the other side has to say its own. */
+static __always_inline __u64 opening_window(const struct packet *p)
 {
+	return window_sent(0, seq_start(p), seq_end(p));
+}
+
+/* The opener says its SYN again: with another number, any SYN+ACK may be the answer. */
+static __always_inline void repeat_opening(struct flow *f, const struct packet *p)
+{
+	__u32 state = flow_state(f->head_word);
+	__u64 window = load_window(f, SIDE_OPENER);
+
+	if ((state == ZW_FLOW_TCP_SYN || state == ZW_FLOW_TCP_SYN_ACK) && !is_in_window(window, seq_start(p)))
+		store_window(f, SIDE_OPENER, window, 0);
+}
+
+/* While the opening is not answered, a RST counts by what it acknowledges (RFC 9293 3.10.7.3). */
+static __always_inline bool is_reset(const struct packet *p, __u32 state, bool from_opener, __u64 mine, __u64 others)
+{
+	__u32 back = (__u32)mine - p->seq;
+
 	if (state == ZW_FLOW_TCP_SYN && !from_opener)
 		return (p->tcp_flags & TCP_ACK) && is_in_window(others, p->ack);
-	return is_in_window(mine, p->seq);
+	return mine && (!back || back == unacked(mine));
 }
 
-/*
- * Follows the windows, and returns the flags of this packet that count: SYN, ACK and FIN only if it fits, ACK only if
- * it acknowledges what the other side sent, RST only in window.
- */
+/* Returns the flags that count of a SYN+ACK: all, of one that answers. */
+static __always_inline __u8 follow_syn_ack(struct flow *f, const struct packet *p, bool from_opener)
+{
+	__u64 mine = load_window(f, SIDE_OTHER), others = load_window(f, SIDE_OPENER);
+	__u32 state = flow_state(f->head_word);
+
+	if (from_opener || (state != ZW_FLOW_TCP_SYN && state != ZW_FLOW_TCP_SYN_ACK) ||
+	    (others && !is_in_window(others, p->ack)))
+		return 0;
+	store_window(f, SIDE_OTHER, mine, window_sent(0, seq_start(p), seq_end(p)));
+	store_window(f, SIDE_OPENER, others, window_acknowledged(others, p->ack));
+	return p->tcp_flags;
+}
+
+/* Follows the windows, for a packet that is no bare SYN, and returns those of its flags that count. */
 static __always_inline __u8 follow_windows(struct flow *f, const struct packet *p, bool from_opener)
 {
-	const int side = from_opener ? SIDE_OPENER : SIDE_OTHER, other = !from_opener ? SIDE_OPENER : SIDE_OTHER;
+	const int side = from_opener ? SIDE_OPENER : SIDE_OTHER, other = from_opener ? SIDE_OTHER : SIDE_OPENER;
 	__u64 mine = load_window(f, side), others = load_window(f, other);
 	__u32 state = flow_state(f->head_word);
-	__u8 flags = p->tcp_flags;
-	bool acknowledges = (flags & TCP_ACK) && is_in_window(others, p->ack);
+	bool answered = state != ZW_FLOW_TCP_SYN && state != ZW_FLOW_TCP_SYN_ACK && state != ZW_FLOW_TCP_PICKED_UP;
+	bool continues = is_in_window(mine, p->seq);
+	bool acknowledges = (p->tcp_flags & TCP_ACK) && is_in_window(others, p->ack);
 
-	if (flags & TCP_RST)
-		return is_reset_in_window(p, state, from_opener, mine, others) ? TCP_RST : 0;
-	if ((flags & TCP_SYN) && !from_opener && (state == ZW_FLOW_TCP_SYN || state == ZW_FLOW_TCP_SYN_ACK)) {
-		store_window(f, side, mine, window_sent(0, p->seq + 1, seq_end(p)));
-		store_window(f, other, others, make_window(p->ack, 0));
-		return flags;
-	}
-	if (!acknowledges && (mine ? !is_in_window(mine, p->seq) : others != 0))
+	if (p->tcp_flags & TCP_RST)
+		return is_reset(p, state, from_opener, mine, others) ? TCP_RST : 0;
+	if (p->tcp_flags & TCP_SYN)
+		return follow_syn_ack(f, p, from_opener);
+	if (!continues && !acknowledges && (mine || others))
 		return 0;
-	/* Picked up by what the opener acknowledged: the other side must have sent it. */
-	if (state == ZW_FLOW_TCP_PICKED_UP && !from_opener && (!mine || (__s32)(seq_end(p) - (__u32)mine) < 0))
-		acknowledges = false;
-	store_window(f, side, mine, window_sent(mine, p->seq, seq_end(p)));
-	if (flags & TCP_ACK)
+	/* The other side acknowledges, but is elsewhere than it was thought to be before the opener has answered it. */
+	store_window(f, side, mine,
+		     window_sent(answered || from_opener || continues ? mine : 0, p->seq, seq_end(p)));
+	if (acknowledges || (answered && (p->tcp_flags & TCP_ACK)))
 		store_window(f, other, others, window_acknowledged(others, p->ack));
-	return acknowledges ? flags : flags & ~TCP_ACK;
+	return p->tcp_flags & (continues && acknowledges ? 0xff : acknowledges ? ~TCP_FIN : ~(TCP_FIN | TCP_ACK));
 }
 
 #endif

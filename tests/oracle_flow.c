@@ -161,11 +161,14 @@ static uint32_t least(uint32_t a, uint32_t b)
 }
 
 /* Of what is not acknowledged, the last 65,534 bytes. */
+static uint32_t window_start(const struct sent *sent)
+{
+	return sent->end - least(sent->end - sent->acked, 65534);
+}
+
 static bool in_window(const struct sent *sent, uint32_t number)
 {
-	uint32_t unacknowledged = least(sent->end - sent->acked, 65534);
-
-	return sent->known && sent->end - number <= unacknowledged;
+	return sent->known && number - window_start(sent) <= sent->end - window_start(sent);
 }
 
 static bool is_after(uint32_t a, uint32_t b)
@@ -199,26 +202,33 @@ static uint8_t counting_flags(struct flow *flow, const struct oracle_packet *p, 
 {
 	struct sent *mine = &flow->sent[side], *others = &flow->sent[!side];
 	uint8_t flags = p->tcp_flags;
+	bool opening = flow->state == ZW_FLOW_TCP_SYN || flow->state == ZW_FLOW_TCP_SYN_ACK;
+	bool answered = !opening && flow->state != ZW_FLOW_TCP_PICKED_UP;
 	bool acknowledges = (flags & ACK) && in_window(others, p->acknowledgement);
+	bool continues = in_window(mine, p->sequence);
 
 	if (flags & RST) {
 		if (flow->state == ZW_FLOW_TCP_SYN && side == OTHER)
 			return acknowledges ? RST : 0;
-		return in_window(mine, p->sequence) ? RST : 0;
+		return continues && (p->sequence == mine->end || p->sequence == window_start(mine)) ? RST : 0;
 	}
-	if ((flags & SYN) && side == OTHER && (flow->state == ZW_FLOW_TCP_SYN || flow->state == ZW_FLOW_TCP_SYN_ACK)) {
+	if (flags & SYN) {
+		if (!opening || side == OPENER || (others->known && !acknowledges))
+			return 0;
 		*mine = (struct sent){true, p->sequence + 1, end_of(p)};
-		*others = (struct sent){true, p->acknowledgement, p->acknowledgement};
+		follow_acked(others, p->acknowledgement);
 		return flags;
 	}
-	if (!acknowledges && !in_window(mine, p->sequence) && (mine->known || others->known))
+	if (!acknowledges && !continues && (mine->known || others->known))
 		return 0;
-	if (flow->state == ZW_FLOW_TCP_PICKED_UP && side == OTHER && is_after(mine->end, end_of(p)))
-		acknowledges = false;
+	if (!answered && side == OTHER && !continues)
+		mine->known = false; /* it begins elsewhere than it was thought to */
 	follow_sent(mine, p->sequence, end_of(p));
-	if (flags & ACK)
+	if ((flags & ACK) && (answered || acknowledges))
 		follow_acked(others, p->acknowledgement);
-	return acknowledges ? flags : flags & ~ACK;
+	if (!acknowledges)
+		flags &= ~ACK;
+	return continues && acknowledges ? flags : flags & ~FIN;
 }
 
 /* The table in the header of the flow code; flags: those that count. */
@@ -236,9 +246,8 @@ static enum zw_flow_state next_tcp(const struct flow *flow, uint8_t flags, int s
 	case ZW_FLOW_TCP_SYN:
 		return side == OTHER && (flags & SYN) ? ZW_FLOW_TCP_SYN_ACK : ZW_FLOW_TCP_SYN;
 	case ZW_FLOW_TCP_SYN_ACK:
-		return side == OPENER && (flags & (SYN | ACK)) == ACK ? ZW_FLOW_TCP_ESTABLISHED : ZW_FLOW_TCP_SYN_ACK;
 	case ZW_FLOW_TCP_PICKED_UP:
-		return side == OTHER && (flags & ACK) ? ZW_FLOW_TCP_ESTABLISHED : ZW_FLOW_TCP_PICKED_UP;
+		return side == OPENER && (flags & ACK) ? ZW_FLOW_TCP_ESTABLISHED : flow->state;
 	default:
 		return flow->state;
 	}
@@ -393,16 +402,19 @@ void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p
 	if (state == ZW_FLOW_FREE)
 		return;
 	flow = find(flows, &e, p->time, &side);
-	if (flow && !is_closing(flow))
-		return; /* a SYN that repeats the opening, or the other side's: the first opener owns the flow */
+	if (flow && !is_closing(flow) && flow->state != ZW_FLOW_TCP_PICKED_UP) {
+		/* A SYN that repeats the opening, or the other side's: the first opener owns the flow. */
+		if (side == OPENER && (flow->state == ZW_FLOW_TCP_SYN || flow->state == ZW_FLOW_TCP_SYN_ACK) &&
+		    !in_window(&flow->sent[OPENER], p->sequence + 1))
+			flow->sent[OPENER].known = false; /* which of the two will be answered? */
+		return;
+	}
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		abort();
 	*flow = (struct flow){.next = flows->first, .opening = e, .state = state, .seen = p->time, .rule = rule};
 	if (p->protocol == TCP)
 		flow->sent[OPENER] = (struct sent){true, p->sequence + (is_syn(p) ? 1 : 0), end_of(p)};
-	if (p->protocol == TCP && (p->tcp_flags & ACK))
-		flow->sent[OTHER] = (struct sent){true, p->acknowledgement, p->acknowledgement};
 	flows->first = flow;
 }
 

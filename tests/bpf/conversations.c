@@ -13,8 +13,8 @@ static const char policy[] =
 	"version: 1\n"
 	"defaults: {action: drop}\n"
 	"zones:\n"
-	"  red: [10.1.0.0/24, \"fd00:1::/64\"]\n"
-	"  blue: [10.2.0.0/24, \"fd00:2::/64\"]\n"
+	"  red: [10.1.0.0/16, \"fd00:1::/64\"]\n"
+	"  blue: [10.2.0.0/16, \"fd00:2::/64\"]\n"
 	"failsafe: [{id: rescue, from: red, to: blue, service: tcp/22}]\n"
 	"rules:\n"
 	"  - {id: web, from: red, to: blue, service: [tcp/80, sctp/9], action: allow}\n"
@@ -34,7 +34,7 @@ struct step {
 	const char *rule;
 };
 
-#define STEPS 20
+#define STEPS 24
 struct conversation {
 	const char *what;
 	int family; /* 0: both */
@@ -70,7 +70,7 @@ static const struct packet_spec least_answer = {.sport = 80, .dport = 40000, .fl
 static const struct packet_spec answer_fragment = {.sport = 80, .dport = 40000, .offset = 8, .payload_len = 20};
 static const struct packet_spec first_fragment = {.sport = 80, .dport = 40000, .flags = F_ACK, .more = true};
 static const struct packet_spec other_version = {.sport = 80, .dport = 40000, .flags = F_ACK, .version = 6};
-static const struct packet_spec short_ihl = {.from = "10.1.0.250", .to = "10.2.0.80", .flags = F_ACK, .ihl = 4};
+static const struct packet_spec short_ihl = {.from = "10.1.255.250", .to = "10.2.0.80", .flags = F_ACK, .ihl = 4};
 static const struct packet_spec echo_reply = {.protocol = P_ICMP, .type = 0, .id = 7};
 static const struct packet_spec nameless_timestamp = {.protocol = P_ICMP, .type = 13};
 static const struct packet_spec quoted_error = {.protocol = P_ICMP, .type = 3, .id = 7};
@@ -130,9 +130,23 @@ static const struct conversation conversations[] = {
 		{"a FIN of somebody who knows neither number", FORTH(F_FIN | F_ACK), .seq_off = 5000, .ack_off = 5000,
 		 FLOW("web")},
 		{"the connection lives, an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
-		{"a RST in window", BACK(F_RST), FLOW("web")},
+		{"a RST in window", BACK(F_RST), .ack_off = 1, FLOW("web")},
 		{"8 s later", .wait = 8, FORTH(F_ACK), FLOW("web")},
 		{"12 s later it is gone", .wait = 12, BACK(F_ACK), DEFAULT},
+	}},
+	{"a FIN that acknowledges something else", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"the FIN", FORTH(F_FIN | F_ACK), .ack_off = 5000, FLOW("web")},
+		{"the connection lives", .wait = 3600, BACK(F_ACK), FLOW("web")},
+	}},
+	{"a FIN in another place", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"the FIN", FORTH(F_FIN | F_ACK), .seq_off = 5000, FLOW("web")},
+		{"the connection lives", .wait = 3600, BACK(F_ACK), FLOW("web")},
 	}},
 	{"a RST among what is under way", 0, {
 		{"the SYN", SYN_, RULE("web")},
@@ -141,6 +155,7 @@ static const struct conversation conversations[] = {
 		{"more data", .packet = {.dport = 80, .flags = F_ACK, .payload_len = 1000}, FLOW("web")},
 		{"the first is acknowledged", BACK(F_ACK), .ack_off = -1000, FLOW("web")},
 		{"a RST before that", FORTH(F_RST), .seq_off = -1001, FLOW("web")},
+		{"a RST in between", FORTH(F_RST), .seq_off = -500, FLOW("web")},
 		{"lives", .wait = 3600, BACK(F_ACK), .ack_off = -1000, FLOW("web")},
 		{"a RST at what is acknowledged", FORTH(F_RST), .seq_off = -1000, FLOW("web")},
 		{"is gone", .wait = 12, BACK(F_ACK), DEFAULT},
@@ -211,17 +226,65 @@ static const struct conversation conversations[] = {
 	{"picked up mid-stream", 0, {
 		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
 		{"the answer", BACK(F_ACK), FLOW("web")},
+		{"and the answer to that", FORTH(F_ACK), FLOW("web")},
 		{"an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
+	}},
+	{"picked up, and the opener has not answered", 0, {
+		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
+		{"the answer", BACK(F_ACK), FLOW("web")},
+		{"another", .wait = 298, BACK(F_ACK), FLOW("web")},
+		{"302 s later", .wait = 302, BACK(F_ACK), DEFAULT},
 	}},
 	{"picked up, and the answer acknowledges something else", 0, {
 		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
 		{"what the other side makes of a forged one", BACK(F_ACK), .ack_off = -5, FLOW("web")},
+		{"an ACK again", FORTH(F_ACK), FLOW("web")},
 		{"302 s later", .wait = 302, BACK(F_ACK), DEFAULT},
 	}},
 	{"picked up by an ACK of what was never sent", 0, {
 		{"an ACK by policy", FORTH(F_ACK), .ack_off = 5, RULE("web")},
 		{"the answer", BACK(F_ACK), FLOW("web")},
+		{"an ACK again", FORTH(F_ACK), .ack_off = 5, FLOW("web")},
 		{"302 s later", .wait = 302, BACK(F_ACK), DEFAULT},
+	}},
+	{"a forged ACK before a connection is opened", 0, {
+		{"an ACK by policy", FORTH(F_ACK), .seq_off = 1, .ack_off = 99, RULE("web")},
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
+	}},
+	{"who forges the opener and does not see the answer confirms nothing", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"an ACK of any number", FORTH(F_ACK), .ack_off = 123456, FLOW("web")},
+		{"again", FORTH(F_ACK), .ack_off = 123456, FLOW("web")},
+		{"still half-open", .wait = 62, BACK(F_ACK), DEFAULT},
+	}},
+	{"a forged SYN+ACK that acknowledges nothing", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the forged one", BACK(F_SYN | F_ACK), .seq_off = 777, .ack_off = 777, FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
+	}},
+	{"two SYN+ACKs with different numbers, of which the opener takes the first", 0, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the first", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the second", BACK(F_SYN | F_ACK), .seq_off = 1 << 20, FLOW("web")},
+		{"the ACK of the first, with a question", .packet = {.dport = 80, .flags = F_ACK, .payload_len = 100},
+		 FLOW("web")},
+		{"the answer", .back = true, .packet = {.sport = 80, .dport = 40000, .flags = F_ACK, .payload_len = 500},
+		 FLOW("web")},
+		{"its ACK", FORTH(F_ACK), FLOW("web")},
+		{"an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
+	}},
+	{"a SYN said again with another number, and the other one answered", 0, {
+		{"the SYN", SYN_, .seq_off = 5000, RULE("web")},
+		{"another", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"the ACK", FORTH(F_ACK), FLOW("web")},
+		{"an hour later", .wait = 3600, BACK(F_ACK), FLOW("web")},
 	}},
 	{"picked up and not answered", 0, {
 		{"an ACK by policy", FORTH(F_ACK), RULE("web")},
@@ -332,8 +395,8 @@ static const struct conversation conversations[] = {
 		{"an error leaves the flow as it is", BACK(F_SYN | F_ACK), FLOW("web")},
 	}},
 	{"an ICMP error that quotes a header of 16 bytes, so that the flow's ports stand in its address", 4, {
-		{"the SYN", .packet = {.from = "10.1.0.250", .to = "10.2.0.80", .sport = 2562, .dport = 80}, RULE("web")},
-		{"the error", .packet = {.from = "10.2.0.80", .to = "10.1.0.250", UNREACHABLE}, .quoted = &short_ihl,
+		{"the SYN", .packet = {.from = "10.1.255.250", .to = "10.2.0.80", .sport = 2562, .dport = 80}, RULE("web")},
+		{"the error", .packet = {.from = "10.2.0.80", .to = "10.1.255.250", UNREACHABLE}, .quoted = &short_ihl,
 		 DEFAULT},
 	}},
 	{"ICMP errors of a ping", 4, {
@@ -408,16 +471,16 @@ static unsigned host; /* so that conversations do not meet */
 
 static void set_ends(struct packet_spec *spec, int family, bool back, char text[2][48])
 {
-	snprintf(text[0], 48, family == 4 ? "10.1.0.%u" : "fd00:1::%x", host);
-	snprintf(text[1], 48, family == 4 ? "10.2.0.%u" : "fd00:2::%x", host);
+	snprintf(text[0], 48, family == 4 ? "10.1.%u.%u" : "fd00:1::%x:%x", host >> 8, host & 255);
+	snprintf(text[1], 48, family == 4 ? "10.2.%u.%u" : "fd00:2::%x:%x", host >> 8, host & 255);
 	if (!spec->from)
 		spec->from = text[back];
 	else if (!strcmp(spec->from, "another red"))
-		spec->from = family == 4 ? "10.1.0.254" : "fd00:1::ffff";
+		spec->from = family == 4 ? "10.1.255.254" : "fd00:1::ffff:ffff";
 	if (!spec->to)
 		spec->to = text[!back];
 	else if (!strcmp(spec->to, "another blue"))
-		spec->to = family == 4 ? "10.2.0.254" : "fd00:2::ffff";
+		spec->to = family == 4 ? "10.2.255.254" : "fd00:2::ffff:ffff";
 }
 
 /* What each side of the conversation sends next. */

@@ -42,7 +42,7 @@ struct row {
 #define CONNECT OPEN, { FORTH, F_ACK }
 
 static const struct row rows[] = {
-	{ "SYN seen", SYN, { { FORTH, F_SYN } }, { SAME, SYN_ACK }, { SAME, SAME }, { FIN, FIN }, { RESET, SAME },
+	{ "SYN seen", SYN, { { FORTH, F_SYN } }, { SAME, SYN_ACK }, { SAME, SAME }, { SAME, SAME }, { RESET, SAME },
 	  { RESET, RESET } },
 	{ "SYN+ACK seen", SYN_ACK, { OPEN }, { SAME, SAME }, { ESTABLISHED, SAME }, { FIN, FIN }, { RESET, RESET },
 	  { RESET, RESET } },
@@ -56,8 +56,10 @@ static const struct row rows[] = {
 	  { SAME, SAME }, { SAME, SAME }, { RESET, RESET }, { RESET, RESET } },
 	{ "reset", RESET, { CONNECT, { BACK, F_RST } }, { SAME, SAME }, { SAME, SAME }, { SAME, SAME }, { SAME, SAME },
 	  { SAME, SAME } },
-	{ "picked up", PICKED_UP, { { FORTH, F_ACK } }, { SAME, ESTABLISHED }, { SAME, ESTABLISHED }, { FIN, FIN },
-	  { RESET, RESET }, { RESET, RESET } },
+	{ "picked up", PICKED_UP, { { FORTH, F_ACK } }, { SAME, SAME }, { SAME, SAME }, { SAME, SAME },
+	  { RESET, SAME }, { RESET, SAME } },
+	{ "picked up and answered", PICKED_UP, { { FORTH, F_ACK }, { BACK, F_ACK } }, { SAME, SAME },
+	  { ESTABLISHED, SAME }, { FIN, FIN }, { RESET, RESET }, { RESET, RESET } },
 };
 
 static struct scene scene;
@@ -120,10 +122,10 @@ static void tell(const struct row *row)
 	}
 }
 
-/* A bare SYN is decided by policy, which knows the opener's way only; on a closing flow it opens a new one. */
+/* A bare SYN is decided by policy, which knows the opener's way only; on a flow that gives way it opens a new one. */
 static enum state after_syn(const struct row *row, bool back)
 {
-	return !back && (row->is == CLOSING || row->is == RESET) ? SYN : SAME;
+	return !back && (row->is == CLOSING || row->is == RESET || row->is == PICKED_UP) ? SYN : SAME;
 }
 
 /* Sends the packet and returns the state it leads to. */
@@ -131,15 +133,13 @@ static enum state say(const struct row *row, bool back, unsigned flags, uint32_t
 {
 	enum zw_reason reason = ZW_ALLOW_FLOW;
 	enum state leads = SAME;
-	bool answers = (row->is == SYN || row->is == SYN_ACK) && back;
-
 	switch (flags & (F_SYN | F_FIN | F_RST | F_ACK)) {
 	case F_SYN:
 		leads = after_syn(row, back);
 		send(back, flags, aside, back ? ZW_DROP_DEFAULT : ZW_ALLOW_RULE, back ? "" : "web");
 		return leads;
 	case F_SYN | F_ACK:
-		leads = !aside || answers ? row->syn_ack[back] : SAME; /* it says where the numbers begin */
+		leads = aside ? SAME : row->syn_ack[back];
 		break;
 	case F_ACK:
 		leads = aside ? SAME : row->ack[back];

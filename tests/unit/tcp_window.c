@@ -35,11 +35,9 @@ static void the_essays_example(void)
 	struct packet syn = packet_of(TCP_SYN, 1000, 0, 0), data = packet_of(TCP_ACK, 1001, 5000, 100),
 		      ack = packet_of(TCP_ACK, 5000, 1101, 0), early = packet_of(TCP_RST, 1100, 0, 0),
 		      late = packet_of(TCP_RST, 1102, 0, 0), right = packet_of(TCP_RST, 1101, 0, 0);
-	__u64 window[2];
 
-	open_windows(&syn, window);
-	begin(window[SIDE_OPENER], make_window(5000, 0));
-	ok(is(SIDE_OPENER, 1001, 1001) && !window[SIDE_OTHER], "a SYN at 1000 opens 1001..1001");
+	begin(opening_window(&syn), make_window(5000, 0));
+	ok(is(SIDE_OPENER, 1001, 1001), "a SYN at 1000 opens 1001..1001");
 	ok(follow_windows(&flow, &data, true) == TCP_ACK && is(SIDE_OPENER, 1001, 1101), "100 bytes: 1001..1101");
 	ok(follow_windows(&flow, &ack, false) == TCP_ACK && is(SIDE_OPENER, 1101, 1101), "acknowledged: 1101..1101");
 	ok(!follow_windows(&flow, &early, true) && !follow_windows(&flow, &late, true), "no RST counts beside it");
@@ -69,6 +67,8 @@ static void a_seeded_flow(void)
 	ok(is(SIDE_OPENER, 1101, 1111) && is(SIDE_OTHER, 5000, 5000), "and learns both sides from its first packet");
 	ok(follow_windows(&flow, &answer, false) == TCP_ACK && is(SIDE_OPENER, 1111, 1111), "the answer fits");
 	ok(!follow_windows(&flow, &forged, false) && is(SIDE_OTHER, 5000, 5000), "a forged FIN does not, and moves nothing");
+	begin(0, 0);
+	ok(!(follow_windows(&flow, &forged, false) & (TCP_FIN | TCP_ACK)), "nor does it count as the first packet");
 }
 
 int main(void)
