@@ -498,6 +498,7 @@ struct chain {
 	__u8 fragment; /* enum fragment */
 	__u8 has_fragment;
 	__u8 first; /* no header but the IPv6 header stands before the next one */
+	__u8 is_quoted; /* of the packet that an ICMP error quotes: what it says of fragments is not this packet's */
 };
 
 /*
@@ -555,6 +556,8 @@ static __always_inline int step(struct packet *p, struct scratch *s)
 			k->fragment = FRAGMENT_LATER;
 		else if (h[3] & 1)
 			k->fragment = FRAGMENT_FIRST;
+	}
+	if (k->next == PROTO_FRAGMENT && !k->is_quoted) {
 		p->fragment_more = h[3] & 1;
 		p->fragment_protocol = h[0];
 		p->fragment_id = load32(h + 4);
@@ -627,6 +630,7 @@ static __always_inline void parse_quoted(struct packet *p, struct scratch *s, st
 	__builtin_memset(k, 0, sizeof(*k));
 	k->limit = limit;
 	k->first = 1;
+	k->is_quoted = 1;
 	if (p->family == 4) {
 		if ((h[0] & 15) < 5 || (load16(h + 6) & 0x1fff))
 			return;

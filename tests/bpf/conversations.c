@@ -71,6 +71,10 @@ static const struct packet_spec answer_fragment = {.sport = 80, .dport = 40000, 
 static const struct packet_spec first_fragment = {.sport = 80, .dport = 40000, .flags = F_ACK, .more = true};
 static const struct packet_spec other_version = {.sport = 80, .dport = 40000, .flags = F_ACK, .version = 6};
 static const struct packet_spec short_ihl = {.from = "10.1.255.250", .to = "10.2.0.80", .flags = F_ACK, .ihl = 4};
+static const struct packet_spec quoted_first = {.sport = 80, .dport = 40000, .flags = F_ACK, .more = true, .id = 0x99,
+						.payload_len = 28};
+static const struct packet_spec quoted_short_first = {.sport = 80, .dport = 40000, .flags = F_ACK, .more = true,
+						      .id = 0x99, .ip_cut = 12};
 static const struct packet_spec echo_reply = {.protocol = P_ICMP, .type = 0, .id = 7};
 static const struct packet_spec nameless_timestamp = {.protocol = P_ICMP, .type = 13};
 static const struct packet_spec quoted_error = {.protocol = P_ICMP, .type = 3, .id = 7};
@@ -423,6 +427,25 @@ static const struct conversation conversations[] = {
 		{"type 5 is none of them", .packet = {.protocol = P_ICMPV6, .type = 5}, .quoted = &answer, DEFAULT},
 		{"an error that quotes no flow", .packet = {.protocol = P_ICMPV6, .type = 2},
 		 .quoted = &other_answer, DEFAULT},
+	}},
+	{"an ICMPv6 error in fragments that quotes a fragment is remembered by its own header", 6, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the error's first fragment", .packet = {.protocol = P_ICMPV6, .type = 2, .more = true, .id = 0x77},
+		 .quoted = &quoted_first, RELATED("web")},
+		{"a later one of the error", .packet = {.protocol = P_ICMPV6, .type = 2, .fragment = true, .offset = 800,
+		 .id = 0x77, .payload_len = 16}, PART("web")},
+		{"a later one of what it quotes", .packet = {.dport = 80, .fragment = true, .offset = 800, .id = 0x99,
+		 .payload_len = 16}, NO_PART},
+	}},
+	{"and does not write over what is known of the fragment that it quotes", 6, {
+		{"the SYN", SYN_, RULE("web")},
+		{"the SYN+ACK", BACK(F_SYN | F_ACK), FLOW("web")},
+		{"a first fragment", .packet = {.dport = 80, .flags = F_ACK, .more = true, .id = 0x99, .payload_len = 4},
+		 FLOW("web")},
+		{"the error", .packet = {.protocol = P_ICMPV6, .type = 2, .more = true, .id = 0x77},
+		 .quoted = &quoted_short_first, RELATED("web")},
+		{"a later fragment into the TCP header", .packet = {.dport = 80, .fragment = true, .offset = 8, .id = 0x99,
+		 .payload_len = 16}, NO_PART},
 	}},
 	{"a datagram in fragments", 0, {
 		{"the first", FIRST(7, 53), RULE("names")},
