@@ -84,8 +84,8 @@ address() # address HOST INTERFACE NET NUMBER
 	ip -n "$base-$1" addr add "fd00:$3::$4/64" dev "$2" nodad
 	ip -n "$base-$1" link set "$2" up
 }
-# a chain of hosts: a e1 -- w1 r1 e2 -- w2 r2 e3 -- w3 b: net N lies at the right of the Nth, whose end is .1
-# The chain is used in two rounds, so that each way of attaching is once at an end and once in the middle.
+# chained_hosts: a e1 -- w1 r1 e2 -- w2 r2 e3 -- w3 b; net N lies at the right of the Nth host, whose end is .1. In two
+# rounds each way of attaching is once at an end and once in the middle.
 rounds=("a=tcx r1=clsact r2=native b=generic" "a=native r1=generic r2=tcx b=clsact")
 chained_hosts()
 {
@@ -99,8 +99,9 @@ chained_hosts()
 	route r2 2 1
 	route_between r1 r2
 }
-# wired_hosts: hosts a (10.1.0.1) and b (10.1.0.2) with a namespace between them, in which
-# `disturb KIND...` carries the frames by the program wire; `did early` tells after it was stopped
+
+# wired_hosts: a (10.1.0.1) and b (10.1.0.2) with a namespace between them, in which `disturb KIND...` starts the program
+# wire, which carries the frames. Once it is stopped, `did early` is what it says of that.
 wired_hosts()
 {
 	add_hosts a wire b

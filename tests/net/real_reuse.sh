@@ -5,7 +5,7 @@
 #    a  e0 10.1.0.1, fd00:1::1 --- e0 10.1.0.2, fd00:1::2  b: exchange.py serve
 #
 # zonewall is on both; a may connect to b, not b to a. If b closes first, its TIME_WAIT takes a new SYN by itself; a must
-# not have any, or the kernel would refuse the port for a second (before Linux 6.14 at least).
+# not have any, or the kernel would refuse the port for a second.
 # shellcheck source=tests/net/net.bash
 . "${BASH_SOURCE%/*}/net.bash" "reuse-$$"
 add_hosts a b
