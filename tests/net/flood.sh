@@ -140,7 +140,7 @@ for mode in native off; do
 	flood=''
 	check "the maps are as they were" test "$(memory)" = "$before"
 	check "status tells how many gave way: $(in_table replaced)" test "$(in_table replaced)" -gt "$flows"
-	has "$(zw status)" "of IPv4 $(in_table replaced) replaced by newer ones"
+	has "$(zw status)" "IPv4: $(in_table replaced) unconfirmed flows gave their slots to newer ones"
 	ok $? "as text, too"
 	stop "${keepers[@]}"
 	keepers=()
