@@ -11,7 +11,7 @@
 # three to 54: a device decides if the former arrive, the latter do not, and its own counters count three drops.
 # shellcheck source=tests/net/publish.bash
 . "${BASH_SOURCE%/*}/publish.bash" "devices-$$"
-far=zw-$name-far
+far=$base-far
 server=''
 
 clean_up_all()
