@@ -77,6 +77,7 @@ for round in "a=tcx b=native" "a=generic b=clsact"; do
 	for host in a b; do
 		check "the errors about what cannot be put together are related, on $host" soon counts $host allowed related
 	done
+	sleep 1.5 # until reassembly has given up the last ones, and said so
 	check "nothing else is dropped" no_other_drops
 	down a b
 done
