@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * zw_decide(): the stages of design section 5, in their order, for a parsed packet. Shared by every hook and by the
+ * decide(): the stages of design section 5, in their order, for a parsed packet. Shared by every hook and by the
  * simulation in user space; knows no context, reads no clock, counts nothing.
  */
 #ifndef ZW_DECIDE_H
@@ -273,7 +273,7 @@ static __always_inline void decide_failsafe(const struct packet *p, struct outco
 	end(o, ZW_ALLOW_FAILSAFE, cell, zw_layout.generation);
 }
 
-ZW_GLOBAL int zw_decide(struct work *w)
+ZW_GLOBAL int zw_decide_stages(struct work *w)
 {
 	const __u32 generation = zw_layout.generation;
 	const struct packet *p;
@@ -300,9 +300,19 @@ ZW_GLOBAL int zw_decide(struct work *w)
 		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
 			decide_failsafe(p, o);
 	}
-	if (p->fragment == FRAGMENT_FIRST)
-		zw_remember_first(w);
 	return 0;
+}
+
+/*
+ * Remembering a first fragment is called from here and not from within the stages: the stacks of functions that call
+ * each other may take 512 bytes together, of which Linux 6.1 counts each in steps of 32, and both ways lead into the
+ * flow table.
+ */
+static __always_inline void decide(struct work *w)
+{
+	zw_decide_stages(w);
+	if (w->packet.fragment == FRAGMENT_FIRST)
+		zw_remember_first(w);
 }
 
 #endif

@@ -254,7 +254,7 @@ static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 	if (ended)
 		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
 	else
-		zw_decide(w);
+		decide(w);
 	count_point(&w->packet, a, o->reason);
 	count_rule(&w->packet, a, o);
 	if (is_told(o)) {

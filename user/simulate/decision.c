@@ -217,7 +217,7 @@ void decider_decide(struct decider *decider, const struct frame *frame, struct d
 		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
 		locate(&w->packet, o);
 	} else {
-		zw_decide(w);
+		decide(w);
 	}
 	*ret_decision = (struct decision){
 		.allow = !ZW_REASON_IS_DROP(o->reason),
