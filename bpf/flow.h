@@ -18,9 +18,9 @@
  *
  * (*) when the other side had sent the first FIN. "new": a SYN that policy allows opens a new flow in its place.
  * A RST only shortens the flow's life. In a simultaneous open (RFC 9293 3.5) the other side's SYN is decided by
- * policy, and its SYN+ACK answers the opener's SYN like any other. A flow is confirmed as it becomes ESTABLISHED, UDP_CONFIRMED or
- * SCTP_CONFIRMED, if its bucket has room for one more confirmed flow; if not, it asks again when its time is
- * next written.
+ * policy, and its SYN+ACK answers the opener's SYN like any other. A flow is confirmed as it becomes ESTABLISHED,
+ * UDP_CONFIRMED or SCTP_CONFIRMED, if its bucket has room for one more confirmed flow; if not, it asks again when
+ * its time is next written.
  */
 #ifndef ZW_FLOW_H
 #define ZW_FLOW_H

@@ -21,7 +21,7 @@ ok() # ok STATUS WHAT
 	count=$((count + 1))
 	if [ "$1" -eq 0 ]; then echo "ok $count - ${attached:+$attached: }$2"; else echo "not ok $count - ${attached:+$attached: }$2"; fi
 }
-skip() { count=$((count + 1)); echo "ok $count - # skip: $1"; }
+skip() { count=$((count + 1)); echo "ok $count # SKIP ${attached:+$attached: }$1"; }
 check() # check WHAT COMMAND...: its output is shown if it fails
 {
 	local what=$1 out status
