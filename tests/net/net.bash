@@ -1,42 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# net.bash - what the network tests share: TAP, hosts (network namespaces), zonewall on them, its counters. Sourced with
+# net.bash - what the network tests share: TAP (tap.bash), hosts (network namespaces), zonewall on them, its counters. Sourced with
 # a name, by which namespaces and instances are called: host `a` of test `udp-17` is the namespace zw-udp-17-a, and the
 # zonewall on it the instance of that name.
 # shellcheck disable=SC2034 # some of what is set here only those use that source it
 set -u
+# shellcheck source=tests/net/tap.bash
+. "${BASH_SOURCE%/*}/tap.bash"
 base=zw-$1
 zonewall=$(realpath -m "${ZONEWALL:-build/zonewall}")
 tools=$(realpath -m "${BUILD:-build}")/tests/net
 dir=$(mktemp -d)
-count=0
 defaults='' # more of a policy's defaults
-attached='' # how zonewall is attached now; names the tests, too
 hosts=()
 declare -A started=() # name -> pid
 
-# --- TAP
-
-ok() # ok STATUS WHAT
-{
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $count - ${attached:+$attached: }$2"; else echo "not ok $count - ${attached:+$attached: }$2"; fi
-}
-skip() { count=$((count + 1)); echo "ok $count # SKIP ${attached:+$attached: }$1"; }
-check() # check WHAT COMMAND...: its output is shown if it fails
-{
-	local what=$1 out status
-	shift
-	out=$("$@" 2>&1)
-	status=$?
-	ok "$status" "$what"
-	[ "$status" -eq 0 ] || printf '%s\n' "$out" | sed 's/^/# /'
-}
-has() # has TEXT PATTERN
-{
-	grep -q -- "$2" <<<"$1" || { printf 'no "%s" in: %s\n' "$2" "$1"; return 1; }
-}
-not() { ! "$@"; }
-is() { [ "$1" = "$2" ] || { echo "'$1', not '$2'"; return 1; }; }
 soon() # soon COMMAND...: within five seconds (or $patience), on a machine that may be busy
 {
 	local out i

@@ -14,7 +14,8 @@ node=$instance-n
 client=$instance-c
 server=$instance-s
 dir=$(mktemp -d)
-count=0
+# shellcheck source=tests/net/tap.bash
+. "${BASH_SOURCE%/*}/tap.bash"
 pids=()
 
 in_ns() { nsenter --net="/run/netns/$1" "${@:2}"; }
@@ -91,23 +92,6 @@ policy() # policy FILE TCP XDP INTERFACE...
 		  - {id: translated, from: client, to: node, service: tcp/7020, action: allow}
 	END
 }
-
-check() # check WHAT COMMAND...
-{
-	local out status
-	out=$("${@:2}" 2>&1)
-	status=$?
-	count=$((count + 1))
-	if [ "$status" -eq 0 ]; then
-		echo "ok $count - $mode: $1"
-	else
-		echo "not ok $count - $mode: $1"
-		printf '%s\n' "$out" | sed 's/^/# /'
-	fi
-}
-skip() { count=$((count + 1)); echo "ok $count # SKIP $mode: $1"; }
-has() { grep -q -- "$2" <<<"$1" || { printf 'no "%s" in: %s\n' "$2" "$1"; return 1; }; }
-not() { ! "$@"; }
 
 dropped() # dropped [REASON]: packets, over all attach points
 {
@@ -214,7 +198,7 @@ bare_ack() # bare_ack FAMILY: of a connection that nobody knows, to a port that 
 test_sockets() # test_sockets TCP XDP
 {
 	local out
-	mode="sockets, $1, xdp: $2"
+	attached="sockets, $1, xdp: $2"
 	policy policy "$1" "$2" vc vs
 	start_talking
 	check "connections are opened" open_ours
@@ -250,7 +234,7 @@ test_sockets() # test_sockets TCP XDP
 # An interface that a later apply attaches brings connections of its own.
 test_later()
 {
-	mode="another interface"
+	attached="another interface"
 	policy one strict off vs
 	policy both strict off vc vs
 	start_talking
@@ -271,7 +255,7 @@ test_later()
 test_room()
 {
 	local out
-	mode="a table of four"
+	attached="a table of four"
 	policy small loose off vc vs
 	sed -i 's/tcp: loose/flows: 4/' "$dir/small"
 	start_talking
@@ -303,7 +287,7 @@ start_tracking()
 }
 test_tracked()
 {
-	mode="nf_conntrack"
+	attached="nf_conntrack"
 	policy policy strict off vc vs
 	start_talking
 	check "a connection older than tracking" talks "listen all $node :: 7000" "listen far $server :: 7010" \
@@ -333,7 +317,7 @@ test_tracked()
 }
 
 talker=
-mode=-
+attached=-
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 set_up || { echo "Bail out! no network namespaces"; exit 1; }

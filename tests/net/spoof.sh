@@ -14,7 +14,8 @@ red=$instance-r
 blue=$instance-b
 green=$instance-g
 dir=$(mktemp -d)
-count=0 failed=0
+# shellcheck source=tests/net/tap.bash
+. "${BASH_SOURCE%/*}/tap.bash"
 run=
 
 in_ns() { nsenter --net="/run/netns/$1" "${@:2}"; }
@@ -27,7 +28,7 @@ clean_up()
 	for ns in "$node" "$red" "$blue" "$green"; do ip netns del "$ns" 2>/dev/null; done
 	rm -rf "$dir" "/run/zonewall/$instance" "/var/lib/zonewall/$instance"
 }
-mode=set-up no_tcx=
+attached=set-up no_tcx=
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 
@@ -70,23 +71,6 @@ policy()
 		rules: [{id: open, from: [all, host], to: any, service: any, action: allow}]
 	END
 }
-
-check() # check WHAT COMMAND...
-{
-	local out status
-	out=$("${@:2}" 2>&1)
-	status=$?
-	count=$((count + 1))
-	if [ "$status" -eq 0 ]; then
-		echo "ok $count - $mode: $1"
-	else
-		failed=1
-		echo "not ok $count - $mode: $1"
-		printf '%s\n' "$out" | sed 's/^/# /'
-	fi
-}
-not() { ! "$@"; }
-has() { grep -q -- "$2" <<<"$1" || { printf 'no "%s" in: %s\n' "$2" "$1"; return 1; }; }
 
 counted() # counted INTERFACE VERDICT REASON: packets at its ingress hook
 {
@@ -138,9 +122,9 @@ done
 for address in 10.2.0.3 192.0.2.3 10.2.0.1; do ip -n "$red" addr add "$address/32" dev eth0; done
 for address in fd00:2:0::3 2001:db8::3; do ip -n "$red" addr add "$address/128" dev eth0 nodad; done
 
-for mode in tcx clsact native generic; do
+for attached in tcx clsact native generic; do
 	xdp=off no_tcx=
-	case $mode in clsact) no_tcx=1 ;; native | generic) xdp=$mode ;; esac
+	case $attached in clsact) no_tcx=1 ;; native | generic) xdp=$attached ;; esac
 	policy bound "$xdp" with
 	policy free "$xdp" without
 	check "the policy is applied" zw apply "$dir/bound"
@@ -165,7 +149,7 @@ for mode in tcx clsact native generic; do
 	check "down" zw down
 done
 
-mode=tcx xdp=off no_tcx=
+attached=tcx xdp=off no_tcx=
 policy bound off with
 policy free off without
 zw apply "$dir/bound" >/dev/null 2>&1
@@ -230,4 +214,3 @@ else
 	check "and bound" has "$(sources)" dbound=green
 fi
 echo "1..$count"
-exit $failed
