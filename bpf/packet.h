@@ -126,12 +126,18 @@ static __always_inline int cut(const struct packet *p)
 
 static __always_inline __u16 load16(const __u8 *b)
 {
-	return b[0] << 8 | b[1];
+	return bpf_ntohs(read16(b));
 }
 
 static __always_inline __u32 load32(const __u8 *b)
 {
-	return (__u32)load16(b) << 16 | load16(b + 2);
+	return bpf_ntohl(read32(b));
+}
+
+static __always_inline void read_address6(__u32 *address, const __u8 *b)
+{
+	for (int i = 0; i < 4; i++)
+		address[i] = read32(b + 4 * i);
 }
 
 static __always_inline bool is_tag(__u16 ethertype)
@@ -297,9 +303,9 @@ static __always_inline __u32 fixed_header(__u8 protocol)
 
 static __always_inline void set_ports(struct ends *e, const __u8 *h)
 {
-	e->sport = bpf_htons(load16(h));
-	e->dport = bpf_htons(load16(h + 2));
-	e->port = load16(h + 2);
+	e->sport = read16(h);
+	e->dport = read16(h + 2);
+	e->port = bpf_ntohs(e->dport);
 }
 
 static __always_inline void set_icmp(struct ends *e, const __u8 *h)
@@ -311,7 +317,7 @@ static __always_inline void set_icmp(struct ends *e, const __u8 *h)
 	if (h[0] != request && h[0] != reply)
 		return;
 	e->echo = h[0] == request ? ECHO_REQUEST : ECHO_REPLY;
-	e->sport = bpf_htons(load16(h + 4));
+	e->sport = read16(h + 4);
 	e->dport = e->sport;
 }
 
@@ -395,8 +401,8 @@ static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
 	if (err)
 		return err;
 	p->has_addresses = 1;
-	__builtin_memcpy(p->ends.source, h + 12, 4);
-	__builtin_memcpy(p->ends.destination, h + 16, 4);
+	p->ends.source[0] = read32(h + 12);
+	p->ends.destination[0] = read32(h + 16);
 	p->ends.protocol = h[9];
 	p->ttl = h[8];
 	if (fragment & 0x1fff)
@@ -422,8 +428,9 @@ static __always_inline int parse_ipv6(struct packet *p, const __u8 *h)
 	if (err)
 		return err;
 	p->has_addresses = 1;
-	__builtin_memcpy(p->ends.source, h + 8, 16);
-	__builtin_memcpy(p->ends.destination, h + 24, 16);
+	read_address6(p->ends.source, h + 8);
+	read_address6(p->ends.destination, h + 24);
+	forget_memory();
 	p->ends.protocol = h[6];
 	p->ttl = h[7];
 	return is_bad_address6(p->ends.source, p->ends.destination) ? ZW_DROP_MALFORMED : 0;
@@ -636,13 +643,13 @@ static __always_inline void parse_quoted(struct packet *p, struct scratch *s, st
 			return;
 		k->offset = offset + (h[0] & 15) * 4;
 		k->next = h[9];
-		__builtin_memcpy(q->source, h + 12, 4);
-		__builtin_memcpy(q->destination, h + 16, 4);
+		q->source[0] = read32(h + 12);
+		q->destination[0] = read32(h + 16);
 	} else {
 		k->offset = offset + 40;
 		k->next = h[6];
-		__builtin_memcpy(q->source, h + 8, 16);
-		__builtin_memcpy(q->destination, h + 24, 16);
+		read_address6(q->source, h + 8);
+		read_address6(q->destination, h + 24);
 	}
 	if (zw_walk(p, s) || k->fragment == FRAGMENT_LATER)
 		return;

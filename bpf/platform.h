@@ -38,6 +38,32 @@
 
 #endif
 
+/*
+ * Words at any address, in the byte order in which they stand there. The machines that programs run on read them at once;
+ * clang, which cannot know that, would put them together from bytes.
+ */
+#ifdef __bpf__
+#define ZW_READ(name, type)                                         \
+	static __always_inline type name(const __u8 *at)            \
+	{                                                           \
+		return *(const type *)at;                          \
+	}
+#else
+#define ZW_READ(name, type)                                         \
+	static __always_inline type name(const __u8 *at)            \
+	{                                                           \
+		type word;                                          \
+                                                                    \
+		memcpy(&word, at, sizeof(word));                    \
+		return word;                                        \
+	}
+#endif
+ZW_READ(read16, __u16)
+ZW_READ(read32, __u32)
+
+/* The compiler reads again what it needs, instead of keeping it on the stack, which is small. */
+#define forget_memory() asm volatile("" ::: "memory")
+
 /* Load-time constants: .rodata of the programs, set before load; plain globals in user space. */
 #ifdef __bpf__
 #define ZW_CONSTANT const volatile
