@@ -8,7 +8,7 @@
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 
-#include "flow_maps.h"
+#include "flow.h"
 #include "flow_lru.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -122,9 +122,11 @@ static __always_inline int ours(struct xdp_md *ctx, const bool v6)
 	if (!find_in_table(&job->packet.ends, job->packet.now, &job->lookup, &f, v6, false))
 		return XDP_DROP;
 	if (flow_age(f.aux_word, job->packet.now) >= FLOW_REFRESH)
-		exchange_word(f.aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (job->packet.now & FLOW_BITS48));
-	f.account->packets[0]++;
-	f.account->bytes[0] += job->packet.ip_len;
+		exchange_word(&f.slot->aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (job->packet.now & FLOW_BITS48));
+	job->packet.packets = 1;
+	job->packet.bytes = job->packet.ip_len;
+	job->packet.counted = true;
+	flow_count(&f, &job->lookup, &job->packet, is_from_opener(&f, &job->lookup.key));
 	plan.found++;
 	return XDP_PASS;
 }

@@ -81,17 +81,18 @@ static _Noreturn void fail(const char *what)
 static void load(void)
 {
 	const unsigned cpus = load_cpus();
+	const struct zw_flow_layout layout4 = flows_layout(4, cpus, ROOM, ZW_FRAGMENT_BUCKETS),
+				    layout6 = flows_layout(6, cpus, ROOM, ZW_FRAGMENT_BUCKETS);
 
 	skel = flow_lru_bpf__open();
 	if (!skel)
 		fail("open");
 	skel->rodata->zw_cpus = cpus;
-	skel->rodata->zw_flow_buckets4 = flows_buckets(4, ROOM);
-	skel->rodata->zw_flow_buckets6 = flows_buckets(6, ROOM);
-	skel->rodata->zw_fragment_buckets = ZW_FRAGMENT_BUCKETS;
+	memcpy((void *)&skel->rodata->zw_flow_layout4, &layout4, sizeof(layout4));
+	memcpy((void *)&skel->rodata->zw_flow_layout6, &layout6, sizeof(layout6));
 	timeouts_set((struct zw_timeouts *)&skel->rodata->zw_timeouts, jiffies_hz());
-	bpf_map__set_value_size(skel->maps.zw_flows4, flows_size(4, cpus, flows_buckets(4, ROOM)));
-	bpf_map__set_value_size(skel->maps.zw_flows6, flows_size(6, cpus, flows_buckets(6, ROOM)));
+	bpf_map__set_value_size(skel->maps.zw_flows4, layout4.size);
+	bpf_map__set_value_size(skel->maps.zw_flows6, layout6.size);
 	bpf_map__set_max_entries(skel->maps.lru_flows4, ROOM);
 	bpf_map__set_max_entries(skel->maps.lru_flows6, ROOM);
 	if (flow_lru_bpf__load(skel))

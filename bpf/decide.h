@@ -146,7 +146,7 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
 		return;
 	}
 	flow_advance(f, &w->lookup, &w->packet, from_opener);
-	flow_count(f, &w->packet, from_opener);
+	flow_count(f, &w->lookup, &w->packet, from_opener);
 	end(o, ZW_ALLOW_FLOW, cell, zw_layout.generation);
 }
 
@@ -224,7 +224,7 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 	}
 	if (is_from_opener(repeated, &w->lookup.key))
 		repeat_opening(repeated, p);
-	flow_count(repeated, p, is_from_opener(repeated, &w->lookup.key));
+	flow_count(repeated, &w->lookup, p, is_from_opener(repeated, &w->lookup.key));
 }
 
 /* Stages flow, related, state and policy. */

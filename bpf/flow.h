@@ -25,6 +25,7 @@
 #ifndef ZW_FLOW_H
 #define ZW_FLOW_H
 
+#include "flow_count.h"
 #include "flow_maps.h"
 #include "lookup.h"
 #include "tcp_window.h"
@@ -108,25 +109,25 @@ static __always_inline void change_head(struct flow *f, __u64 head, const struct
 
 	if (head == f->head_word)
 		return;
-	if (exchange_word(f->head, f->head_word, head)) {
+	if (exchange_word(&f->slot->head, f->head_word, head)) {
 		f->head_word = head;
 		return;
 	}
-	word = load_word(f->head);
+	word = load_word(&f->slot->head);
 	if (((word ^ f->head_word) & FLOW_VERSION) || !is_flow_live(word))
 		return;
-	exchange_word(f->head, word, next_head(word, p, tcp_flags, from_opener));
+	exchange_word(&f->slot->head, word, next_head(word, p, tcp_flags, from_opener));
 }
 
 static __always_inline __u32 flow_generation(const struct flow *f)
 {
-	return (f->stamp_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT;
+	return (f->head_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT;
 }
 
 /* Cell and port (<< 32) of the flow; 0 while another incarnation's stand there. */
 static __always_inline __u64 flow_terms(const struct flow *f)
 {
-	__u64 terms = load_word(&f->account->cell);
+	__u64 terms = load_word(&f->slot->cell);
 
 	return (terms ^ f->head_word) & FLOW_VERSION ? 0 : terms & ~FLOW_VERSION;
 }
@@ -138,14 +139,11 @@ static __always_inline __u64 flow_terms(const struct flow *f)
 static __always_inline void flow_restamp(struct flow *f, __u64 terms, __u32 generation, __u32 cell)
 {
 	__u64 version = f->head_word & FLOW_VERSION,
-	      stamp = (f->stamp_word & ~FLOW_GENERATION) | (__u64)generation << FLOW_GENERATION_SHIFT;
+	      head = (f->head_word & ~FLOW_GENERATION) | (__u64)generation << FLOW_GENERATION_SHIFT;
 
-	if (!exchange_word(&f->account->cell, terms | version, (terms & ~0xffffffffull) | cell | version) ||
-	    !exchange_word(f->stamp, f->stamp_word, stamp))
-		return;
-	if (f->stamp == f->head)
-		f->head_word = stamp;
-	f->stamp_word = stamp;
+	if (exchange_word(&f->slot->cell, terms | version, (terms & ~0xffffffffull) | cell | version) &&
+	    exchange_word(&f->slot->head, f->head_word, head))
+		f->head_word = head;
 }
 
 static __always_inline bool has_room(struct lookup *l, const struct packet *p)
@@ -161,11 +159,11 @@ static __always_inline void confirm(struct flow *f, struct lookup *l, const stru
 {
 	__u64 head = f->head_word | FLOW_CONFIRMED;
 
-	if (!has_room(l, p) || !exchange_word(f->head, f->head_word, head))
+	if (!has_room(l, p) || !exchange_word(&f->slot->head, f->head_word, head))
 		return;
 	f->head_word = head;
 	if (!has_room(l, p))
-		exchange_word(f->head, head, head & ~FLOW_CONFIRMED);
+		exchange_word(&f->slot->head, head, head & ~FLOW_CONFIRMED);
 }
 
 /* A packet of the flow was allowed: its state, and its time if that is old. */
@@ -180,23 +178,20 @@ static __always_inline void flow_advance(struct flow *f, struct lookup *l, const
 	if (due && !(f->head_word & FLOW_CONFIRMED) && is_confirmed_state(flow_state(f->head_word)))
 		confirm(f, l, p);
 	if (due)
-		exchange_word(f->aux, f->aux_word, (f->aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
+		exchange_word(&f->slot->aux, f->aux_word, (f->aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
 }
 
 /* Packets and bytes each way, where the packet is counted. */
-static __always_inline void flow_count(struct flow *f, const struct packet *p, bool from_opener)
+static __always_inline void flow_count(struct flow *f, struct lookup *l, const struct packet *p, bool from_opener)
 {
-	struct zw_flow_account *a = f->account;
+	const __u32 side = from_opener ? 0 : 1;
+	struct traffic moved;
 
 	if (!p->counted)
 		return;
-	if (from_opener) {
-		a->packets[0] += p->packets;
-		a->bytes[0] += p->bytes;
-	} else {
-		a->packets[1] += p->packets;
-		a->bytes[1] += p->bytes;
-	}
+	add_recent(side ? &f->slot->recent[1] : &f->slot->recent[0], p->packets, p->bytes, &moved);
+	if (moved.packets)
+		zw_flow_settle(l, moved.packets, moved.bytes, side, p->family);
 }
 
 /* The state in which an allowed first packet opens a flow; ZW_FLOW_FREE: it leaves none. */

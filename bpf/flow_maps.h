@@ -23,9 +23,7 @@ struct lookup {
 
 #include "maps.h"
 
-const volatile __u32 zw_flow_buckets4 = 1; /* powers of two */
-const volatile __u32 zw_flow_buckets6 = 1;
-const volatile __u32 zw_fragment_buckets = 1; /* behind them, in both tables */
+const volatile struct zw_flow_layout zw_flow_layout4, zw_flow_layout6;
 
 ZW_ONE_VALUE(zw_flows4, 64);
 ZW_ONE_VALUE(zw_flows6, 64);
@@ -35,69 +33,64 @@ static __always_inline __u8 *flows_base(const bool v6)
 	return v6 ? only_value(&zw_flows6) : only_value(&zw_flows4);
 }
 
-static __always_inline __u32 flow_buckets(const bool v6)
+static __always_inline const volatile struct zw_flow_layout *flows_layout(const bool v6)
 {
-	return v6 ? zw_flow_buckets6 : zw_flow_buckets4;
+	return v6 ? &zw_flow_layout6 : &zw_flow_layout4;
 }
 
-static __always_inline __u32 all_buckets(const bool v6)
+/*
+ * Bucket number n. The verifier knows the layout's constants, so one comparison of n is all that it asks for: and none
+ * where n was masked by them.
+ */
+static __always_inline void get_bucket(__u8 *base, __u64 n, struct bucket *b, const bool v6)
 {
-	return flow_buckets(v6) + zw_fragment_buckets;
-}
+	const volatile struct zw_flow_layout *l = flows_layout(v6);
+	const __u64 slots = ZW_FLOW_SLOTS * (v6 ? 96 : 64), accounts = ZW_FLOW_SLOTS * sizeof(*b->accounts);
 
-/* size bytes of the table at an offset; NULL if they are outside. */
-static __always_inline __u8 *flows_at(__u8 *base, __u64 offset, __u64 size, const bool v6)
-{
-	__u64 total = zw_flows_size(v6 ? 6 : 4, zw_cpus, all_buckets(v6));
-
-	barrier_var(offset);
-	if (total < size || offset > total - size)
-		return NULL;
-	return base + offset;
-}
-
-static __always_inline bool get_bucket(__u8 *base, __u64 n, struct bucket *b, const bool v6)
-{
-	const __u32 buckets = all_buckets(v6);
-
-	b->keys = v6 ? flows_at(base, zw_flows_keys(zw_cpus, buckets) + n * 512, 512, v6) : NULL;
-	b->heads = flows_at(base, zw_flows_buckets(zw_cpus) + n * (v6 ? 64 : 128), v6 ? 64 : 128, v6);
-	b->accounts = flows_at(base, zw_flows_accounts(v6 ? 6 : 4, zw_cpus, buckets) + n * (v6 ? 512 : 256),
-			       v6 ? 512 : 256, v6);
-	return b->heads && b->accounts && (!v6 || b->keys);
+	b->tags = (__u64 *)(base + l->tags + n * 8);
+	b->slots = base + l->slots + n * slots;
+	b->accounts = (struct zw_flow_account *)(base + l->accounts + n * accounts);
 }
 
 /* The bucket of the last look-up, and the table's base; NULL if there is none. */
 static __always_inline __u8 *get_last_bucket(const struct lookup *l, struct bucket *b, const bool v6)
 {
+	const volatile struct zw_flow_layout *layout = flows_layout(v6);
+	const __u64 all = (__u64)layout->buckets + layout->fragment_buckets;
 	__u8 *base = flows_base(v6);
+	__u64 n = l->key.bucket;
 
-	if (!base)
+	barrier_var(n);
+	if (!base || n >= all)
 		return NULL;
 	barrier_var(base);
-	return get_bucket(base, l->key.bucket, b, v6) ? base : NULL;
+	get_bucket(base, n, b, v6);
+	return base;
 }
 
-static __always_inline struct zw_flow_stats *flow_stats(__u8 *base, const bool v6)
+static __always_inline struct zw_flow_stats *flow_stats(__u8 *base)
 {
-	return (struct zw_flow_stats *)flows_at(
-		base, ZW_FLOW_SEEDS * 8 + (__u64)bpf_get_smp_processor_id() * sizeof(struct zw_flow_stats),
-		sizeof(struct zw_flow_stats), v6);
+	__u64 cpu = bpf_get_smp_processor_id();
+
+	return cpu < zw_cpus ? (struct zw_flow_stats *)(base + ZW_FLOW_SEEDS * 8) + cpu : NULL;
 }
 
 static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f,
 					  const bool v6, const bool fragments)
 {
-	const __u32 buckets = flow_buckets(v6);
+	const __u64 buckets = flows_layout(v6)->buckets, others = flows_layout(v6)->fragment_buckets;
 	__u8 *base = flows_base(v6);
 	struct bucket b;
+	__u64 n;
 
 	if (!base)
 		return false;
 	barrier_var(base);
 	make_key(&l->key, e, (const __u64 *)base, v6);
-	l->key.bucket = fragments ? buckets + (l->key.hash & (zw_fragment_buckets - 1)) : l->key.hash & (buckets - 1);
-	return get_bucket(base, l->key.bucket, &b, v6) && find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
+	n = fragments ? buckets + (l->key.hash & (others - 1)) : l->key.hash & (buckets - 1);
+	l->key.bucket = n;
+	get_bucket(base, n, &b, v6);
+	return find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
 }
 
 static __always_inline int open_in_table(struct lookup *l, bool last, const bool v6)
@@ -110,7 +103,7 @@ static __always_inline int open_in_table(struct lookup *l, bool last, const bool
 	if (!base)
 		return OPEN_REFUSED;
 	opened = open_in_bucket(&b, &l->key, &l->opening, &l->choice, v6);
-	stats = flow_stats(base, v6);
+	stats = flow_stats(base);
 	if (stats && (opened == OPEN_REFUSED || (last && opened == OPEN_LOST)))
 		stats->refused++;
 	if (stats && opened == OPENED_REPLACING)
@@ -132,7 +125,7 @@ static __always_inline int make_room_in_table(struct lookup *l, __u64 now, __u64
 	l->choice.rank = mine; /* as the look-up left it: this may be asked again */
 	if (room)
 		return 1;
-	stats = flow_stats(base, v6);
+	stats = flow_stats(base);
 	if (stats)
 		stats->unprotected++;
 	return 0;
@@ -159,12 +152,34 @@ ZW_GLOBAL int zw_flow_open(struct lookup *l, int family)
 	return is_opened(opened);
 }
 
+static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u64 bytes, __u64 side, const bool v6)
+{
+	struct zw_flow_account *account;
+	struct bucket b;
+
+	if (!get_last_bucket(l, &b, v6))
+		return 0;
+	account = b.accounts + (l->choice.rank & (ZW_FLOW_SLOTS - 1));
+	account->packets[side & 1] += packets;
+	account->bytes[side & 1] += bytes;
+	return 0;
+}
+
+/* Adds to the account of the flow that the last look-up found. */
+ZW_GLOBAL int zw_flow_settle(struct lookup *l, __u64 packets, __u64 bytes, __u32 side, int family)
+{
+	if (!l)
+		return 0;
+	return family == 4 ? settle_in_table(l, packets, bytes, side, false) :
+			     settle_in_table(l, packets, bytes, side, true);
+}
+
 /* May the flow that the last look-up found become confirmed? */
 ZW_GLOBAL int zw_flow_make_room(struct lookup *l, __u64 now, __u64 idle_jiffies, int family)
 {
 	if (!l)
 		return 0;
-	return family == 4 ? make_room_in_table(l, now, idle_jiffies, l->choice.rank & 3, false) :
+	return family == 4 ? make_room_in_table(l, now, idle_jiffies, l->choice.rank & 7, false) :
 			     make_room_in_table(l, now, idle_jiffies, l->choice.rank & 7, true);
 }
 
@@ -173,6 +188,7 @@ ZW_GLOBAL int zw_flow_make_room(struct lookup *l, __u64 now, __u64 idle_jiffies,
 static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6,
 			  bool fragments);
 static int zw_flow_open(struct lookup *l, int family);
+static int zw_flow_settle(struct lookup *l, uint64_t packets, uint64_t bytes, uint32_t side, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);
 
 #endif

@@ -6,11 +6,10 @@
  *
  *   endpoint (IPv4)  address 32 | port 16 << 32 | version << 48         both as they stand on the wire
  *   endpoint (IPv6)  three words of 48 bits: address bytes 0-5, 6-11, 12-15 and the port
- *   head             protocol 8 | state byte << 8 | IPv4: generation 32 << 16, IPv6: tag 16 << 16 | version << 48
+ *   head             protocol 8 | state byte << 8 | generation 32 << 16 | version << 48
  *   aux              jiffies of the last refresh, 48 bits | version << 48
- *   stamp (IPv6)     0 16 | generation 32 << 16 | version << 48
- *   account.cell     cell 32 | port of the first packet << 32 | version << 48
- *   account.window   TCP's sequence numbers (tcp_window.h), or what is known of a first fragment (fragment.h), 48 bits |
+ *   cell             cell 32 | port of the first packet << 32 | version << 48
+ *   window           TCP's sequence numbers (tcp_window.h), or what is known of a first fragment (fragment.h), 48 bits |
  *                    version << 48
  *
  * The state byte: enum zw_flow_state in four bits, then OPENER, FIN of either side, CONFIRMED (of a free slot:
@@ -18,16 +17,22 @@
  * both directions; OPENER says that the second one opened. For ICMP echo OPENER is part of the key: two hosts
  * that ping each other with one identifier have two flows.
  *
+ * Tags: a byte for each slot of a bucket says which flows it may hold, so that the lines of others are not touched. It
+ * belongs to who holds the claim of its slot, and is changed by an exclusive or of the bucket's word, which never fails
+ * and leaves the other bytes alone. A tag only ever spares a look: who finds one that is not the flow's any more looks
+ * at the slot in vain, who does not yet find it has come a moment sooner.
+ *
  * Reading: load a head; every key word must equal the wanted word with the head's version. All equal: a match.
  * Loads may happen in any order and need no barrier, on any architecture: a word with version v is written only
  * by the one writer that claimed v, so words of one version are one incarnation's. The only hole would be
  * 65,536 replacements of one slot between a reader's first and last load; a slot claimed in this jiffy is never
  * claimed again, so that takes 65 s or more.
  *
- * Claiming: compare-and-exchange of the head to (version + 1, BUSY); plain stores of the other words; compare-and-
- * exchange of the head to its live value, which orders it after the stores (LKMM: an atomic that returns a value is
- * fully ordered). A busy slot is nobody's victim. A writer cannot stay away: programs run to their end. (User space, which
- * seeds flows by the same functions, may: killed there, it leaves that slot busy for good. See user/kernel/seed_table.c.)
+ * Claiming: compare-and-exchange of the head to (version + 1, BUSY); plain stores of the other words, and the tag;
+ * compare-and-exchange of the head to its live value, which orders it after the stores (LKMM: an atomic that returns a
+ * value is fully ordered). A busy slot is nobody's victim. A writer cannot stay away: programs run to their end. (User
+ * space, which seeds flows by the same functions, may: killed there, it leaves that slot busy for good. See
+ * user/kernel/seed_table.c.)
  *
  * Changing (state, time, generation): compare-and-exchange of one word with the value that was read. It holds
  * the version, so an incarnation that is gone cannot be touched.
@@ -42,10 +47,10 @@
  * more, and have it:
  *  - all stores of a claim come after it and before it is published: both are compare-and-exchanges that succeed,
  *    and those are full barriers (BPF's CMPXCHG: LKMM; arm64's JIT makes it CASAL, or LDXR/STLXR and DMB ISH);
- *  - one of two twins sees the other: store, full barrier, load, on both sides, the barrier being the publication
- *    that succeeds. So a publication must never fail: nobody changes a busy head;
- *  - a reader may see a published head and still the older words of the slot. For key words that is no match. Time,
- *    stamp and terms are compared with the head's version wherever they are used, and a slot whose words do not
+ *  - one of two twins sees the other: store of tag and head, full barrier, load of tags and heads, on both sides, the
+ *    barrier being the publication that succeeds. So a publication must never fail: nobody changes a busy head;
+ *  - a reader may see a published head and still the older words of the slot. For key words that is no match. Time
+ *    and terms are compared with the head's version wherever they are used, and a slot whose words do not
  *    agree is not found: as if the packet had come a moment sooner. In kill_twins() a time of another version
  *    is no reason to call a twin expired: both would go. An answer never comes too soon: what led to it left the
  *    opener's CPU after a full barrier.
@@ -60,9 +65,10 @@
  * slot of the confirmed one that has been idle longest, if for more than 600 s, and else stays unconfirmed. All
  * of this is counted.
  *
- * Hash: sum of 32-bit words times random 64-bit numbers, high half (multilinear, strongly universal: Lemire and
- * Kaser, "Strongly universal string hashing is fast", 2014). The seeds live in the map, so they outlive a
- * generation.
+ * Hash: sum of 32-bit words times random 64-bit numbers (multilinear, strongly universal: Lemire and Kaser, "Strongly
+ * universal string hashing is fast", 2014). It is linear: keys that count up, as ports do, give sums that count up, and
+ * with some seeds those crowd in a few buckets. So the sum is multiplied once more, with its halves mixed, by a constant
+ * (Knuth's multiplicative hashing); of that the high half counts. The seeds live in the map, so they outlive a generation.
  */
 #ifndef ZW_FLOW_TABLE_H
 #define ZW_FLOW_TABLE_H
@@ -84,16 +90,15 @@
 
 ZW_CONSTANT struct zw_timeouts zw_timeouts;
 
-/* A flow that was found: where its words are, and what they were. */
+/* A flow that was found: where it is, and what its words were. */
 struct flow {
-	__u64 *head, *aux, *stamp; /* stamp is head for IPv4 */
-	struct zw_flow_account *account;
-	__u64 head_word, aux_word, stamp_word;
+	struct zw_flow_slot *slot;
+	__u64 head_word, aux_word;
 };
 
 struct flow_key {
 	__u64 word[6]; /* IPv4: two */
-	__u64 want, mask; /* of a head: protocol; for echo the opener; for IPv6 the tag */
+	__u64 want, mask; /* of a head: protocol; for echo the opener */
 	__u32 hash;
 	__u32 bucket; /* its number, set by the table */
 	__u32 second; /* the source is the second endpoint */
@@ -208,44 +213,71 @@ static __always_inline void make_key(struct flow_key *k, const struct ends *e, c
 		k->mask |= FLOW_OPENER;
 	}
 	h = hash_words(seed, k, v6 ? 6 : 2, e->protocol);
-	k->hash = h >> 32;
-	if (v6) {
-		k->want |= (h >> 48) << 16;
-		k->mask |= 0xffffull << 16;
-	}
+	k->hash = (h ^ h >> 32) * 0x9e3779b97f4a7c15ull >> 32;
 }
 
 /* A bucket: where its parts are. */
 struct bucket {
-	__u8 *heads; /* IPv4: the slots */
-	__u8 *keys; /* IPv6 */
-	__u8 *accounts;
+	__u64 *tags;
+	__u8 *slots;
+	struct zw_flow_account *accounts;
 };
 
+/* Bucket number n of a whole table. Programs check that it is inside: see flow_maps.h. */
+static inline struct bucket bucket_at(__u8 *table, const struct zw_flow_layout *l, __u64 n, const bool v6)
+{
+	return (struct bucket){
+		.tags = (__u64 *)(table + l->tags) + n,
+		.slots = table + l->slots + n * ZW_FLOW_SLOTS * zw_flow_slot_size(v6 ? 6 : 4),
+		.accounts = (struct zw_flow_account *)(table + l->accounts) + n * ZW_FLOW_SLOTS,
+	};
+}
+
 /*
- * The slot where a flow is looked for, and put if it is free, first; the others follow, wrapping. Most flows stand in
- * their first slot, so the CPU goes on with its account (IPv6: key, too) before the bucket's line has come.
+ * The 32 bits of the hash: the bucket's number from below; the slot where the flow is looked for, and put if it is free,
+ * first, from above (the others follow, wrapping); between them the tag. Most flows stand in their first slot, so the CPU
+ * goes on with its lines before the tags have come.
  */
-static __always_inline __u64 first_slot(const struct flow_key *k, const bool v6)
+static __always_inline __u64 first_slot(const struct flow_key *k)
 {
-	return v6 ? k->hash >> 29 : k->hash >> 30;
+	return k->hash >> 29;
 }
 
-static __always_inline __u64 *head_at(const struct bucket *b, int i, const bool v6)
+static __always_inline __u64 tag_of(const struct flow_key *k)
 {
-	return v6 ? (__u64 *)b->heads + i : &((struct zw_flow_slot *)b->heads + i)->head;
+	return k->hash >> 21 & 0xff;
 }
 
-static __always_inline __u64 *aux_at(const struct bucket *b, int i, const bool v6)
+#define EACH_BYTE 0x0101010101010101ull
+
+/* The tags' bytes from first_slot() on; of a slot that has this flow's tag, 0. */
+static __always_inline __u64 tags_from_first(__u64 tags, const struct flow_key *k)
 {
-	return v6 ? &((struct zw_flow_keys *)b->keys + i)->aux : &((struct zw_flow_slot *)b->heads + i)->aux;
+	__u64 shift = first_slot(k) * 8;
+
+	return (tags >> shift | tags << (-shift & 63)) ^ tag_of(k) * EACH_BYTE;
 }
 
-static __always_inline bool is_key_at(const struct bucket *b, int i, const struct flow_key *k, __u64 head,
+/* Is one of the bytes 0? (Warren, "Hacker's Delight", 2nd edition, 6-1) */
+static __always_inline bool has_zero_byte(__u64 bytes)
+{
+	return (bytes - EACH_BYTE) & ~bytes & 0x80 * EACH_BYTE;
+}
+
+static __always_inline __u64 *key_at(const struct bucket *b, __u64 i, const bool v6)
+{
+	return (__u64 *)(b->slots + i * (v6 ? 96 : 64));
+}
+
+static __always_inline struct zw_flow_slot *slot_at(const struct bucket *b, __u64 i, const bool v6)
+{
+	return (struct zw_flow_slot *)(key_at(b, i, v6) + (v6 ? 6 : 2));
+}
+
+static __always_inline bool is_key_at(const struct bucket *b, __u64 i, const struct flow_key *k, __u64 head,
 				      const bool v6)
 {
-	const __u64 *word = v6 ? ((struct zw_flow_keys *)b->keys + i)->word
-			       : &((struct zw_flow_slot *)b->heads + i)->first;
+	const __u64 *word = key_at(b, i, v6);
 	__u64 version = head & FLOW_VERSION, differ = 0;
 
 	if ((head ^ k->want) & k->mask)
@@ -260,48 +292,45 @@ static __always_inline bool is_key_at(const struct bucket *b, int i, const struc
  * each slot apart.
  */
 struct choice {
-	__u64 rank; /* << 3 | index, in choose(): counted from first_slot() */
+	__u64 rank; /* << 3 | index, in choose() counted from first_slot() */
 	__u64 head; /* the slot's, as it was weighed */
-	__u64 count; /* confirmed flows, for make_room() */
 };
 
 /*
  * Points f at slot i of the bucket, whose head was found to be `word`. False if the slot is changing, if not all of
  * it can be seen yet, or if it has timed out.
  */
-static __always_inline bool take_slot(const struct bucket *b, int i, __u64 word, __u64 now, struct flow *f,
+static __always_inline bool take_slot(const struct bucket *b, __u64 i, __u64 word, __u64 now, struct flow *f,
 				      const bool v6)
 {
-	f->head = head_at(b, i, v6);
-	f->aux = aux_at(b, i, v6);
-	f->stamp = v6 ? &((struct zw_flow_keys *)b->keys + i)->stamp : f->head;
-	f->account = (struct zw_flow_account *)b->accounts + i;
+	f->slot = slot_at(b, i, v6);
 	f->head_word = word;
-	f->aux_word = load_word(f->aux);
-	f->stamp_word = v6 ? load_word(f->stamp) : word;
-	/* Its terms stand in another line, but whoever finds a flow needs that line at once. */
-	return !((f->aux_word ^ word) & FLOW_VERSION) && !((f->stamp_word ^ word) & FLOW_VERSION) &&
-	       !((load_word(&f->account->cell) ^ word) & FLOW_VERSION) && !is_flow_expired(word, f->aux_word, now);
+	f->aux_word = load_word(&f->slot->aux);
+	return !((f->aux_word ^ word) & FLOW_VERSION) && !((load_word(&f->slot->cell) ^ word) & FLOW_VERSION) &&
+	       !is_flow_expired(word, f->aux_word, now);
 }
 
 static __always_inline bool find_in_bucket(const struct bucket *b, const struct flow_key *k, __u64 now,
 					   volatile struct choice *c, struct flow *f, const bool v6)
 {
-	const __u64 slots = v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
-	__u64 first = first_slot(k, v6), found;
+	__u64 tags = tags_from_first(load_word(b->tags), k);
 
-	c->rank = slots;
-	for (__u64 n = 0; n < slots; n++) {
-		__u64 i = (first + n) & (slots - 1), word = load_word(head_at(b, i, v6));
+	c->rank = ZW_FLOW_SLOTS;
+	if ((tags & 0xff) && !has_zero_byte(tags))
+		return false;
+	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n++) {
+		__u64 i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1), word;
 
+		if (tags >> 8 * n & 0xff)
+			continue;
+		forget_memory();
+		word = load_word(&slot_at(b, i, v6)->head);
 		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
 			continue;
 		c->rank = i;
-		c->head = word;
-		break;
+		return take_slot(b, i, word, now, f, v6);
 	}
-	found = c->rank;
-	return found < slots && take_slot(b, found & (slots - 1), c->head, now, f, v6);
+	return false;
 }
 
 /* What a new flow begins with. */
@@ -321,22 +350,20 @@ struct opening {
  * versions is being written; one claimed in this jiffy is let alone (see the essay).
  */
 #define FLOW_KEEP (~0ull)
-enum { RANK_SAME, RANK_FREE, RANK_EXPIRED, RANK_CLOSING, RANK_UNCONFIRMED };
+enum { RANK_FREE, RANK_CLOSING, RANK_UNCONFIRMED };
 
-static __always_inline __u64 rank(__u64 head, __u64 aux, __u64 now, bool same, bool alone)
+static __always_inline __u64 rank(__u64 head, __u64 aux, const struct opening *o)
 {
-	__u64 age = flow_age(aux, now);
+	__u64 age = flow_age(aux, o->now);
 
 	if (!head)
 		return RANK_FREE; /* never used */
-	if (((head ^ aux) & FLOW_VERSION) || (!age && !alone))
+	if (((head ^ aux) & FLOW_VERSION) || (!age && !o->alone))
 		return FLOW_KEEP;
 	if (!is_flow_live(head))
 		return head & FLOW_BUSY ? FLOW_KEEP : RANK_FREE;
-	if (same)
-		return RANK_SAME;
-	if (is_flow_expired(head, aux, now))
-		return RANK_EXPIRED;
+	if (is_flow_expired(head, aux, o->now))
+		return RANK_FREE;
 	if (is_flow_closing(head))
 		return RANK_CLOSING;
 	if (head & FLOW_CONFIRMED)
@@ -344,22 +371,48 @@ static __always_inline __u64 rank(__u64 head, __u64 aux, __u64 now, bool same, b
 	return RANK_UNCONFIRMED + (FLOW_BITS48 - age);
 }
 
+/* The slot of the flow that this one follows: it has the key, and is expired, closing, or was picked up before a SYN. */
+static __always_inline bool choose_same(const struct bucket *b, const struct flow_key *k, const struct opening *o,
+					volatile struct choice *c, const bool v6)
+{
+	__u64 tags = tags_from_first(load_word(b->tags), k);
+
+	if (!has_zero_byte(tags))
+		return false;
+	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n++) {
+		__u64 i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1), head, aux;
+
+		if (tags >> 8 * n & 0xff)
+			continue;
+		head = load_word(&slot_at(b, i, v6)->head);
+		aux = load_word(&slot_at(b, i, v6)->aux);
+		if (!is_flow_live(head) || !is_key_at(b, i, k, head, v6) || ((head ^ aux) & FLOW_VERSION) ||
+		    (!flow_age(aux, o->now) && !o->alone))
+			continue;
+		c->rank = n;
+		c->head = head;
+		return true;
+	}
+	return false;
+}
+
 static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o,
 				   volatile struct choice *c, const bool v6)
 {
-	const __u64 slots = v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
-	__u64 first = first_slot(k, v6);
-
 	c->rank = FLOW_KEEP;
-	for (__u64 n = 0; n < slots; n++) {
-		__u64 i = (first + n) & (slots - 1), head = load_word(head_at(b, i, v6)),
-		      aux = load_word(aux_at(b, i, v6));
-		__u64 r = rank(head, aux, o->now, is_flow_live(head) && is_key_at(b, i, k, head, v6), o->alone);
+	if (choose_same(b, k, o, c, v6))
+		return;
+	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n++) {
+		__u64 i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1);
+		__u64 head = load_word(&slot_at(b, i, v6)->head), aux = load_word(&slot_at(b, i, v6)->aux);
+		__u64 r = rank(head, aux, o);
 
 		if (r == FLOW_KEEP || (r << 3 | n) >= c->rank)
 			continue;
 		c->rank = r << 3 | n;
 		c->head = head;
+		if (r == RANK_FREE)
+			return;
 	}
 }
 
@@ -387,58 +440,69 @@ ZW_GLOBAL int zw_let_go(__u64 *head, __u64 word)
  * Is a twin the flow that this one follows? A time of another version is not its time: it may be yet to come. What was
  * picked up gives way to a SYN, not to another CPU's picking up.
  */
-static __always_inline bool is_flow_over(const struct bucket *b, int i, __u64 word, __u64 my_head, __u64 now,
-					 const bool v6)
+static __always_inline bool is_flow_over(__u64 word, __u64 aux, __u64 my_head, __u64 now)
 {
-	__u64 aux = load_word(aux_at(b, i, v6));
-
 	if (flow_state(my_head) == ZW_FLOW_TCP_SYN && gives_way(word))
 		return true;
 	return is_flow_closing(word) || (!((word ^ aux) & FLOW_VERSION) && is_flow_expired(word, aux, now));
 }
 
-static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, int mine,
+static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, __u64 mine,
 				       __u64 my_head, __u64 now, const bool v6)
 {
-	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
-		__u64 *head = head_at(b, i, v6), word = load_word(head);
+	__u64 tags = load_word(b->tags) ^ tag_of(k) * EACH_BYTE;
 
-		if (i == mine || !is_flow_live(word) || !is_key_at(b, i, k, word, v6))
+	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
+		struct zw_flow_slot *slot = slot_at(b, i, v6);
+		__u64 word;
+
+		if (i == mine || (tags >> 8 * i & 0xff))
 			continue;
-		if (i > mine || is_flow_over(b, i, word, my_head, now, v6)) {
-			zw_let_go(head, word);
+		word = load_word(&slot->head);
+		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
+			continue;
+		if (i > mine || is_flow_over(word, load_word(&slot->aux), my_head, now)) {
+			zw_let_go(&slot->head, word);
 			continue;
 		}
-		zw_let_go(head_at(b, mine, v6), my_head);
+		zw_let_go(&slot_at(b, mine, v6)->head, my_head);
 		return;
 	}
 }
 
+/* Says in the bucket's tags that slot i, which is claimed, goes to this flow. */
+static __always_inline void set_tag(const struct bucket *b, const struct flow_key *k, __u64 i)
+{
+	__u64 old = load_word(b->tags) >> 8 * i & 0xff;
+
+	__sync_fetch_and_xor(b->tags, (old ^ tag_of(k)) << 8 * i);
+}
+
 /* Writes the words of a claimed slot, and publishes it. */
 static __always_inline void write_slot(const struct bucket *b, const struct flow_key *k,
-				       const struct opening *o, int i, __u64 version, __u64 busy,
-				       const bool v6)
+				       const struct opening *o, __u64 i, __u64 version, const bool v6)
 {
-	__u64 *word = v6 ? ((struct zw_flow_keys *)b->keys + i)->word : &((struct zw_flow_slot *)b->heads + i)->first;
-	struct zw_flow_account *account = (struct zw_flow_account *)b->accounts + i;
-	__u64 generation = (__u64)o->generation << FLOW_GENERATION_SHIFT;
+	struct zw_flow_account *account = b->accounts + i;
+	struct zw_flow_slot *slot = slot_at(b, i, v6);
+	__u64 *word = key_at(b, i, v6);
 	__u64 live = version | (k->want & ~FLOW_STATE_BYTE) | o->state << 8 | (k->second ? FLOW_OPENER : 0) |
-		     (v6 ? 0 : generation);
+		     (__u64)o->generation << FLOW_GENERATION_SHIFT;
 
 	for (int w = 0; w < (v6 ? 6 : 2); w++)
 		*(volatile __u64 *)&word[w] = k->word[w] | version;
-	*(volatile __u64 *)aux_at(b, i, v6) = (o->now & FLOW_BITS48) | version;
-	if (v6)
-		*(volatile __u64 *)&((struct zw_flow_keys *)b->keys + i)->stamp = generation | version;
-	*(volatile __u64 *)&account->cell = o->cell | (__u64)o->port << 32 | version;
-	*(volatile __u64 *)&account->window[0] = o->window[0] | version;
-	*(volatile __u64 *)&account->window[1] = o->window[1] | version;
+	*(volatile __u64 *)&slot->aux = (o->now & FLOW_BITS48) | version;
+	*(volatile __u64 *)&slot->cell = o->cell | (__u64)o->port << 32 | version;
+	*(volatile __u64 *)&slot->window[0] = o->window[0] | version;
+	*(volatile __u64 *)&slot->window[1] = o->window[1] | version;
+	slot->recent[0] = 0;
+	slot->recent[1] = 0;
 	account->opened = o->now;
 	account->packets[0] = o->packets;
 	account->bytes[0] = o->bytes;
 	account->packets[1] = 0;
 	account->bytes[1] = 0;
-	exchange_word(head_at(b, i, v6), busy, live);
+	set_tag(b, k, i);
+	exchange_word(&slot->head, version | FLOW_BUSY, live);
 	kill_twins(b, k, i, live, o->now, v6);
 }
 
@@ -456,20 +520,18 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 						  const struct opening *o, volatile struct choice *c,
 						  const bool v6)
 {
-	__u64 best, word, version, busy;
-	int i;
+	__u64 best, word, version, i;
 
 	choose(b, k, o, c, v6);
 	best = c->rank;
 	if (best == FLOW_KEEP)
 		return OPEN_REFUSED;
-	i = (best + first_slot(k, v6)) & ((v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4) - 1);
+	i = (best + first_slot(k)) & (ZW_FLOW_SLOTS - 1);
 	word = c->head;
 	version = (word + (1ull << 48)) & FLOW_VERSION;
-	busy = version | FLOW_BUSY;
-	if (!exchange_word(head_at(b, i, v6), word, busy))
+	if (!exchange_word(&slot_at(b, i, v6)->head, word, version | FLOW_BUSY))
 		return OPEN_LOST;
-	write_slot(b, k, o, i, version, busy, v6);
+	write_slot(b, k, o, i, version, v6);
 	return best >> 3 >= RANK_UNCONFIRMED ? OPENED_REPLACING : OPENED;
 }
 
@@ -480,31 +542,27 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 now, __u64 idle_jiffies,
 				      volatile struct choice *c, const bool v6)
 {
-	const __u64 slots = v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
 	__u64 *head, word, best;
 
 	c->rank = 0;
 	c->head = 0;
-	c->count = 0;
-	for (__u64 i = 0; i < slots; i++) {
-		__u64 at = load_word(head_at(b, i, v6)), aux = load_word(aux_at(b, i, v6)), age = flow_age(aux, now);
+	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
+		const struct zw_flow_slot *slot = slot_at(b, i, v6);
+		__u64 at = load_word(&slot->head), aux = load_word(&slot->aux), age = flow_age(aux, now);
 
-		if (i == mine || !is_flow_live(at) || !(at & FLOW_CONFIRMED) || ((at ^ aux) & FLOW_VERSION) ||
-		    is_flow_expired(at, aux, now))
+		if (i == mine)
 			continue;
-		if (is_flow_closing(at)) /* it is given away without more ado */
-			continue;
-		c->count++;
+		if (!is_flow_live(at) || !(at & FLOW_CONFIRMED) || ((at ^ aux) & FLOW_VERSION) ||
+		    is_flow_expired(at, aux, now) || is_flow_closing(at))
+			return true; /* this slot stays for flows that are not confirmed */
 		if ((age << 3 | i) < c->rank)
 			continue;
 		c->rank = age << 3 | i;
 		c->head = at;
 	}
-	if (c->count < slots - 1)
-		return true;
 	best = c->rank;
 	word = c->head;
-	head = head_at(b, best & (slots - 1), v6);
+	head = &slot_at(b, best & (ZW_FLOW_SLOTS - 1), v6)->head;
 	return best >> 3 > idle_jiffies && exchange_word(head, word, word & ~FLOW_STATE_BYTE);
 }
 

@@ -2,7 +2,7 @@
 /*
  * Stage fragment. A first fragment that was allowed is remembered in the flow table's fragment buckets, as a
  * flow that nobody refreshes: for 30 s, by source, destination, identification and protocol, in this direction
- * only. Its account keeps what is needed to decide it again: cell, port, and in the first window word, the note,
+ * only. Its slot keeps what is needed to decide it again: cell, port, and in the first window word, the note,
  * whether that was asked the other way round (bit 16) and its transport protocol (bits 17-24), and the bytes of the
  * datagram up to the end of its fixed header, or of what an ICMP error's first fragment quotes (bits 0-15).
  */
@@ -63,7 +63,7 @@ ZW_GLOBAL __u32 zw_later_cell(struct work *w)
 	len = p->ip_len - p->fragment_start;
 	if (p->fragment_at + len > 65535 || (p->fragment_more && (len & 7)) || !find_fragment(p, &w->quote, &f))
 		return 0;
-	note = load_word(&f.account->window[0]);
+	note = load_word(&f.slot->window[0]);
 	if (((note ^ f.head_word) & FLOW_VERSION) || p->fragment_at < (note & NOTE_HOLDS))
 		return 0;
 	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, &w->outcome);
@@ -88,7 +88,7 @@ static __always_inline __u64 make_note(const struct packet *p, const struct outc
 static __always_inline bool is_remembered(const struct flow *f, const struct outcome *o, __u64 note)
 {
 	return flow_generation(f) == o->generation && flow_terms(f) == (o->cell | (__u64)o->port << 32) &&
-	       load_word(&f->account->window[0]) == (note | (f->head_word & FLOW_VERSION));
+	       load_word(&f->slot->window[0]) == (note | (f->head_word & FLOW_VERSION));
 }
 
 /*
@@ -109,8 +109,8 @@ ZW_GLOBAL int zw_remember_first(struct work *w)
 	dropped = ZW_REASON_IS_DROP(o->reason);
 	if (find_fragment(p, &w->quote, &f)) {
 		if (!dropped && is_remembered(&f, o, make_note(p, o)))
-			return exchange_word(f.aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
-		zw_let_go(f.head, f.head_word);
+			return exchange_word(&f.slot->aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
+		zw_let_go(&f.slot->head, f.head_word);
 	}
 	if (dropped)
 		return 0;

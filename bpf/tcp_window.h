@@ -3,7 +3,7 @@
  * TCP's sequence numbers, as far as a firewall needs them: whether a RST, a FIN or an ACK is one of the connection, or
  * was made up by somebody who does not see it (RFC 9293 3.10.7.4, RFC 5961).
  *
- * The account of a flow has a word for each side, its window: what this side has sent and the other has not
+ * The slot of a flow has a word for each side, its window: what this side has sent and the other has not
  * acknowledged, as seen here.
  *
  *   end 32 | (unacknowledged bytes, at most 65,534, + 1) 16 << 32 | version << 48
@@ -83,7 +83,7 @@ static __always_inline __u64 window_acknowledged(__u64 window, __u32 ack)
 
 static __always_inline __u64 load_window(const struct flow *f, int side)
 {
-	__u64 word = load_word(&f->account->window[side]);
+	__u64 word = load_word(&f->slot->window[side]);
 
 	return (word ^ f->head_word) & FLOW_VERSION ? 0 : word & ~FLOW_VERSION;
 }
@@ -91,7 +91,7 @@ static __always_inline __u64 load_window(const struct flow *f, int side)
 static __always_inline void store_window(struct flow *f, int side, __u64 old, __u64 window)
 {
 	if (window != old)
-		*(volatile __u64 *)&f->account->window[side] = window | (f->head_word & FLOW_VERSION);
+		*(volatile __u64 *)&f->slot->window[side] = window | (f->head_word & FLOW_VERSION);
 }
 
 /* Where the packet ends in its sender's sequence numbers: SYN and FIN take one each (RFC 9293 3.4). */

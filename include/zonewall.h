@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 2
+#define ZW_ABI 3
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -207,31 +207,27 @@ struct zw_layout {
  *
  *   seeds       16 random 64-bit numbers, written once when the map is made: they key the hash
  *   stats       a struct zw_flow_stats for each CPU
- *   buckets     IPv4: four struct zw_flow_slot, 128 bytes; IPv6: a line of eight heads, 64 bytes. A power of two of
- *               them for flows, then ZW_FRAGMENT_BUCKETS that remember first fragments (bpf/fragment.h)
- *   keys        IPv6 only: eight struct zw_flow_keys for each bucket
+ *   tags        a word for each bucket: a byte for each slot, of the hash of the flow that took it last
+ *   slots       eight a bucket, each the key's words (IPv4 two, IPv6 six) and a struct zw_flow_slot: one line, IPv6 one
+ *               and a half. A power of two of buckets for flows, then some that remember first fragments
+ *               (bpf/fragment.h)
  *   accounts    a struct zw_flow_account for each slot
  *
- * The words' fields and the protocol that keeps them whole without locks are described in bpf/flow_table.h.
+ * The words' fields and the protocol that keeps them whole without locks are described in bpf/flow_table.h. A look-up
+ * reads the bucket's tags, which for a quarter of a million flows fit into a CPU's second cache, and the lines of a slot
+ * whose tag is the flow's: no line of flows for most packets of none.
  */
 struct zw_flow_slot {
-	__u64 first, second; /* endpoints, the smaller word first */
 	__u64 head;
 	__u64 aux;
+	__u64 cell; /* that allowed the flow in its head's generation, 32 bits; the first packet's port, 16; the version */
+	__u64 window[2]; /* TCP: of the opener, of the other side, see bpf/tcp_window.h; a first fragment: bpf/fragment.h */
+	__u32 recent[2]; /* packets and bytes from the opener, from the other side: not yet in the account (bpf/flow_count.h) */
 };
 
-struct zw_flow_keys {
-	__u64 word[6]; /* the first endpoint, then the second: three words of 48 bits each */
-	__u64 aux;
-	__u64 stamp;
-};
-
-/* Touched after the decision. Packets and bytes are plain adds and may lose a few under contention; rules' are exact. */
 struct zw_flow_account {
-	__u64 cell; /* that allowed the flow in its stamp's generation, 32 bits; the first packet's port, 16; the version */
 	__u64 opened; /* jiffies */
 	__u64 packets[2], bytes[2]; /* from the opener, from the other side */
-	__u64 window[2]; /* TCP: of the opener, of the other side, see bpf/tcp_window.h; a first fragment: bpf/fragment.h */
 };
 
 struct zw_flow_stats {
@@ -242,32 +238,37 @@ struct zw_flow_stats {
 };
 
 #define ZW_FLOW_SEEDS 16
-#define ZW_FLOW_SLOTS4 4 /* a bucket */
-#define ZW_FLOW_SLOTS6 8
+#define ZW_FLOW_SLOTS 8 /* a bucket */
 #define ZW_FRAGMENT_BUCKETS 1024
 
-/* Offsets of the sections, in bytes, and the size of the whole value. buckets: of flows and fragments together. */
-static inline __u64 zw_flows_buckets(__u32 cpus)
+static inline __u32 zw_flow_key_words(int family)
 {
-	return (ZW_FLOW_SEEDS * 8 + (__u64)cpus * sizeof(struct zw_flow_stats) + 127) & ~127ull;
+	return family == 4 ? 2 : 6;
 }
 
-static inline __u64 zw_flows_keys(__u32 cpus, __u32 buckets)
+static inline __u32 zw_flow_slot_size(int family)
 {
-	return zw_flows_buckets(cpus) + (__u64)buckets * 64;
+	return zw_flow_key_words(family) * 8 + sizeof(struct zw_flow_slot);
 }
 
-static inline __u64 zw_flows_accounts(int family, __u32 cpus, __u32 buckets)
-{
-	if (family == 4)
-		return zw_flows_buckets(cpus) + (__u64)buckets * 128;
-	return zw_flows_keys(cpus, buckets) + (__u64)buckets * ZW_FLOW_SLOTS6 * sizeof(struct zw_flow_keys);
-}
+/* Where the sections of a table stand: offsets in bytes. A load-time constant of the programs. */
+struct zw_flow_layout {
+	__u32 buckets; /* for flows; a power of two */
+	__u32 fragment_buckets; /* behind them; a power of two */
+	__u64 tags, slots, accounts;
+	__u64 size; /* of the whole value */
+};
 
-static inline __u64 zw_flows_size(int family, __u32 cpus, __u32 buckets)
+static inline struct zw_flow_layout zw_flow_layout(int family, __u32 cpus, __u32 buckets, __u32 fragment_buckets)
 {
-	return zw_flows_accounts(family, cpus, buckets) +
-	       (__u64)buckets * (family == 4 ? ZW_FLOW_SLOTS4 : ZW_FLOW_SLOTS6) * sizeof(struct zw_flow_account);
+	struct zw_flow_layout l = { .buckets = buckets, .fragment_buckets = fragment_buckets };
+	__u64 all = (__u64)buckets + fragment_buckets;
+
+	l.tags = ZW_FLOW_SEEDS * 8 + (__u64)cpus * sizeof(struct zw_flow_stats);
+	l.slots = (l.tags + all * 8 + 63) & ~63ull;
+	l.accounts = l.slots + all * ZW_FLOW_SLOTS * zw_flow_slot_size(family);
+	l.size = l.accounts + all * ZW_FLOW_SLOTS * sizeof(struct zw_flow_account);
+	return l;
 }
 
 enum zw_flow_state {
@@ -435,9 +436,8 @@ ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_pair_bucket) == 64, "a bucket is a cache line");
-ZW_ASSERT(sizeof(struct zw_flow_slot) == 32, "four slots in two lines");
-ZW_ASSERT(sizeof(struct zw_flow_keys) == 64, "a cache line");
-ZW_ASSERT(sizeof(struct zw_flow_account) == 64, "a cache line");
+ZW_ASSERT(sizeof(struct zw_flow_slot) == 48, "an IPv4 slot is a cache line, an IPv6 slot one and a half");
+ZW_ASSERT(sizeof(struct zw_flow_stats) == 64, "a cache line");
 ZW_ASSERT(ZW_FLOW_STATES <= 16, "a state has four bits");
 ZW_ASSERT(sizeof(struct zw_point) == 32, "two attach points a line");
 ZW_ASSERT(sizeof(struct zw_event_key) == 48 && sizeof(struct zw_event_entry) == 64, "an entry is a cache line");

@@ -11,7 +11,7 @@ struct flow_table fill_new(int family, uint32_t buckets)
 {
 	const unsigned cpus = 2;
 	struct flow_table table = { 0 };
-	size_t size = flows_size(family, cpus, buckets);
+	size_t size = zw_flow_layout(family, cpus, buckets, ZW_FRAGMENT_BUCKETS).size;
 	__u64 *memory = aligned_alloc(128, (size + 127) & ~127ul);
 
 	if (!memory)
@@ -27,22 +27,14 @@ struct flow_table fill_new(int family, uint32_t buckets)
 static struct bucket find_bucket(const struct flow_table *table, const struct ends *ends, uint32_t first,
 				 uint32_t buckets, struct flow_key *ret_key)
 {
-	const uint32_t all = table->buckets + ZW_FRAGMENT_BUCKETS;
-	__u8 *base = (__u8 *)table->memory;
-	uint64_t n;
-
 	if (!zw_timeouts.jiffies[ZW_FLOW_UDP])
 		timeouts_set(&zw_timeouts, jiffies_hz());
 	if (table->family == 4)
 		make_key(ret_key, ends, table->memory, false);
 	else
 		make_key(ret_key, ends, table->memory, true);
-	n = first + (ret_key->hash & (buckets - 1));
-	return (struct bucket){
-		.heads = base + zw_flows_buckets(table->cpus) + n * (table->family == 4 ? 128 : 64),
-		.keys = table->family == 4 ? NULL : base + zw_flows_keys(table->cpus, all) + n * 512,
-		.accounts = base + zw_flows_accounts(table->family, table->cpus, all) + n * (table->family == 4 ? 256 : 512),
-	};
+	return bucket_at((__u8 *)table->memory, &table->layout, first + (ret_key->hash & (buckets - 1)),
+			 table->family == 6);
 }
 
 static bool open_among(const struct flow_table *table, const struct ends *ends, const struct opening *opening,
@@ -58,21 +50,39 @@ static bool open_among(const struct flow_table *table, const struct ends *ends, 
 bool fill_open(const struct flow_table *table, const struct ends *ends, const struct opening *opening,
 	       struct choice *choice)
 {
-	return open_among(table, ends, opening, choice, 0, table->buckets);
+	return open_among(table, ends, opening, choice, 0, table->layout.buckets);
 }
 
 bool fill_fragment(const struct flow_table *table, const struct ends *ends, const struct opening *opening,
 		   struct choice *choice)
 {
-	return open_among(table, ends, opening, choice, table->buckets, ZW_FRAGMENT_BUCKETS);
+	return open_among(table, ends, opening, choice, table->layout.buckets, table->layout.fragment_buckets);
+}
+
+/* choice->rank: the slot. */
+static bool find(const struct flow_table *table, const struct ends *ends, uint64_t now, struct bucket *ret_bucket,
+		 struct choice *choice, struct flow *ret_flow)
+{
+	struct flow_key key = { 0 };
+
+	*ret_bucket = find_bucket(table, ends, 0, table->layout.buckets, &key);
+	return table->family == 4 ? find_in_bucket(ret_bucket, &key, now, choice, ret_flow, false) :
+				    find_in_bucket(ret_bucket, &key, now, choice, ret_flow, true);
 }
 
 bool fill_find(const struct flow_table *table, const struct ends *ends, uint64_t now, struct flow *ret_flow)
 {
-	struct flow_key key = { 0 };
-	struct bucket bucket = find_bucket(table, ends, 0, table->buckets, &key);
+	struct bucket bucket;
 	struct choice choice;
 
-	return table->family == 4 ? find_in_bucket(&bucket, &key, now, &choice, ret_flow, false) :
-				    find_in_bucket(&bucket, &key, now, &choice, ret_flow, true);
+	return find(table, ends, now, &bucket, &choice, ret_flow);
+}
+
+struct zw_flow_account *fill_account(const struct flow_table *table, const struct ends *ends, uint64_t now)
+{
+	struct bucket bucket;
+	struct choice choice;
+	struct flow flow;
+
+	return find(table, ends, now, &bucket, &choice, &flow) ? bucket.accounts + choice.rank : NULL;
 }

@@ -176,6 +176,14 @@ uint64_t __tsan_atomic64_compare_exchange_val(volatile uint64_t *address, uint64
 	return __sync_val_compare_and_swap(address, old, new);
 }
 
+uint64_t __tsan_atomic64_fetch_xor(volatile uint64_t *address, uint64_t bits, int order);
+uint64_t __tsan_atomic64_fetch_xor(volatile uint64_t *address, uint64_t bits, int order)
+{
+	(void)order;
+	point((uintptr_t)address);
+	return __sync_fetch_and_xor(address, bits);
+}
+
 int __tsan_atomic64_compare_exchange_strong(volatile uint64_t *address, uint64_t *old, uint64_t new, int success,
 					    int failure);
 int __tsan_atomic64_compare_exchange_strong(volatile uint64_t *address, uint64_t *old, uint64_t new, int success,

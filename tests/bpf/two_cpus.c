@@ -231,14 +231,15 @@ static void replaced_flows(int family, int count)
 /* The head of the live flow from this port, by the words of bpf/flow_table.h. */
 static const uint64_t *head_of_flow(unsigned port)
 {
-	const struct zw_flow_slot *slots = (const void *)(flows4 + zw_flows_buckets(load_cpus()));
+	const uint64_t *words = (const void *)(flows4 + zw_flow_layout(4, load_cpus(), 1, 1).slots);
 
-	for (int i = 0; i < ZW_FLOW_SLOTS4; i++) {
-		uint64_t head = slots[i].head, ports[2] = {slots[i].first >> 32 & 0xffff, slots[i].second >> 32 & 0xffff};
+	/* A slot is eight words: the key's two, and the head. */
+	for (int i = 0; i < ZW_FLOW_SLOTS; i++, words += 8) {
+		uint64_t head = words[2], ports[2] = {words[0] >> 32 & 0xffff, words[1] >> 32 & 0xffff};
 
 		if ((head & 0xff) == P_TCP && (head >> 8 & 15) != ZW_FLOW_FREE &&
 		    (ports[0] == htons(port) || ports[1] == htons(port)))
-			return (const uint64_t *)&slots[i].head;
+			return &words[2];
 	}
 	return NULL;
 }

@@ -192,25 +192,30 @@ static void set_constant(const volatile void *constant, const void *value, size_
 	memcpy((void *)at, value, len);
 }
 
+static struct zw_flow_layout program_flows(int family)
+{
+	return zw_flow_layout(family, 1, PROGRAM_BUCKETS, PROGRAM_FRAGMENT_BUCKETS);
+}
+
 /* As the loader does it. Tables and the rules' counters are of a policy: set_map() gives them. */
 static void program_load(void)
 {
-	const uint32_t buckets = PROGRAM_BUCKETS, fragments = PROGRAM_FRAGMENT_BUCKETS, hz = SIMULATED_HZ;
+	const struct zw_flow_layout flows4 = program_flows(4), flows6 = program_flows(6);
+	const uint32_t hz = SIMULATED_HZ;
 	struct zw_timeouts timeouts;
 
 	timeouts_set(&timeouts, SIMULATED_HZ);
 	set_constant(&zw_timeouts, &timeouts, sizeof(timeouts));
 	set_constant(&zw_hz, &hz, sizeof(hz));
-	set_constant(&zw_flow_buckets4, &buckets, sizeof(buckets));
-	set_constant(&zw_flow_buckets6, &buckets, sizeof(buckets));
-	set_constant(&zw_fragment_buckets, &fragments, sizeof(fragments));
+	set_constant(&zw_flow_layout4, &flows4, sizeof(flows4));
+	set_constant(&zw_flow_layout6, &flows6, sizeof(flows6));
 	add_map(&zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point));
 	add_map(&zw_counters, ZW_POINT_SLOTS * sizeof(struct zw_point_counters));
 	add_map(&zw_events, sizeof(struct events));
 	add_map(&zw_simulation, sizeof(struct zw_simulation));
 	add_map(&zw_job, sizeof(struct job));
-	add_map(&zw_flows4, zw_flows_size(4, 1, buckets + fragments));
-	add_map(&zw_flows6, zw_flows_size(6, 1, buckets + fragments));
+	add_map(&zw_flows4, flows4.size);
+	add_map(&zw_flows6, flows6.size);
 	for (uint64_t i = 0; i < ZW_FLOW_SEEDS; i++) {
 		((uint64_t *)program_map(&zw_flows4))[i] = (2 * i + 1) * 0x9e3779b97f4a7c15ull;
 		((uint64_t *)program_map(&zw_flows6))[i] = (2 * i + 3) * 0x9e3779b97f4a7c15ull;
@@ -237,8 +242,7 @@ static __attribute__((unused)) void program_forget(void)
 
 	for (size_t i = 0; i < 2; i++)
 		memset((uint8_t *)program_map(flows[i].map) + ZW_FLOW_SEEDS * 8, 0,
-		       zw_flows_size(flows[i].family, 1, PROGRAM_BUCKETS + PROGRAM_FRAGMENT_BUCKETS) -
-			       ZW_FLOW_SEEDS * 8);
+		       program_flows(flows[i].family).size - ZW_FLOW_SEEDS * 8);
 }
 
 #endif

@@ -37,7 +37,7 @@ static int open_table(const char *instance, int family, struct flow_table *table
 	if (r)
 		return r;
 	pins_path(path, instance, "/state/zw_flows%d", family);
-	r = pins_map(path, table->size, true, &memory);
+	r = pins_map(path, table->layout.size, true, &memory);
 	if (!r)
 		table->memory = memory;
 	return r;
@@ -57,7 +57,7 @@ static unsigned fill(const struct flow_table *table, unsigned count, uint64_t no
 		if (!fill_open(table, &ends, &opening, &choice) || !fill_find(table, &ends, now, &flow))
 			continue;
 		/* Those after it must not take its place. */
-		*flow.head |= FLOW_CONFIRMED;
+		flow.slot->head |= FLOW_CONFIRMED;
 		opened++;
 	}
 	return opened;

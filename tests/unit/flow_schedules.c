@@ -18,26 +18,22 @@
 
 /* One bucket of either family. */
 static struct shared {
-	_Alignas(128) struct zw_flow_slot slots[ZW_FLOW_SLOTS4];
-	_Alignas(64) __u64 heads[ZW_FLOW_SLOTS6];
-	struct zw_flow_keys keys[ZW_FLOW_SLOTS6];
-	struct zw_flow_account accounts[ZW_FLOW_SLOTS6];
+	_Alignas(128) __u8 slots[ZW_FLOW_SLOTS * 96];
+	__u64 tags;
+	struct zw_flow_account accounts[ZW_FLOW_SLOTS];
 } shared, at_first;
 
 static bool v6;
 static struct bucket bucket;
-static struct flow_key keys[2][2]; /* of first and second endpoints that mix */
+static struct flow_key keys[2][2]; /* of first and second endpoints that mix; all of one tag */
+#define TAG 0x5au
+static __u64 published_head; /* in slot 1, see open_or_change() */
 static enum opened opened[SCHEDULE_THREADS];
 static unsigned long seen, both_opened;
 
-static int slots(void)
-{
-	return v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4;
-}
-
 static __u64 *head(int i)
 {
-	return v6 ? &shared.heads[i] : &shared.slots[i].head;
+	return &slot_at(&bucket, i, v6)->head;
 }
 
 static struct opening opening(unsigned cell, __u64 now)
@@ -72,7 +68,7 @@ static int live_slots(void)
 {
 	int live = 0;
 
-	for (int i = 0; i < slots(); i++)
+	for (int i = 0; i < ZW_FLOW_SLOTS; i++)
 		live += is_flow_live(*head(i));
 	return live;
 }
@@ -89,11 +85,7 @@ static void fill(int first)
 	const __u64 seeds[ZW_FLOW_SEEDS] = { 0 };
 
 	memset(&shared, 0, sizeof(shared));
-	bucket = (struct bucket){
-		.heads = v6 ? (__u8 *)shared.heads : (__u8 *)shared.slots,
-		.keys = v6 ? (__u8 *)shared.keys : NULL,
-		.accounts = (__u8 *)shared.accounts,
-	};
+	bucket = (struct bucket){ .tags = &shared.tags, .slots = shared.slots, .accounts = shared.accounts };
 	for (size_t i = 0; i < ZW_FLOW_STATES; i++)
 		zw_timeouts.jiffies[i] = 30000;
 	for (unsigned a = 0; a < 2; a++)
@@ -104,10 +96,11 @@ static void fill(int first)
 			e.destination[0] = bpf_htonl(0x0b000001);
 			memset(&keys[a][b], 0, sizeof(keys[a][b]));
 			make_key(&keys[a][b], &e, seeds, v6);
+			keys[a][b].hash = TAG << 21; /* and slot 0 first */
 		}
-	for (int i = first; i < slots(); i++) {
+	for (int i = first; i < ZW_FLOW_SLOTS; i++) {
 		*head(i) = 0xfdull | ZW_FLOW_OTHER << 8 | FLOW_CONFIRMED | 5ull << 48; /* a protocol of its own */
-		*(v6 ? &shared.keys[i].aux : &shared.slots[i].aux) = (NOW - 1) | 5ull << 48;
+		slot_at(&bucket, i, v6)->aux = (NOW - 1) | 5ull << 48;
 	}
 	at_first = shared;
 }
@@ -138,9 +131,9 @@ static const char *one_is_left(void)
 {
 	struct flow f;
 
-	if (live_slots() != 1 + slots() - 4)
+	if (live_slots() != 1 + ZW_FLOW_SLOTS - 4)
 		return "not exactly one slot holds the flow";
-	if (!find(&keys[0][0], NOW, &f) || (__u32)f.account->cell != 9)
+	if (!find(&keys[0][0], NOW, &f) || (__u32)f.slot->cell != 9)
 		return "the flow is not found";
 	both_opened += opened[0] == OPENED && opened[1] == OPENED;
 	return NULL;
@@ -152,7 +145,7 @@ static const char *one_is_left(void)
  */
 static void open_or_change(int number)
 {
-	const __u64 published = *(v6 ? &at_first.heads[1] : &at_first.slots[1].head);
+	const __u64 published = published_head;
 
 	if (number == 0) {
 		struct opening o = opening(9, NOW);
@@ -183,6 +176,7 @@ static void twins(unsigned preemptions)
 	*head(0) = FLOW_BUSY;
 	open_the_same(1);
 	*head(0) = 0;
+	published_head = *head(1);
 	at_first = shared;
 	s.thread = open_or_change;
 	seen = 0;
@@ -313,8 +307,8 @@ static void change_or_replace(int number)
 	if (number) {
 		replace(1);
 	} else if (find(&keys[0][0], NOW, &f)) {
-		changed = exchange_word(f.head, f.head_word, (f.head_word & ~FLOW_STATE) | ZW_FLOW_TCP_RESET << 8);
-		exchange_word(f.aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (NOW + 99));
+		changed = exchange_word(&f.slot->head, f.head_word, (f.head_word & ~FLOW_STATE) | ZW_FLOW_TCP_RESET << 8);
+		exchange_word(&f.slot->aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (NOW + 99));
 	}
 }
 
@@ -327,7 +321,7 @@ static const char *successor_is_whole(void)
 	if (!find(&keys[1][1], NOW, &f))
 		return "the new flow is not found";
 	if (flow_state(f.head_word) != ZW_FLOW_TCP_SYN || (f.aux_word & FLOW_BITS48) != NOW ||
-	    (__u32)f.account->cell != 2)
+	    (__u32)f.slot->cell != 2)
 		return "the new flow has words of the old one's packet";
 	return NULL;
 }

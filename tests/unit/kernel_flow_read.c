@@ -12,6 +12,7 @@
 
 #include "compile/timeouts.h"
 #include "fill.h"
+#include "flow_count.h"
 #include "kernel/jiffies.h"
 
 #define NOW 1000000000ull
@@ -108,15 +109,18 @@ TEST_BOTH(a_flow_is_read_from_its_opener_whichever_end_is_smaller)
 		unsigned from = turn ? 2 : 1, to = turn ? 1 : 2;
 		struct ends ends = ends_of(from, to, PROTO_TCP, 40000 + turn, 443);
 		struct flow_record flows[3] = { 0 };
+		struct zw_flow_account *account;
 		struct flow f;
 
 		must_open(&ends, ZW_FLOW_TCP_SYN);
 		assert_true(fill_find(&table, &ends, NOW, &f));
-		assert_true(exchange_word(f.head, f.head_word, (f.head_word & ~FLOW_STATE) | FLOW_CONFIRMED |
-								       ZW_FLOW_TCP_ESTABLISHED << 8));
-		assert_true(exchange_word(f.aux, f.aux_word, f.aux_word + 600));
-		f.account->packets[1] = 2;
-		f.account->bytes[1] = 5000000000;
+		assert_true(exchange_word(&f.slot->head, f.head_word,
+					  (f.head_word & ~FLOW_STATE) | FLOW_CONFIRMED | ZW_FLOW_TCP_ESTABLISHED << 8));
+		assert_true(exchange_word(&f.slot->aux, f.aux_word, f.aux_word + 600));
+		account = fill_account(&table, &ends, NOW);
+		account->packets[1] = 1;
+		account->bytes[1] = 4999999000;
+		f.slot->recent[1] = 1 << RECENT_PACKETS_SHIFT | 1000;
 		assert_int_equal(read_all(NOW + 1000, flows, 3, NULL), 1);
 		assert_seen(&flows[0], from, to);
 		assert_int_equal(flows[0].family, table.family);
@@ -134,7 +138,7 @@ TEST_BOTH(a_flow_is_read_from_its_opener_whichever_end_is_smaller)
 		assert_int_equal(flows[0].bytes[0], 180);
 		assert_int_equal(flows[0].packets[1], 2);
 		assert_int_equal(flows[0].bytes[1], 5000000000);
-		zw_let_go(f.head, load_word(f.head));
+		zw_let_go(&f.slot->head, load_word(&f.slot->head));
 		assert_int_equal(read_all(NOW + 1000, flows, 3, NULL), 0);
 	}
 }
@@ -233,23 +237,17 @@ TEST_BOTH(words_of_two_versions_are_not_believed)
 	for (int i = 0; i < 2; i++) {
 		uint64_t step = steps[i];
 
-		assert_changing((uint64_t *)f.head, *f.head + step, "a head");
-		assert_changing((uint64_t *)f.aux, *f.aux + step, "a time");
-		assert_changing((uint64_t *)&f.account->cell, f.account->cell + step, "a cell");
-		if (table.family == 4) {
-			struct zw_flow_slot *slot = (void *)((char *)f.head - offsetof(struct zw_flow_slot, head));
+		assert_changing((uint64_t *)&f.slot->head, f.slot->head + step, "a head");
+		assert_changing((uint64_t *)&f.slot->aux, f.slot->aux + step, "a time");
+		assert_changing((uint64_t *)&f.slot->cell, f.slot->cell + step, "a cell");
+		for (unsigned w = 1; w <= zw_flow_key_words(table.family); w++) {
+			uint64_t *word = (uint64_t *)f.slot - w;
 
-			assert_changing((uint64_t *)&slot->first, slot->first + step, "the first end");
-			assert_changing((uint64_t *)&slot->second, slot->second + step, "the second end");
-		} else {
-			struct zw_flow_keys *keys = (void *)((char *)f.aux - offsetof(struct zw_flow_keys, aux));
-
-			assert_changing((uint64_t *)&keys->stamp, keys->stamp + step, "a stamp");
-			for (int w = 0; w < 6; w++)
-				assert_changing((uint64_t *)&keys->word[w], keys->word[w] + step, "a word of an end");
+			assert_changing(word, *word + step, "a word of an end");
 		}
 	}
-	assert_changing((uint64_t *)f.head, (*f.head & FLOW_VERSION) + (1ull << 48) + FLOW_BUSY, "a claimed slot");
+	assert_changing((uint64_t *)&f.slot->head, (f.slot->head & FLOW_VERSION) + (1ull << 48) + FLOW_BUSY,
+			"a claimed slot");
 }
 
 TEST_BOTH(the_census_is_what_a_pass_reads)
@@ -268,7 +266,7 @@ TEST_BOTH(the_census_is_what_a_pass_reads)
 		assert_true(fill_find(&table, &ends, NOW + i, &f));
 		opened++;
 		if (i & 1) {
-			*f.head |= FLOW_CONFIRMED;
+			f.slot->head |= FLOW_CONFIRMED;
 			protected++;
 		}
 	}
@@ -317,9 +315,9 @@ static void *write_flows(void *arg)
 			wrong = "a flow that stays is gone";
 			continue;
 		}
-		exchange_word(f.aux, f.aux_word, (f.aux_word & FLOW_VERSION) | opening.now);
-		exchange_word(f.head, f.head_word, f.head_word ^ FLOW_FIN_OTHER);
-		f.account->packets[0]++;
+		exchange_word(&f.slot->aux, f.aux_word, (f.aux_word & FLOW_VERSION) | opening.now);
+		exchange_word(&f.slot->head, f.head_word, f.head_word ^ FLOW_FIN_OTHER);
+		fill_account(&table, &stays, opening.now)->packets[0]++;
 	}
 	__sync_fetch_and_sub(&writers, 1);
 	return (void *)wrong;
@@ -336,7 +334,7 @@ static void open_staying(void)
 
 		assert_true(fill_open(&table, &ends, &opening, &choice));
 		assert_true(fill_find(&table, &ends, NOW, &f));
-		*f.head |= FLOW_CONFIRMED;
+		f.slot->head |= FLOW_CONFIRMED;
 	}
 }
 

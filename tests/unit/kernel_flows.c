@@ -10,46 +10,60 @@
 #include "compile/timeouts.h"
 #include "kernel/flows.h"
 
+static struct zw_flow_layout layout_for(int family, uint64_t flows)
+{
+	return flows_layout(family, 64, flows, ZW_FRAGMENT_BUCKETS);
+}
+
 static void buckets_hold_at_least_what_was_asked_for(void **state)
 {
+	struct zw_flow_layout layout = layout_for(4, 262144);
+
 	(void)state;
-	assert_int_equal(flows_buckets(4, 1), 1);
-	assert_int_equal(flows_buckets(4, 4), 1);
-	assert_int_equal(flows_buckets(4, 5), 2);
-	assert_int_equal(flows_buckets(6, 8), 1);
-	assert_int_equal(flows_buckets(6, 262144), 32768);
-	assert_int_equal(flows_room(4, flows_buckets(4, 262144)), 262144);
+	assert_int_equal(layout_for(4, 1).buckets, 1);
+	assert_int_equal(layout_for(4, 8).buckets, 1);
+	assert_int_equal(layout_for(4, 9).buckets, 2);
+	assert_int_equal(layout_for(6, 8).buckets, 1);
+	assert_int_equal(layout_for(6, 262144).buckets, 32768);
+	assert_int_equal(flows_room(&layout), 262144);
 }
 
 static void a_table_stays_within_one_map(void **state)
 {
+	struct zw_flow_layout largest = layout_for(4, UINT32_MAX);
+
 	(void)state;
-	assert_true(flows_size(4, 64, flows_buckets(4, UINT32_MAX)) <= ZW_TABLES_MAX);
-	assert_true(flows_size(6, 64, flows_buckets(6, UINT32_MAX)) <= ZW_TABLES_MAX);
-	assert_true(flows_room(4, flows_buckets(4, UINT32_MAX)) >= 4000000);
+	assert_true(largest.size <= ZW_TABLES_MAX);
+	assert_true(layout_for(6, UINT32_MAX).size <= ZW_TABLES_MAX);
+	assert_true(flows_room(&largest) >= 4000000);
 }
 
 static void the_size_tells_the_buckets(void **state)
 {
 	(void)state;
-	for (uint32_t buckets = 1; buckets <= 65536; buckets *= 2) {
-		assert_int_equal(flows_buckets_of(4, 2, flows_size(4, 2, buckets)), buckets);
-		assert_int_equal(flows_buckets_of(6, 3, flows_size(6, 3, buckets)), buckets);
-		assert_int_equal(flows_buckets_of(4, 2, flows_size(4, 2, buckets) + 64), 0);
-	}
+	for (uint32_t buckets = 1; buckets <= 65536; buckets *= 2)
+		for (int family = 4; family <= 6; family += 2) {
+			uint64_t size = zw_flow_layout(family, 3, buckets, ZW_FRAGMENT_BUCKETS).size;
+
+			assert_int_equal(flows_layout_of(family, 3, size).buckets, buckets);
+			assert_int_equal(flows_layout_of(family, 3, size + 64).buckets, 0);
+		}
 }
 
 static void sections_begin_on_lines_and_do_not_overlap(void **state)
 {
 	(void)state;
-	for (uint32_t cpus = 1; cpus <= 9; cpus++) {
-		assert_true(zw_flows_buckets(cpus) >= ZW_FLOW_SEEDS * 8 + cpus * sizeof(struct zw_flow_stats));
-		assert_int_equal(zw_flows_buckets(cpus) % 128, 0);
-		assert_int_equal(zw_flows_keys(cpus, 16) - zw_flows_buckets(cpus), 16 * 64);
-		assert_int_equal(zw_flows_accounts(6, cpus, 16) - zw_flows_keys(cpus, 16), 16 * 512);
-		assert_int_equal(zw_flows_accounts(4, cpus, 16) - zw_flows_buckets(cpus), 16 * 128);
-		assert_int_equal(zw_flows_size(4, cpus, 16) - zw_flows_accounts(4, cpus, 16), 16 * 4 * 64);
-	}
+	for (uint32_t cpus = 1; cpus <= 9; cpus++)
+		for (int family = 4; family <= 6; family += 2) {
+			struct zw_flow_layout l = zw_flow_layout(family, cpus, 1, 16);
+			const uint64_t slots = 17 * ZW_FLOW_SLOTS;
+
+			assert_int_equal(l.tags, ZW_FLOW_SEEDS * 8 + cpus * sizeof(struct zw_flow_stats));
+			assert_true(l.slots >= l.tags + 17 * 8);
+			assert_int_equal(l.slots % 64, 0);
+			assert_int_equal(l.accounts - l.slots, slots * (family == 4 ? 64 : 96));
+			assert_int_equal(l.size - l.accounts, slots * sizeof(struct zw_flow_account));
+		}
 }
 
 static void timeouts_are_in_jiffies(void **state)

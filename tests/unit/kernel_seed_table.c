@@ -19,8 +19,8 @@
 
 static struct seed_table new_table(int family, uint32_t buckets)
 {
-	struct seed_table t = { .family = family, .cpus = CPUS, .buckets = buckets, .fragment_buckets = FRAGMENTS };
-	size_t size = zw_flows_size(family, CPUS, buckets + FRAGMENTS);
+	struct seed_table t = { .family = family, .layout = zw_flow_layout(family, CPUS, buckets, FRAGMENTS) };
+	size_t size = t.layout.size;
 	uint64_t *seeds;
 
 	t.memory = aligned_alloc(128, (size + 127) & ~127ul);
@@ -51,7 +51,6 @@ static struct live connection(int family, unsigned n, __u32 state)
 static bool find(const struct seed_table *t, const struct live *live, uint64_t now, struct flow *ret, bool *ret_opener)
 {
 	const bool v6 = t->family == 6;
-	uint32_t all = t->buckets + FRAGMENTS, n;
 	struct flow_key key = { 0 };
 	struct choice choice;
 	struct bucket b;
@@ -61,10 +60,7 @@ static bool find(const struct seed_table *t, const struct live *live, uint64_t n
 		make_key(&key, &live->ends, (const __u64 *)t->memory, true);
 	else
 		make_key(&key, &live->ends, (const __u64 *)t->memory, false);
-	n = key.hash & (t->buckets - 1);
-	b.heads = t->memory + zw_flows_buckets(CPUS) + n * (v6 ? 64 : 128);
-	b.keys = v6 ? t->memory + zw_flows_keys(CPUS, all) + n * 512 : NULL;
-	b.accounts = t->memory + zw_flows_accounts(t->family, CPUS, all) + n * (v6 ? 512 : 256);
+	b = bucket_at(t->memory, &t->layout, key.hash & (t->layout.buckets - 1), v6);
 	timeouts_set(&zw_timeouts, HZ);
 	found = v6 ? find_in_bucket(&b, &key, now, &choice, ret, true) :
 		     find_in_bucket(&b, &key, now, &choice, ret, false);
@@ -104,9 +100,8 @@ TEST_BOTH(a_seeded_flow_is_found_from_both_sides)
 	assert_int_equal(flow_state(flow.head_word), ZW_FLOW_TCP_ESTABLISHED);
 	assert_true(flow.head_word & FLOW_CONFIRMED);
 	assert_false(flow.head_word & (FLOW_FIN_OPENER | FLOW_FIN_OTHER));
-	assert_int_equal((flow.stamp_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT, 0);
-	assert_int_equal(flow.account->cell & ~FLOW_VERSION, ZW_CELL_ALLOW | 443ull << 32);
-	assert_int_equal(flow.account->opened, NOW);
+	assert_int_equal((flow.head_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT, 0);
+	assert_int_equal(flow.slot->cell & ~FLOW_VERSION, ZW_CELL_ALLOW | 443ull << 32);
 	free(t.memory);
 }
 
@@ -122,8 +117,8 @@ TEST_BOTH(a_flow_without_ports_has_terms_all_the_same)
 	live.ends.sport = live.ends.dport = live.ends.port = 0;
 	assert_int_equal(seed_put(&t, &live, NOW, HZ), SEEDED_NEW);
 	assert_true(find(&t, &live, NOW, &flow, &opener));
-	assert_int_not_equal(flow.account->cell & ~FLOW_VERSION, 0);
-	assert_int_equal((flow.account->cell ^ flow.head_word) & FLOW_VERSION, 0);
+	assert_int_not_equal(flow.slot->cell & ~FLOW_VERSION, 0);
+	assert_int_equal((flow.slot->cell ^ flow.head_word) & FLOW_VERSION, 0);
 	free(t.memory);
 }
 
@@ -181,7 +176,7 @@ TEST_BOTH(one_that_has_timed_out_is_begun_again)
 TEST_BOTH(no_more_than_fits_and_nothing_is_replaced)
 {
 	struct seed_table t = new_table(family, 1);
-	unsigned slots = family == 4 ? ZW_FLOW_SLOTS4 : ZW_FLOW_SLOTS6, confirmed = 0;
+	unsigned slots = ZW_FLOW_SLOTS, confirmed = 0;
 	struct flow flow;
 	bool opener;
 
@@ -205,9 +200,7 @@ TEST_BOTH(no_more_than_fits_and_nothing_is_replaced)
 TEST_BOTH(every_bucket_of_a_table_can_be_filled)
 {
 	struct seed_table t = new_table(family, 64);
-	size_t size = zw_flows_size(family, CPUS, 64 + FRAGMENTS);
 	unsigned new = 0, refused = 0;
-	uint8_t *fragments;
 
 	for (unsigned i = 0; i < 5000; i++) {
 		struct live live = connection(family, i, ZW_FLOW_UDP);
@@ -224,15 +217,19 @@ TEST_BOTH(every_bucket_of_a_table_can_be_filled)
 			fail();
 		}
 	}
-	assert_int_equal(new, 64 * (family == 4 ? ZW_FLOW_SLOTS4 : ZW_FLOW_SLOTS6));
+	assert_int_equal(new, 64 * ZW_FLOW_SLOTS);
 	assert_int_equal(new + refused, 5000);
 	/* What remembers first fragments is not touched. */
-	fragments = t.memory + zw_flows_buckets(CPUS) + 64 * (family == 4 ? 128 : 64);
-	for (unsigned i = 0; i < FRAGMENTS * (family == 4 ? 128u : 64u); i++)
-		assert_int_equal(fragments[i], 0);
-	fragments = t.memory + size - FRAGMENTS * (family == 4 ? 256 : 512);
-	for (unsigned i = 0; i < FRAGMENTS * (family == 4 ? 256u : 512u); i++)
-		assert_int_equal(fragments[i], 0);
+	for (unsigned n = 64; n < 64 + FRAGMENTS; n++) {
+		struct bucket b = bucket_at(t.memory, &t.layout, n, family == 6);
+
+		assert_int_equal(*b.tags, 0);
+		for (unsigned i = 0; i < ZW_FLOW_SLOTS; i++) {
+			assert_int_equal(slot_at(&b, i, family == 6)->head, 0);
+			assert_int_equal(*key_at(&b, i, family == 6), 0);
+			assert_int_equal(b.accounts[i].opened, 0);
+		}
+	}
 	free(t.memory);
 }
 
@@ -254,7 +251,7 @@ static void a_ping_belongs_to_its_opener(void **state)
 	assert_false(find(&t, &other, NOW, &flow, &opener)); /* a request of the other side */
 	other.ends.echo = ECHO_REPLY;
 	assert_true(find(&t, &other, NOW, &flow, &opener));
-	assert_int_equal(flow.account->cell >> 32 & 0xffff, 0x0800);
+	assert_int_equal(flow.slot->cell >> 32 & 0xffff, 0x0800);
 	free(t.memory);
 }
 

@@ -7,15 +7,14 @@
 
 #define VERSION (7ull << 48)
 
-static struct zw_flow_account account;
-static __u64 head = VERSION | ZW_FLOW_TCP_ESTABLISHED << 8;
-static struct flow flow = { .head = &head, .account = &account };
+static struct zw_flow_slot slot = { .head = VERSION | ZW_FLOW_TCP_ESTABLISHED << 8 };
+static struct flow flow = { .slot = &slot };
 
 static void begin(__u64 opener, __u64 other)
 {
-	flow.head_word = head;
-	account.window[SIDE_OPENER] = opener | VERSION;
-	account.window[SIDE_OTHER] = other | VERSION;
+	flow.head_word = slot.head;
+	slot.window[SIDE_OPENER] = opener | VERSION;
+	slot.window[SIDE_OTHER] = other | VERSION;
 }
 
 static struct packet packet_of(__u8 flags, __u32 seq, __u32 ack, __u32 payload)
@@ -50,7 +49,7 @@ static void a_word_of_another_version(void)
 	struct packet reset = packet_of(TCP_RST, 1101, 0, 0), data = packet_of(TCP_ACK, 1101, 5000, 10);
 
 	begin(make_window(1101, 0), make_window(5000, 0));
-	account.window[SIDE_OPENER] = make_window(1101, 0) | (VERSION - (1ull << 48));
+	slot.window[SIDE_OPENER] = make_window(1101, 0) | (VERSION - (1ull << 48));
 	ok(!load_window(&flow, SIDE_OPENER), "is a window of which nothing is known");
 	ok(!follow_windows(&flow, &reset, true), "in which no RST counts");
 	ok(follow_windows(&flow, &data, true) == TCP_ACK && is(SIDE_OPENER, 1101, 1111), "until a packet fits the other side");

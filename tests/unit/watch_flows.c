@@ -357,13 +357,15 @@ static void keys_sort(void **state)
 /* A slot that is being written all the time is said to be so, at the end, and is not counted as a flow. */
 static void what_could_not_be_read_is_told(void **state)
 {
-	struct zw_flow_slot *slot = (void *)((char *)source.tables[0].memory + zw_flows_buckets(source.tables[0].cpus));
+	__u8 *memory = (__u8 *)source.tables[0].memory;
+	const struct bucket bucket = bucket_at(memory, &source.tables[0].layout, 0, false);
+	struct zw_flow_slot *slot = slot_at(&bucket, 0, false);
 	char *got, *last;
 	uint64_t before;
 
 	(void)state;
-	while (slot->head)
-		slot++;
+	for (int i = 1; slot->head; i++)
+		slot = slot_at(&bucket, i, false);
 	before = slot->head;
 	slot->head = FLOW_BUSY | 1ull << 48;
 	got = answer("{\"text\":true}", UINT64_MAX);

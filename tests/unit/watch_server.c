@@ -62,7 +62,7 @@ static void fill_flows(void)
 		if (!fill_open(&flows_source.tables[0], &ends, &opening, &choice) ||
 		    !fill_find(&flows_source.tables[0], &ends, opening.now, &flow))
 			continue;
-		*flow.head |= FLOW_CONFIRMED;
+		flow.slot->head |= FLOW_CONFIRMED;
 		opened++;
 	}
 }

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "compile/timeouts.h"
-#include "flow_table.h"
+#include "flow_count.h"
 #include "kernel/flows.h"
 #include "kernel/jiffies.h"
 #include "kernel/load.h"
@@ -13,13 +13,13 @@
 
 int flow_table_of(int family, unsigned cpus, const void *memory, size_t size, struct flow_table *ret_table)
 {
-	uint32_t buckets = flows_buckets_of(family, cpus, size);
+	struct zw_flow_layout layout = flows_layout_of(family, cpus, size);
 
-	if (!buckets)
+	if (!layout.buckets)
 		return -EPROTO;
 	if (!zw_timeouts.jiffies[ZW_FLOW_UDP])
 		timeouts_set(&zw_timeouts, jiffies_hz());
-	*ret_table = (struct flow_table){ family, cpus, buckets, memory, size };
+	*ret_table = (struct flow_table){ family, layout, memory };
 	return 0;
 }
 
@@ -43,33 +43,19 @@ int flow_table_map(const char *instance, int family, struct flow_table *ret_tabl
 void flow_table_unmap(struct flow_table *table)
 {
 	if (table->memory)
-		munmap((void *)table->memory, pins_mapped_len(table->size));
+		munmap((void *)table->memory, pins_mapped_len(table->layout.size));
 	*table = (struct flow_table){ 0 };
-}
-
-static unsigned slots_a_bucket(const struct flow_table *table)
-{
-	return table->family == 4 ? ZW_FLOW_SLOTS4 : ZW_FLOW_SLOTS6;
 }
 
 uint64_t flow_table_slots(const struct flow_table *table)
 {
-	return table->memory ? flows_room(table->family, table->buckets) : 0;
+	return table->memory ? flows_room(&table->layout) : 0;
 }
 
 /* The programs' functions take what may be written; those called here only read. */
-static struct bucket bucket_at(const struct flow_table *table, uint64_t n)
+static struct bucket find_bucket(const struct flow_table *table, uint64_t n)
 {
-	const uint32_t all = table->buckets + ZW_FRAGMENT_BUCKETS;
-	const bool v6 = table->family == 6;
-	__u8 *base = (__u8 *)table->memory;
-
-	return (struct bucket){
-		.heads = base + zw_flows_buckets(table->cpus) + n * (v6 ? 64 : 128),
-		.keys = v6 ? base + zw_flows_keys(table->cpus, all) + n * ZW_FLOW_SLOTS6 * sizeof(struct zw_flow_keys) : NULL,
-		.accounts = base + zw_flows_accounts(table->family, table->cpus, all) +
-			    n * slots_a_bucket(table) * sizeof(struct zw_flow_account),
-	};
+	return bucket_at((__u8 *)table->memory, &table->layout, n, table->family == 6);
 }
 
 /* The inverse of endpoint6(), and of order4()'s words. */
@@ -87,18 +73,36 @@ static void read_end(const __u64 *word, bool v6, __u32 address[4], __be16 *port)
 	*port = word[2] >> 32;
 }
 
+/*
+ * Packets and bytes: what the slot has of late is moved to the account when there is much of it, and whoever reads both
+ * meanwhile reads them again, once.
+ */
+static void copy_counts(const volatile struct zw_flow_slot *slot, const volatile struct zw_flow_account *account,
+			struct flow_record *flow)
+{
+	for (int side = 0; side < 2; side++) {
+		for (int tries = 0; tries < 2; tries++) {
+			uint64_t packets = account->packets[side], bytes = account->bytes[side];
+			struct traffic recent = recent_traffic(slot->recent[side]);
+
+			flow->packets[side] = packets + recent.packets;
+			flow->bytes[side] = bytes + recent.bytes;
+			if (account->packets[side] == packets)
+				break;
+		}
+	}
+}
+
 /* Copies the words; false if they are not all of the head's version. */
 static bool copy_words(const struct bucket *b, int i, const struct flow *f, struct flow_record *flow, const bool v6)
 {
-	const __u64 *from = v6 ? ((struct zw_flow_keys *)b->keys + i)->word
-			       : &((struct zw_flow_slot *)b->heads + i)->first;
 	const int half = v6 ? 3 : 1, opener = f->head_word & FLOW_OPENER ? half : 0;
-	const volatile struct zw_flow_account *account = f->account;
-	__u64 word[6], differ, terms = load_word(&f->account->cell);
+	const volatile struct zw_flow_account *account = b->accounts + i;
+	__u64 word[6], differ, terms = load_word(&f->slot->cell);
 
 	differ = terms ^ f->head_word;
 	for (int w = 0; w < 2 * half; w++) {
-		word[w] = load_word(&from[w]);
+		word[w] = load_word(key_at(b, i, v6) + w);
 		differ |= word[w] ^ f->head_word;
 	}
 	if (differ & FLOW_VERSION)
@@ -108,17 +112,14 @@ static bool copy_words(const struct bucket *b, int i, const struct flow *f, stru
 	flow->cell = terms;
 	flow->port = terms >> 32;
 	flow->age = account->opened;
-	for (int side = 0; side < 2; side++) {
-		flow->packets[side] = account->packets[side];
-		flow->bytes[side] = account->bytes[side];
-	}
+	copy_counts(f->slot, account, flow);
 	return true;
 }
 
 static __always_inline enum flow_read read_once(const struct bucket *b, int i, uint64_t now,
 						struct flow_record *flow, const bool v6)
 {
-	__u64 head = load_word(head_at(b, i, v6));
+	__u64 head = load_word(&slot_at(b, i, v6)->head);
 	struct flow f;
 
 	if (!is_flow_live(head))
@@ -133,12 +134,12 @@ static __always_inline enum flow_read read_once(const struct bucket *b, int i, u
 	 * is of the same version after they were read, they are this flow's.
 	 */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if ((load_word(f.head) ^ head) & FLOW_VERSION)
+	if ((load_word(&f.slot->head) ^ head) & FLOW_VERSION)
 		return FLOW_CHANGING;
 	flow->protocol = head;
 	flow->state = flow_state(head);
 	flow->confirmed = head & FLOW_CONFIRMED;
-	flow->generation = (f.stamp_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT;
+	flow->generation = (head & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT;
 	flow->age = now > flow->age ? now - flow->age : 0;
 	flow->idle = flow_age(f.aux_word, now);
 	return FLOW_READ;
@@ -146,8 +147,8 @@ static __always_inline enum flow_read read_once(const struct bucket *b, int i, u
 
 enum flow_read flow_read(const struct flow_table *table, uint64_t slot, uint64_t now, struct flow_record *ret_flow)
 {
-	const struct bucket b = bucket_at(table, slot / slots_a_bucket(table));
-	const int i = slot % slots_a_bucket(table);
+	const struct bucket b = find_bucket(table, slot / ZW_FLOW_SLOTS);
+	const int i = slot % ZW_FLOW_SLOTS;
 	enum flow_read got = FLOW_CHANGING;
 
 	*ret_flow = (struct flow_record){ .family = table->family };
@@ -160,14 +161,15 @@ enum flow_read flow_read(const struct flow_table *table, uint64_t slot, uint64_t
 
 static __always_inline void count_bucket(const struct bucket *b, uint64_t now, struct flow_census *census, const bool v6)
 {
-	for (int i = 0; i < (v6 ? ZW_FLOW_SLOTS6 : ZW_FLOW_SLOTS4); i++) {
-		__u64 head = load_word(head_at(b, i, v6)), aux;
+	for (int i = 0; i < ZW_FLOW_SLOTS; i++) {
+		const struct zw_flow_slot *slot = slot_at(b, i, v6);
+		__u64 head = load_word(&slot->head), aux;
 
 		if (!is_flow_live(head)) {
 			census->changing += !!(head & FLOW_BUSY);
 			continue;
 		}
-		aux = load_word(aux_at(b, i, v6));
+		aux = load_word(&slot->aux);
 		if ((aux ^ head) & FLOW_VERSION) {
 			census->changing++;
 		} else if (!is_flow_expired(head, aux, now)) {
@@ -181,7 +183,7 @@ static void count_buckets(const struct flow_table *table, uint64_t from, uint64_
 			  struct flow_census *census)
 {
 	for (uint64_t n = from; n < to; n++) {
-		const struct bucket b = bucket_at(table, n);
+		const struct bucket b = find_bucket(table, n);
 
 		if (table->family == 4)
 			count_bucket(&b, now, census, false);
@@ -195,8 +197,10 @@ void flow_count_all(const struct flow_table *table, uint64_t now, struct flow_ce
 	struct flow_census flows = { 0 }, fragments = { 0 };
 
 	if (table->memory) {
-		count_buckets(table, 0, table->buckets, now, &flows);
-		count_buckets(table, table->buckets, (uint64_t)table->buckets + ZW_FRAGMENT_BUCKETS, now, &fragments);
+		const uint64_t buckets = table->layout.buckets;
+
+		count_buckets(table, 0, buckets, now, &flows);
+		count_buckets(table, buckets, buckets + table->layout.fragment_buckets, now, &fragments);
 	}
 	flows.fragments = fragments.live;
 	*ret_census = flows;

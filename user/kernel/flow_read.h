@@ -16,10 +16,8 @@
 /* One family's table: the whole value of its map. memory NULL: there is none, and no slots. */
 struct flow_table {
 	int family; /* 4, 6 */
-	unsigned cpus; /* possible ones: part of the layout */
-	uint32_t buckets; /* for flows; ZW_FRAGMENT_BUCKETS more stand behind them */
+	struct zw_flow_layout layout;
 	const void *memory; /* may be mapped read-only */
-	size_t size; /* bytes */
 };
 
 /* The value of a table's map, borrowed. -EPROTO: no table has this size. */

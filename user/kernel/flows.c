@@ -9,38 +9,36 @@
 
 #include "kernel/pins.h"
 
-static unsigned slots(int family)
+struct zw_flow_layout flows_layout(int family, unsigned cpus, uint64_t flows, uint32_t fragment_buckets)
 {
-	return family == 4 ? ZW_FLOW_SLOTS4 : ZW_FLOW_SLOTS6;
+	struct zw_flow_layout layout = zw_flow_layout(family, cpus, 1, fragment_buckets);
+
+	while (flows_room(&layout) < flows) {
+		struct zw_flow_layout larger = zw_flow_layout(family, cpus, layout.buckets * 2, fragment_buckets);
+
+		if (larger.size > ZW_TABLES_MAX) /* no value may be larger */
+			break;
+		layout = larger;
+	}
+	return layout;
 }
 
-uint32_t flows_buckets(int family, uint64_t flows)
+uint64_t flows_room(const struct zw_flow_layout *layout)
 {
-	uint32_t buckets = 1;
-
-	/* The verifier takes values of up to ZW_TABLES_MAX; the share of the CPUs is small beside that. */
-	while ((uint64_t)buckets * slots(family) < flows &&
-	       zw_flows_size(family, 1024, buckets * 2 + ZW_FRAGMENT_BUCKETS) <= ZW_TABLES_MAX)
-		buckets *= 2;
-	return buckets;
+	return (uint64_t)layout->buckets * ZW_FLOW_SLOTS;
 }
 
-uint64_t flows_room(int family, uint32_t buckets)
+struct zw_flow_layout flows_layout_of(int family, unsigned cpus, uint64_t value_size)
 {
-	return (uint64_t)buckets * slots(family);
-}
+	for (uint32_t buckets = 1; buckets; buckets *= 2) {
+		struct zw_flow_layout layout = zw_flow_layout(family, cpus, buckets, ZW_FRAGMENT_BUCKETS);
 
-uint64_t flows_size(int family, unsigned cpus, uint32_t buckets)
-{
-	return zw_flows_size(family, cpus, buckets + ZW_FRAGMENT_BUCKETS);
-}
-
-uint32_t flows_buckets_of(int family, unsigned cpus, uint64_t value_size)
-{
-	for (uint32_t buckets = 1; buckets; buckets *= 2)
-		if (flows_size(family, cpus, buckets) >= value_size)
-			return flows_size(family, cpus, buckets) == value_size ? buckets : 0;
-	return 0;
+		if (layout.size == value_size)
+			return layout;
+		if (layout.size > value_size)
+			break;
+	}
+	return (struct zw_flow_layout){ 0 };
 }
 
 uint64_t flows_auto(void)
@@ -74,22 +72,21 @@ int flows_seed(int map_fd, uint64_t value_size)
 	return error;
 }
 
-int flows_clear(int map_fd, uint64_t size, unsigned cpus)
+int flows_clear(int map_fd, const struct zw_flow_layout *layout)
 {
-	uint64_t from = zw_flows_buckets(cpus);
-	char *memory = map_value(map_fd, size);
+	char *memory = map_value(map_fd, layout->size);
 
 	if (memory == MAP_FAILED)
 		return -errno;
-	memset(memory + from, 0, size - from);
-	munmap(memory, pins_mapped_len(size));
+	memset(memory + layout->tags, 0, layout->size - layout->tags);
+	munmap(memory, pins_mapped_len(layout->size));
 	return 0;
 }
 
 int flows_stats(int map_fd, unsigned cpus, struct zw_flow_stats *ret_stats)
 {
 	/* Only the table's head: to map all of it takes a while. */
-	size_t len = pins_mapped_len(zw_flows_buckets(cpus));
+	size_t len = pins_mapped_len(zw_flow_layout(4, cpus, 1, 1).tags);
 	const char *memory = mmap(NULL, len, PROT_READ, MAP_SHARED, map_fd, 0);
 	const volatile struct zw_flow_stats *stats;
 

@@ -49,17 +49,21 @@ static struct bpf_map *flows_map(const struct zonewall_bpf *skel, int family)
 	return family == 4 ? skel->maps.zw_flows4 : skel->maps.zw_flows6;
 }
 
-static void set_buckets(struct zonewall_bpf *skel, int family, uint32_t buckets)
+/* The object is not loaded yet: this writes to what will become its constants. */
+static void set_flow_layout(struct zonewall_bpf *skel, int family, const struct zw_flow_layout *layout)
 {
-	if (family == 4)
-		skel->rodata->zw_flow_buckets4 = buckets;
-	else
-		skel->rodata->zw_flow_buckets6 = buckets;
+	memcpy(family == 4 ? (void *)&skel->rodata->zw_flow_layout4 : (void *)&skel->rodata->zw_flow_layout6, layout,
+	       sizeof(*layout));
 }
 
-uint32_t load_buckets(const struct zonewall_bpf *skel, int family)
+struct zw_flow_layout load_flow_layout(const struct zonewall_bpf *skel, int family)
 {
-	return family == 4 ? skel->rodata->zw_flow_buckets4 : skel->rodata->zw_flow_buckets6;
+	struct zw_flow_layout layout;
+
+	memcpy(&layout,
+	       family == 4 ? (const void *)&skel->rodata->zw_flow_layout4 : (const void *)&skel->rodata->zw_flow_layout6,
+	       sizeof(layout));
+	return layout;
 }
 
 static int set_value_size(struct bpf_map *map, size_t bytes, const char *what)
@@ -92,15 +96,14 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 		error = set_value_size(skel->maps.zw_simulation, sizeof(struct zw_simulation), "the simulation");
 	if (error)
 		return error;
-	skel->rodata->zw_fragment_buckets = fragments;
 	for (int family = 4; family <= 6 && !error; family += 2) {
-		uint32_t buckets = flows_buckets(family, flows);
+		struct zw_flow_layout layout = flows_layout(family, cpus, flows, fragments);
 
-		if (flows_room(family, buckets) < flows)
+		if (flows_room(&layout) < flows)
 			return edge_error(0, "a table of %llu flows is too large: %llu IPv%d flows are possible",
-					  (unsigned long long)flows, (unsigned long long)flows_room(family, buckets), family);
-		set_buckets(skel, family, buckets);
-		error = set_value_size(flows_map(skel, family), zw_flows_size(family, cpus, buckets + fragments), "the flows");
+					  (unsigned long long)flows, (unsigned long long)flows_room(&layout), family);
+		set_flow_layout(skel, family, &layout);
+		error = set_value_size(flows_map(skel, family), layout.size, "the flows");
 	}
 	return error;
 }
@@ -125,7 +128,6 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 		return error;
 	}
 	timeouts_set(&timeouts, jiffies_hz());
-	/* The object is not loaded yet: these are writes to what will become its constants. */
 	memcpy((void *)&skel->rodata->zw_layout, &tables->layout, sizeof(tables->layout));
 	memcpy((void *)&skel->rodata->zw_timeouts, &timeouts, sizeof(timeouts));
 	skel->rodata->zw_layout.generation = options->generation;
@@ -147,14 +149,16 @@ struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index)
 static int reuse_size(struct zonewall_bpf *skel, struct bpf_map *map, uint32_t value_size, bool *ret_resized)
 {
 	int family = map == skel->maps.zw_flows4 ? 4 : map == skel->maps.zw_flows6 ? 6 : 0;
-	uint32_t buckets;
+	struct zw_flow_layout layout;
 
 	if (value_size == bpf_map__value_size(map))
 		return 0;
-	buckets = family ? flows_buckets_of(family, load_cpus(), value_size) : 0;
-	if (!buckets)
+	if (!family)
 		return -EPROTO;
-	set_buckets(skel, family, buckets);
+	layout = flows_layout_of(family, load_cpus(), value_size);
+	if (!layout.buckets)
+		return -EPROTO;
+	set_flow_layout(skel, family, &layout);
 	*ret_resized = true;
 	return bpf_map__set_value_size(map, value_size) ? -errno : 0;
 }

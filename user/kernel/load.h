@@ -40,6 +40,6 @@ unsigned load_cpus(void); /* possible CPUs */
 size_t load_rules_stride(uint32_t rule_count); /* bytes a CPU in zw_rules */
 size_t load_events_stride(void);
 size_t load_counters_stride(void);
-uint32_t load_buckets(const struct zonewall_bpf *skel, int family); /* of the flow table */
+struct zw_flow_layout load_flow_layout(const struct zonewall_bpf *skel, int family);
 
 #endif

@@ -334,6 +334,7 @@ static int load(const char *instance, const struct tables *tables, const struct 
 	const struct load_options how = { .generation = number, .flows = options->flows };
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
 	int error = load_open(tables, &how, &skel);
+	struct zw_flow_layout flows;
 
 	if (!error && !created)
 		error = reuse_state(skel, instance, &report->flows_differ);
@@ -341,9 +342,10 @@ static int load(const char *instance, const struct tables *tables, const struct 
 		error = load_finish(skel, tables);
 	if (error)
 		return error;
+	flows = load_flow_layout(skel, 4);
 	report->tables_len = tables->len;
 	report->counters_len = load_cpus() * load_rules_stride(tables->layout.rule_count);
-	report->flows = flows_room(4, load_buckets(skel, 4));
+	report->flows = flows_room(&flows);
 	*ret_skel = take_ptr(skel);
 	return 0;
 }

@@ -18,7 +18,6 @@
 struct seeding {
 	struct seeder *seeder;
 	struct seed_table table[2]; /* IPv4, IPv6; memory NULL: it could not be mapped */
-	size_t size[2];
 	uint64_t now;
 	unsigned hz;
 	bool openers_known; /* of connection tracking: take those whose opener it saw, or the others */
@@ -101,7 +100,7 @@ static void seed_tracked(struct seeding *s, bool openers_known)
 		tell(s, error, "the connections that nf_conntrack knows");
 }
 
-static int open_table(const char *instance, struct seed_table *table, size_t *ret_size)
+static int open_table(const char *instance, struct seed_table *table)
 {
 	const void *memory;
 	void *writable;
@@ -114,14 +113,13 @@ static int open_table(const char *instance, struct seed_table *table, size_t *re
 	if (error)
 		return error;
 	munmap((void *)memory, pins_mapped_len(size));
-	table->buckets = flows_buckets_of(table->family, table->cpus, size);
-	if (!table->buckets)
+	table->layout = flows_layout_of(table->family, load_cpus(), size);
+	if (!table->layout.buckets)
 		return -EPROTO;
 	error = pins_map(path, size, true, &writable);
 	if (error)
 		return error;
 	table->memory = writable;
-	*ret_size = size;
 	return 0;
 }
 
@@ -131,9 +129,8 @@ static int begin(struct seeding *s)
 
 	s->hz = jiffies_hz();
 	for (int i = 0; i < 2 && !error; i++) {
-		s->table[i] = (struct seed_table){ .family = i ? 6 : 4, .cpus = load_cpus(),
-						   .fragment_buckets = ZW_FRAGMENT_BUCKETS };
-		error = open_table(s->seeder->instance, &s->table[i], &s->size[i]);
+		s->table[i] = (struct seed_table){ .family = i ? 6 : 4 };
+		error = open_table(s->seeder->instance, &s->table[i]);
 	}
 	return error;
 }
@@ -142,7 +139,7 @@ static void end(struct seeding *s)
 {
 	for (int i = 0; i < 2; i++)
 		if (s->table[i].memory)
-			munmap(s->table[i].memory, pins_mapped_len(s->size[i]));
+			munmap(s->table[i].memory, pins_mapped_len(s->table[i].layout.size));
 }
 
 void seed_flows(struct seeder *seeder)

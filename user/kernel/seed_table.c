@@ -9,15 +9,6 @@
 #include "compile/timeouts.h"
 #include "flow_table.h"
 
-static void find_bucket(const struct seed_table *t, uint32_t n, struct bucket *ret, const bool v6)
-{
-	const uint32_t all = t->buckets + t->fragment_buckets;
-
-	ret->heads = t->memory + zw_flows_buckets(t->cpus) + (uint64_t)n * (v6 ? 64 : 128);
-	ret->keys = v6 ? t->memory + zw_flows_keys(t->cpus, all) + (uint64_t)n * 512 : NULL;
-	ret->accounts = t->memory + zw_flows_accounts(t->family, t->cpus, all) + (uint64_t)n * (v6 ? 512 : 256);
-}
-
 /* What opening a flow does not say: which ends have sent FIN, and that it is confirmed, if there is room for that. */
 static void mark(struct flow *f, const struct live *live, const struct bucket *b, struct choice *c, uint64_t now,
 		 const bool v6)
@@ -29,7 +20,7 @@ static void mark(struct flow *f, const struct live *live, const struct bucket *b
 	if (live->is_confirmed && make_room(b, mine, now, FLOW_BITS48, c, v6))
 		head |= FLOW_CONFIRMED;
 	if (head != f->head_word)
-		exchange_word(f->head, f->head_word, head); /* a packet was faster: it knows better */
+		exchange_word(&f->slot->head, f->head_word, head); /* a packet was faster: it knows better */
 }
 
 /* Where it takes no live flow's place. */
@@ -53,7 +44,7 @@ static __always_inline enum seeded put(const struct seed_table *t, const struct 
 	struct flow flow;
 
 	make_key(&key, &live->ends, (const __u64 *)t->memory, v6);
-	find_bucket(t, key.hash & (t->buckets - 1), &bucket, v6);
+	bucket = bucket_at(t->memory, &t->layout, key.hash & (t->layout.buckets - 1), v6);
 	if (find_in_bucket(&bucket, &key, now, &choice, &flow, v6))
 		return SEEDED_KNOWN;
 	opened = open_gently(&bucket, &key, &opening, &choice, v6);

@@ -13,9 +13,7 @@
 /* A flow table as it lies in memory (zonewall.h). memory is borrowed, and has its seeds. */
 struct seed_table {
 	int family;
-	unsigned cpus;
-	uint32_t buckets; /* of flows */
-	uint32_t fragment_buckets;
+	struct zw_flow_layout layout;
 	uint8_t *memory;
 };
 

@@ -112,8 +112,11 @@ static int forget_flows(struct testrun *run)
 	const struct bpf_map *const maps[] = { run->skel->maps.zw_flows4, run->skel->maps.zw_flows6 };
 	int error = 0;
 
-	for (size_t i = 0; i < 2 && !error; i++)
-		error = flows_clear(bpf_map__fd(maps[i]), bpf_map__value_size(maps[i]), run->cpus);
+	for (int i = 0; i < 2 && !error; i++) {
+		struct zw_flow_layout layout = load_flow_layout(run->skel, i ? 6 : 4);
+
+		error = flows_clear(bpf_map__fd(maps[i]), &layout);
+	}
 	return error;
 }
 
