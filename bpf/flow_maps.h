@@ -70,9 +70,12 @@ static __always_inline __u8 *get_last_bucket(const struct lookup *l, struct buck
 
 static __always_inline struct zw_flow_stats *flow_stats(__u8 *base)
 {
-	__u64 cpu = bpf_get_smp_processor_id();
+	__u64 at = (__u64)bpf_get_smp_processor_id() * sizeof(struct zw_flow_stats);
 
-	return cpu < zw_cpus ? (struct zw_flow_stats *)(base + ZW_FLOW_SEEDS * 8) + cpu : NULL;
+	barrier_var(at);
+	if (at > zw_cpus * sizeof(struct zw_flow_stats) - sizeof(struct zw_flow_stats))
+		return NULL;
+	return (struct zw_flow_stats *)(base + ZW_FLOW_SEEDS * 8 + at);
 }
 
 static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f,

@@ -319,11 +319,12 @@ static __always_inline bool find_in_bucket(const struct bucket *b, const struct 
 	if ((tags & 0xff) && !has_zero_byte(tags))
 		return false;
 	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n++) {
-		__u64 i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1), word;
+		__u64 i, word;
 
 		if (tags >> 8 * n & 0xff)
 			continue;
 		forget_memory();
+		i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1);
 		word = load_word(&slot_at(b, i, v6)->head);
 		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
 			continue;
@@ -380,10 +381,11 @@ static __always_inline bool choose_same(const struct bucket *b, const struct flo
 	if (!has_zero_byte(tags))
 		return false;
 	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n++) {
-		__u64 i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1), head, aux;
+		__u64 i, head, aux;
 
 		if (tags >> 8 * n & 0xff)
 			continue;
+		i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1);
 		head = load_word(&slot_at(b, i, v6)->head);
 		aux = load_word(&slot_at(b, i, v6)->aux);
 		if (!is_flow_live(head) || !is_key_at(b, i, k, head, v6) || ((head ^ aux) & FLOW_VERSION) ||
@@ -399,11 +401,14 @@ static __always_inline bool choose_same(const struct bucket *b, const struct flo
 static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o,
 				   volatile struct choice *c, const bool v6)
 {
+	__u64 first = first_slot(k);
+
 	c->rank = FLOW_KEEP;
 	if (choose_same(b, k, o, c, v6))
 		return;
-	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n++) {
-		__u64 i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1);
+	barrier_var(first);
+	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n = turn_after(n)) {
+		__u64 i = (first + n) & (ZW_FLOW_SLOTS - 1);
 		__u64 head = load_word(&slot_at(b, i, v6)->head), aux = load_word(&slot_at(b, i, v6)->aux);
 		__u64 r = rank(head, aux, o);
 

@@ -64,6 +64,17 @@ ZW_READ(read32, __u32)
 /* The compiler reads again what it needs, instead of keeping it on the stack, which is small. */
 #define forget_memory() asm volatile("" ::: "memory")
 
+/*
+ * n + 1, in a loop. Linux 6.1 takes none that leads back by anything but a jump; clang makes such of some, unless it is kept
+ * from adding after it has compared.
+ */
+static __always_inline __u64 turn_after(__u64 n)
+{
+	n++;
+	barrier_var(n);
+	return n;
+}
+
 /* Load-time constants: .rodata of the programs, set before load; plain globals in user space. */
 #ifdef __bpf__
 #define ZW_CONSTANT const volatile
