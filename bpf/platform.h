@@ -40,9 +40,10 @@
 
 /*
  * Words at any address, in the byte order in which they stand there. The machines that programs run on read them at once;
- * clang, which cannot know that, would put them together from bytes.
+ * clang, which cannot know that, would put them together from bytes. (__BPF__: the fuzzers, which compile the programs
+ * natively, claim __bpf__ alone.)
  */
-#ifdef __bpf__
+#ifdef __BPF__
 #define ZW_READ(name, type)                                         \
 	static __always_inline type name(const __u8 *at)            \
 	{                                                           \
