@@ -121,25 +121,25 @@ static void drain_socket(int which)
 	}
 }
 
-/* An answer is plain: the receiver's own stack made it. */
-static void read_answer(const uint8_t *frame, size_t len)
+/*
+ * The receiver's own stack made it, so its headers are right; but it sends back record route and time stamps (RFC 1122
+ * 3.2.2.6, 4.2.3.8), which it has filled in.
+ */
+static void read_answer(const uint8_t *ip, size_t len, bool v6)
 {
-	bool v6 = len > 14 && frame[14] >> 4 == 6;
-	size_t header = v6 ? 40 : 20;
-	const uint8_t *h = frame + 14 + header;
-	uint8_t protocol;
+	size_t header = v6 ? 40 : (ip[0] & 15) * 4;
+	uint8_t protocol = v6 ? ip[6] : ip[9];
+	const uint8_t *h = ip + header;
 	uint32_t number;
 
-	if (len < 14 + header + 8)
+	if (len < header + 8)
 		return;
-	protocol = v6 ? frame[20] : frame[23];
-	len -= 14 + header;
-	if (protocol == IPPROTO_TCP && len >= 20) {
+	if (protocol == IPPROTO_TCP && len >= header + 20) {
 		answers++;
-		number = h[13] & 16 ? get32(h + 8) >> 8 : get32(h + 4) >> 8;
+		number = (h[13] & 16 ? get32(h + 8) : get32(h + 4)) >> SEQUENCE_SHIFT;
 		note(number, get16(h) == ALLOWED ? TO_ALLOWED : TO_DENIED);
 	} else if (((protocol == IPPROTO_ICMP && h[0] == 0) || (protocol == IPPROTO_ICMPV6 && h[0] == 129)) &&
-		   find_mark(h + 8, len - 8, &number)) {
+		   find_mark(h + 8, len - header - 8, &number)) {
 		answers++;
 		note(number, TO_DENIED);
 	}
@@ -157,8 +157,10 @@ static void drain(void)
 
 		while (len > (ssize_t)at + 4 && (get16(bytes + at) == 0x8100 || get16(bytes + at) == 0x88a8))
 			at += 4;
-		if (len > (ssize_t)at + 2)
-			read_answer(bytes + at - 12, len - at + 12);
+		if (len >= (ssize_t)at + 2 + 20 && get16(bytes + at) == ETH_P_IP)
+			read_answer(bytes + at + 2, len - at - 2, false);
+		else if (len >= (ssize_t)at + 2 + 40 && get16(bytes + at) == ETH_P_IPV6)
+			read_answer(bytes + at + 2, len - at - 2, true);
 	}
 }
 

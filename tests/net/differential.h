@@ -21,6 +21,7 @@
 #define PACKET_LEN 1400
 #define TRAIN 12
 #define MARK 0x7a77
+#define SEQUENCE_SHIFT 12 /* a TCP case's number stands above: what acknowledges its payload still says it */
 
 static const uint8_t sender_mac[6] = { 2, 0, 0, 0, 9, 1 }, receiver_mac[6] = { 2, 0, 0, 0, 9, 2 };
 static const uint8_t sender4[4] = { 10, 9, 0, 1 }, receiver4[4] = { 10, 9, 0, 2 };
@@ -138,8 +139,8 @@ static void make_tcp(const struct plan *p, struct bytes *d, unsigned port)
 
 	put16(h, 0x8000 | p->number); /* a flow of its own */
 	put16(h + 2, port);
-	put32(h + 4, p->number << 8);
-	put32(h + 8, p->number << 8);
+	put32(h + 4, p->number << SEQUENCE_SHIFT);
+	put32(h + 8, p->number << SEQUENCE_SHIFT);
 	h[12] = (percent(95) ? 20 + options : below(16) * 4) << 2;
 	h[13] = percent(80) ? PICK(flags) : below(256);
 	put16(h + 14, 1024);
