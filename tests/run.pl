@@ -52,10 +52,17 @@ for my $group (@groups) {
 		my ($parser, $job) = @_;
 		my $file = ref $job ? $job->[0] : $job;
 		$parser->callback(test => sub { push @skipped, [$file, $_[0]->explanation] if $_[0]->has_skip });
-		# Comments after a failure tell what went wrong; others are left out.
-		my $failed = 0;
-		$parser->callback(test => sub { $failed = !$_[0]->is_ok });
-		$parser->callback(comment => sub { print "\n", $_[0]->as_string if $failed });
+		# Comments after a failure tell what went wrong, those before the first test with which seed; others are left out.
+		my ($tests, $failed, @first) = (0, 0);
+		$parser->callback(test => sub {
+			$tests++;
+			$failed = !$_[0]->is_ok;
+			print map { "\n" . $_->as_string } splice @first if $failed;
+		});
+		$parser->callback(comment => sub {
+			push @first, $_[0] unless $tests;
+			print "\n", $_[0]->as_string if $failed;
+		});
 		$parser->callback(plan => sub { push @skipped, [$file, $_[0]->explanation] if $_[0]->has_skip });
 	});
 	$harness->aggregate_tests($all, map { [$_, "$group->{name}: $_"] } @tests);
