@@ -6,7 +6,9 @@
  *
  * A case (differential.h) was delivered if a socket received one of its marks, or if an answer to it came back: RST to
  * TCP, an echo reply. The same seed makes the same cases. Of a list, a number a line, only those are sent, and shown in
- * hex. Prints "denied N" or "allowed N" for each case that reached a denied or the allowed port, then totals as comments.
+ * hex. Prints "allowed N" for each case that reached the allowed port, "denied N BYTES" for each that reached a denied
+ * one, with what said so first, and totals as comments. What was delivered on a denied port but names no case that was
+ * sent is "denied unmarked BYTES": bytes of ours are all that is sent.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,19 +80,38 @@ static void open_socket(int which)
 	sockets[which] = fd;
 }
 
-enum { TO_ALLOWED = 1, TO_DENIED = 2 };
-static uint8_t *delivered; /* by case */
+enum { SENT = 1, TO_ALLOWED = 2, TO_DENIED = 4 };
+static uint8_t *fate; /* by case: what became of it */
 static uint32_t cases;
 static unsigned long received, answers;
 
-static void note(uint32_t number, int to)
+static void show(const uint8_t *bytes, size_t len)
 {
-	if (number < cases)
-		delivered[number] |= to;
+	for (size_t i = 0; i < len; i++)
+		printf("%02x", bytes[i]);
+	putchar('\n');
 }
 
-/* The first mark, wherever the payload was cut; a whole one is there in all but the shortest. */
-static bool find_mark(const uint8_t *bytes, size_t len, uint32_t *ret_number)
+#define UNMARKED UINT32_MAX
+
+/* The bytes say that a case was delivered. */
+static void note(uint32_t number, int to, const uint8_t *bytes, size_t len)
+{
+	bool known = number < cases && fate[number] & SENT;
+
+	if (to == TO_DENIED && !(known && fate[number] & TO_DENIED)) {
+		if (known)
+			printf("denied %u ", number);
+		else
+			printf("denied unmarked ");
+		show(bytes, len);
+	}
+	if (known)
+		fate[number] |= to;
+}
+
+/* What the first mark says, wherever the payload was cut; a whole one is there in all but the shortest. */
+static uint32_t find_mark(const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i + 8 <= len; i++) {
 		unsigned third = get16(bytes + i + 4);
@@ -98,26 +119,19 @@ static bool find_mark(const uint8_t *bytes, size_t len, uint32_t *ret_number)
 		if (get16(bytes + i) != MARK || get16(bytes + i + 2) != ALLOWED ||
 		    (third != 8 && third != 0x5002))
 			continue;
-		*ret_number = get16(bytes + i + 6);
-		return true;
+		return get16(bytes + i + 6);
 	}
-	return false;
+	return UNMARKED;
 }
-
-static unsigned long unmarked;
 
 static void drain_socket(int which)
 {
 	uint8_t bytes[65536];
 	ssize_t len;
-	uint32_t number;
 
 	while ((len = recv(sockets[which], bytes, sizeof(bytes), MSG_DONTWAIT)) >= 0) {
 		received++;
-		if (find_mark(bytes, len, &number))
-			note(number, which <= ALLOWED6 ? TO_ALLOWED : TO_DENIED);
-		else
-			unmarked += which > ALLOWED6;
+		note(find_mark(bytes, len), which <= ALLOWED6 ? TO_ALLOWED : TO_DENIED, bytes, len);
 	}
 }
 
@@ -130,18 +144,16 @@ static void read_answer(const uint8_t *ip, size_t len, bool v6)
 	size_t header = v6 ? 40 : (ip[0] & 15) * 4;
 	uint8_t protocol = v6 ? ip[6] : ip[9];
 	const uint8_t *h = ip + header;
-	uint32_t number;
 
 	if (len < header + 8)
 		return;
 	if (protocol == IPPROTO_TCP && len >= header + 20) {
 		answers++;
-		number = (h[13] & 16 ? get32(h + 8) : get32(h + 4)) >> SEQUENCE_SHIFT;
-		note(number, get16(h) == ALLOWED ? TO_ALLOWED : TO_DENIED);
-	} else if (((protocol == IPPROTO_ICMP && h[0] == 0) || (protocol == IPPROTO_ICMPV6 && h[0] == 129)) &&
-		   find_mark(h + 8, len - header - 8, &number)) {
+		note((h[13] & 16 ? get32(h + 8) : get32(h + 4)) >> SEQUENCE_SHIFT,
+		     get16(h) == ALLOWED ? TO_ALLOWED : TO_DENIED, ip, len);
+	} else if ((protocol == IPPROTO_ICMP && h[0] == 0) || (protocol == IPPROTO_ICMPV6 && h[0] == 129)) {
 		answers++;
-		note(number, TO_DENIED);
+		note(find_mark(h + 8, len - header - 8), TO_DENIED, ip, len);
 	}
 }
 
@@ -176,9 +188,7 @@ static void show_train(uint32_t number, const struct frame_train *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		printf("# case %u: ", number);
-		for (size_t j = 0; j < t->frame[i].len; j++)
-			printf("%02x", t->frame[i].b[j]);
-		putchar('\n');
+		show(t->frame[i].b, t->frame[i].len);
 	}
 }
 
@@ -203,15 +213,11 @@ static void report(unsigned long frames, uint32_t sent)
 	unsigned long to_allowed = 0, to_denied = 0;
 
 	for (uint32_t i = 0; i < cases; i++) {
-		to_allowed += !!(delivered[i] & TO_ALLOWED);
-		to_denied += !!(delivered[i] & TO_DENIED);
-		if (delivered[i] & TO_ALLOWED)
+		to_allowed += !!(fate[i] & TO_ALLOWED);
+		to_denied += !!(fate[i] & TO_DENIED);
+		if (fate[i] & TO_ALLOWED)
 			printf("allowed %u\n", i);
-		if (delivered[i] & TO_DENIED)
-			printf("denied %u\n", i);
 	}
-	for (unsigned long i = 0; i < unmarked; i++)
-		printf("denied unmarked\n"); /* bytes of ours are all that is sent */
 	printf("# %u cases in %lu frames: %lu reached the allowed port, %lu a denied one; %lu datagrams, %lu "
 	       "answers\n",
 	       sent, frames, to_allowed, to_denied, received, answers);
@@ -243,8 +249,8 @@ int main(int argc, char **argv)
 			"[--list FILE]\n");
 		return 2;
 	}
-	delivered = calloc(cases, 1);
-	if (!delivered)
+	fate = calloc(cases, 1);
+	if (!fate)
 		fail("memory");
 	listed = list ? read_list(list) : NULL;
 	enter(argv[1]);
@@ -260,6 +266,7 @@ int main(int argc, char **argv)
 			continue;
 		if (listed)
 			show_train(i, &train);
+		fate[i] = SENT;
 		frames += send_train(&train);
 		if (++sent % 16 == 0) { /* no queue on the way is longer than that */
 			usleep(100);
@@ -270,6 +277,6 @@ int main(int argc, char **argv)
 	drain();
 	report(frames, sent);
 	free(listed);
-	free(delivered);
+	free(fate);
 	return 0;
 }
