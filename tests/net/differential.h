@@ -306,7 +306,7 @@ struct piece {
 	uint8_t protocol;
 };
 
-/* A bit of an allowed case's header might make it another one, which is then denied. */
+/* A bit of an allowed case's header might make it another one, which is then denied; so might another IHL. */
 static void bend_bytes(const struct plan *p, struct bytes *f, size_t l3, size_t header_end)
 {
 	if (!p->allowed && percent(3))
@@ -326,7 +326,8 @@ static void make_frame4(const struct plan *p, const struct piece *piece, const s
 	if (percent(25))
 		add_options(f);
 	header = f->len - l3;
-	ip[0] = (percent(99) ? 0x40 : below(16) << 4) | (percent(98) ? header / 4 : below(16));
+	ip[0] = percent(99) ? 0x40 : below(16) << 4;
+	ip[0] |= p->allowed || percent(98) ? header / 4 : below(16);
 	put16(ip + 4, piece->id);
 	put16(ip + 6, (percent(20) ? 0x4000 : 0) | (piece->more ? 0x2000 : 0) | piece->at / 8);
 	ip[8] = 64;
@@ -412,7 +413,7 @@ static size_t cut(const struct plan *p, size_t len, struct piece *pieces)
 	return n;
 }
 
-static void bend_pieces(struct piece *pieces, size_t *count, size_t len)
+static void bend_pieces(const struct plan *p, struct piece *pieces, size_t *count, size_t len)
 {
 	size_t i = below(*count), j = below(*count);
 	struct piece kept = pieces[i];
@@ -453,6 +454,8 @@ static void bend_pieces(struct piece *pieces, size_t *count, size_t len)
 		pieces[i] = pieces[--*count];
 		*count += *count == 0;
 	}
+	if (p->allowed && !pieces[i].at) /* the first bytes are ports: others would make it another case */
+		pieces[i].at = pieces[i].from;
 }
 
 /* A first fragment that is allowed, with which the others might be taken for allowed. */
@@ -480,7 +483,7 @@ static void make_train(const struct plan *p, const struct bytes *d, struct frame
 	if (d->len > 16 && percent(45)) {
 		count = cut(p, d->len, pieces);
 		for (unsigned bends = percent(40) ? 0 : 1 + below(2); bends && count < TRAIN; bends--)
-			bend_pieces(pieces, &count, d->len);
+			bend_pieces(p, pieces, &count, d->len);
 		if (!p->allowed && percent(30))
 			add_decoy(p, pieces, d, t);
 	}
