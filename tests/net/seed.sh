@@ -254,17 +254,15 @@ test_later()
 # Where there is no room for all, the others are told.
 test_room()
 {
-	local out
-	attached="a table of four"
+	local out i connections=()
+	attached="a table of eight"
 	policy small loose off vc vs
-	sed -i 's/tcp: loose/flows: 4/' "$dir/small"
+	sed -i 's/tcp: loose/flows: 8/' "$dir/small"
 	start_talking
-	check "six connections are opened" talks "listen all $node :: 7000" "connect c1 $client 10.1.0.1 7000 all" \
-		"connect c2 $client 10.1.0.1 7000 all" "connect c3 $client 10.1.0.1 7000 all" \
-		"connect c4 $client 10.1.0.1 7000 all" "connect c5 $client 10.1.0.1 7000 all" \
-		"connect c6 $client 10.1.0.1 7000 all"
+	for i in 1 2 3 4 5 6 7 8 9 10; do connections+=("connect c$i $client 10.1.0.1 7000 all"); done
+	check "ten connections are opened" talks "listen all $node :: 7000" "${connections[@]}"
 	out=$(zw apply "$dir/small" 2>&1)
-	check "four find room" has "$out" "4 flows of live connections were taken over"
+	check "eight find room" has "$out" "8 flows of live connections were taken over"
 	check "two do not, which is a warning" has "$out" "warning: 2 live connections found no room"
 	zw down >/dev/null
 	stop_talking # now, so that no connection lingers until the next test
