@@ -15,7 +15,7 @@ explore()
 {
 	local model=$models/$1
 	shift
-	spin -a "${@/#/-D}" "$model" >spin.out 2>&1 && "${CC:-gcc}" -O2 -DSAFETY -DCOLLAPSE -w -o pan pan.c || return 1
+	spin -a "${@/#/-D}" "$model" >spin.out 2>&1 && "${CC:-gcc}" -O1 -DSAFETY -DCOLLAPSE -w -o pan pan.c || return 1
 	./pan -m100000 -w22
 }
 
@@ -49,12 +49,19 @@ fails "words without versions" slot.pml VERSIONS=3 REPLACEMENTS=2 UNVERSIONED
 
 holds "two CPUs open a flow whose state changes: one slot keeps it" twins.pml
 holds "three CPUs" twins.pml OPENERS=3 CHANGES=0 CLAIMS=1 WEAK=0
-holds "over one that is closing" twins.pml BEFORE=CLOSING
-holds "over one that is past its time" twins.pml BEFORE=LIVE TIME_OVER
-larger "whose state changes three times" twins.pml CHANGES=3
-larger "over one that is past its time and changes twice" twins.pml BEFORE=LIVE TIME_OVER CHANGES=2
+holds "over one that is closing" twins.pml BEFORE=CLOSING EARLY=0
+holds "over one that is past its time" twins.pml BEFORE=LIVE TIME_OVER EARLY=0
+holds "one CPU over one that is closing, another CPU another flow" twins.pml OPENERS=1 OTHERS=1 BEFORE=CLOSING
+larger "two CPUs, another CPU another flow" twins.pml OTHERS=1 CHANGES=0 EARLY=0
+larger "whose state changes three times" twins.pml CHANGES=3 EARLY=0
+larger "over one that is closing, heads loaded before tags" twins.pml BEFORE=CLOSING
+larger "over one that is past its time, heads loaded before tags" twins.pml BEFORE=LIVE TIME_OVER
+larger "over one that is past its time and changes twice" twins.pml BEFORE=LIVE TIME_OVER CHANGES=2 EARLY=0
 fails "no look for twins" twins.pml UNSCANNED
-fails "a twin is ended by one try" twins.pml UNRETRIED
+fails "a twin is ended by one try" twins.pml UNRETRIED EARLY=0
 fails "a time of another version counts" twins.pml UNVERSIONED BEFORE=LIVE TIME_OVER
 fails "a twin that is over counts like others" twins.pml ORDINARY BEFORE=CLOSING
+fails "the tag is changed after the publication" twins.pml TAGGED_LATE CHANGES=0
+fails "tags are loaded before the publication" twins.pml TAGS_EARLY CHANGES=0
+fails "a tag is changed by a load and a store" twins.pml TAGGED_PLAINLY OPENERS=1 OTHERS=1 CHANGES=0
 echo "1..$count"

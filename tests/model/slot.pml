@@ -5,6 +5,8 @@
  * and unless ORDERED even publishing may overtake the stores. What is not given up: a word of 64 bits is read and
  * written whole, and all CPUs see the words of memory in one order.
  *
+ * Tags are not here: they only spare a look at the slot, and this reader may look at any time. They are in twins.pml.
+ *
  * Asserted: what is found is one incarnation and has the key that was looked for; a change touches that incarnation
  * only; publishing never fails; and if ORDERED, the slot ends whole.
  *
@@ -36,7 +38,7 @@ typedef word {
 	byte value, version, owner
 }
 
-word first, second, head, aux; /* aux stands for all that is compared after the key: time, stamp, terms */
+word first, second, head, aux; /* aux stands for all that is compared besides the key: time, terms, windows */
 byte owners = 0, ended = 0;
 bit first_of[REPLACEMENTS + 2], second_of[REPLACEMENTS + 2]; /* an incarnation's key: a half in each word */
 
@@ -59,12 +61,12 @@ proctype writer()
 
 	do
 	:: owners < REPLACEMENTS ->
-		atomic { LOAD(old, head) }		/* choose(): load_word(head_at()) */
+		atomic { LOAD(old, head) }		/* choose(): load_word(&slot->head) */
 		if
 		:: old.value == BUSY -> goto over	/* rank(): FLOW_KEEP */
 		:: else
 		fi;
-		atomic {				/* exchange_word(head_at(), word, busy) */
+		atomic {				/* exchange_word(&slot->head, word, busy) */
 			if
 			:: head.value == old.value && head.version == old.version && owners < REPLACEMENTS ->
 				version = (old.version + 1) % VERSIONS;
@@ -82,7 +84,7 @@ proctype writer()
 		:: !stored[1] -> atomic { STORE(second, 1 - a); stored[1] = 1 }
 		:: !stored[2] -> atomic { STORE(aux, 0); stored[2] = 1 }
 		:: PUBLISHABLE && !published ->
-			atomic {			/* exchange_word(head_at(), busy, live) */
+			atomic {			/* exchange_word(&slot->head, busy, live) */
 				assert(head.value == BUSY && head.version == version && head.owner == mine);
 				STORE(head, LIVE);
 				published = 1
@@ -117,13 +119,13 @@ proctype reader()
 	   SAME(s.version, h.version) && SAME(x.version, h.version) ->
 		assert(h.owner && f.owner == h.owner && s.owner == h.owner && x.owner == h.owner);
 		assert(first_of[h.owner] == 0 && second_of[h.owner] == b);
-		atomic {				/* exchange_word(f->aux, f->aux_word, ...): the time */
+		atomic {				/* exchange_word(&f->slot->aux, f->aux_word, ...): the time */
 			if
 			:: aux.version == x.version && aux.value == x.value -> assert(aux.owner == h.owner); aux.value = 1
 			:: else
 			fi
 		};
-		atomic {				/* exchange_word(f->head, f->head_word, ...): the state */
+		atomic {				/* exchange_word(&f->slot->head, f->head_word, ...): the state */
 			if
 			:: head.version == h.version && head.value == h.value -> assert(head.owner == h.owner)
 			:: else
