@@ -238,6 +238,41 @@ static void others(unsigned preemptions)
 	row("two CPUs open two flows in the last two slots: both find one", &s);
 }
 
+/* Thread 0 opens a flow in slot 0; thread 1 looks for it once its head has been seen there. */
+static volatile bool opening_goes_on; /* read by thread 1 within what thread 0 calls */
+static bool missed;
+
+static void open_or_look(int number)
+{
+	struct opening o = opening(9, NOW);
+	struct flow f;
+
+	if (!number) {
+		opening_goes_on = true;
+		open_flow(&keys[0][0], &o);
+		opening_goes_on = false;
+	} else if (is_flow_live(load_word(head(0)))) {
+		seen += opening_goes_on;
+		missed = !find(&keys[0][0], NOW, &f);
+	}
+}
+
+static const char *nothing_is_missed(void)
+{
+	return missed ? "it is not found" : NULL;
+}
+
+static void publications(unsigned preemptions)
+{
+	struct schedule s = { 2, preemptions, .before = restore, .thread = open_or_look, .after = nothing_is_missed };
+
+	fill(4);
+	seen = 0;
+	missed = false;
+	row("a flow that is published is found", &s);
+	ok(seen, "in %lu of them before its opener had gone on", seen);
+}
+
 /*
  * One slot is free to all. Thread 0 looks for the flow of endpoints 0 and 1, which nobody opens; thread 1 replaces the
  * flow of 0 and 0 by others, at last by that of 1 and 1: of each endpoint one is what thread 0 looks for.
@@ -349,6 +384,7 @@ int main(int argc, char **argv)
 		twins(preemptions);
 		successors(preemptions);
 		others(preemptions);
+		publications(preemptions);
 		false_matches(preemptions);
 		late_changes(preemptions);
 	}
