@@ -7,7 +7,8 @@
  *   recent   bytes 20 | packets 12 << 20
  *
  * Plain adds: of two CPUs that count packets of one direction at once, one may be lost, and if one of them moves the word
- * at that moment, what it moved may be counted twice. Rules' counters are exact.
+ * at that moment, what it moved may be counted twice. A CPU that found the flow before its slot went to another counts its
+ * packet, or what it moves, there. Rules' counters are exact.
  */
 #ifndef ZW_FLOW_COUNT_H
 #define ZW_FLOW_COUNT_H

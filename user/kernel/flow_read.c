@@ -74,8 +74,8 @@ static void read_end(const __u64 *word, bool v6, __u32 address[4], __be16 *port)
 }
 
 /*
- * Packets and bytes: what the slot has of late is moved to the account when there is much of it, and whoever reads both
- * meanwhile reads them again, once.
+ * Packets and bytes: what the slot has of late is moved to the account when there is much of it, and whoever sees that
+ * reads both again, once. Between the two stores it cannot be seen: this one record then has less.
  */
 static void copy_counts(const volatile struct zw_flow_slot *slot, const volatile struct zw_flow_account *account,
 			struct flow_record *flow)
@@ -127,12 +127,13 @@ static __always_inline enum flow_read read_once(const struct bucket *b, int i, u
 	if (!take_slot(b, i, head, now, &f, v6))
 		return !((f.aux_word ^ head) & FLOW_VERSION) && is_flow_expired(head, f.aux_word, now) ? FLOW_NONE :
 												       FLOW_CHANGING;
+	/*
+	 * Counts and the time of opening have no version. A writer claims the head before it stores them and publishes it
+	 * after, so what is read between two loads of a head of one version is this flow's.
+	 */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (!copy_words(b, i, &f, flow, v6))
 		return FLOW_CHANGING;
-	/*
-	 * Counts and the time of opening have no version. A writer claims the head before it stores them, so if the head
-	 * is of the same version after they were read, they are this flow's.
-	 */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if ((load_word(&f.slot->head) ^ head) & FLOW_VERSION)
 		return FLOW_CHANGING;
