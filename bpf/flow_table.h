@@ -48,7 +48,8 @@
  *  - all stores of a claim come after it and before it is published: both are compare-and-exchanges that succeed,
  *    and those are full barriers (BPF's CMPXCHG: LKMM; arm64's JIT makes it CASAL, or LDXR/STLXR and DMB ISH);
  *  - one of two twins sees the other: store of tag and head, full barrier, load of tags and heads, on both sides, the
- *    barrier being the publication that succeeds. So a publication must never fail: nobody changes a busy head;
+ *    barrier being the publication that succeeds. So a publication must never fail: nobody changes a busy head. A tag
+ *    stored behind the barrier would be too late, since a load of the other's head may pass it;
  *  - a reader may see a published head and still the older words of the slot. For key words that is no match. Time
  *    and terms are compared with the head's version wherever they are used, and a slot whose words do not
  *    agree is not found: as if the packet had come a moment sooner. In kill_twins() a time of another version
