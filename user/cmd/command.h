@@ -57,7 +57,7 @@ int command_getopt(const struct command *command, int argc, char **argv);
 int command_line(const struct command *command, int argc, char **argv, struct globals *globals, int *ret_argc,
 		 char ***ret_argv);
 
-extern const struct command cmd_check, cmd_simulate, cmd_apply, cmd_rollback, cmd_down, cmd_run, cmd_drops, cmd_flows,
+extern const struct command cmd_check, cmd_show, cmd_simulate, cmd_apply, cmd_rollback, cmd_down, cmd_run, cmd_drops, cmd_flows,
 	cmd_rules, cmd_status, cmd_help, cmd_version;
 
 /* Every command, in the order of help; ends with NULL. */
