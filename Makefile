@@ -44,7 +44,7 @@ EVASION   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/evasion/run_*.c))
 EVASION_RUN := $(BUILD)/tests/evasion/run_programs tests/evasion/hooks.sh
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS)
-GOLDEN    := $(wildcard tests/golden/*.sh)
+GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
 MODELS    := $(wildcard tests/model/*.sh)
 

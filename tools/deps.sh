@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # deps.sh [--list] PURPOSE... - finds what is missing for build, check, coverage, demo, and installs it.
 #
-# What is there is looked for by itself (a command, a header, a file), so that it may come from anywhere; what is missing
-# is installed by its Debian package, when apt and root are there. --list, or another distribution: list it and fail.
+# What is there is looked for by itself (a command, a header, a Python module, a file), so that it may come from anywhere;
+# what is missing is installed by its Debian package, when apt and root are there. --list, or another distribution: list it
+# and fail.
 set -eu
 
 # purpose  Debian package  how to see that it is there
@@ -26,6 +27,8 @@ needs() {
 	check libclang-rt-14-dev   file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a
 	check perl                 command prove
 	check python3              command python3
+	check python3-jsonschema   python jsonschema
+	check python3-yaml         python yaml
 	check iproute2             command ip
 	check iproute2             command tc
 	check iputils-ping         command ping
@@ -63,6 +66,10 @@ has_header() {
 		[ ! -e "$folder/$1" ] || return 0
 	done
 	return 1
+}
+
+has_python() {
+	python3 -c "import $1" 2>/dev/null
 }
 
 has_file() {
