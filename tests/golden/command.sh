@@ -22,6 +22,8 @@ is() {
 z() { "$ZONEWALL" "$@"; }
 to() { local file=$1; shift; "$ZONEWALL" "$@" >"$file"; }
 closed() { "$ZONEWALL" "$@" <&- >&- 2>&-; }
+commands() { "$ZONEWALL" help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'; }
+too_wide() { local name; for name in "" "$@"; do "$ZONEWALL" help $name; done | awk 'length > 80'; }
 gone() { # a reader that goes away before anything is written
 	local status
 	{ sleep 0.2; "$ZONEWALL" "$@"; echo "status $?" >&2; } | true
@@ -36,6 +38,9 @@ is "help of a command" 0 '^usage: zonewall simulate' z help simulate
 is "--help behind a command" 0 '^usage: zonewall simulate' z simulate --help
 is "help of a command that does not exist" 2 "no command 'nonsense'" z help nonsense
 is "help takes one command" 2 'one command' z help check apply
+is "help of a command as JSON, with its options" 0 '"options":\[\{"name":"werror","letter":null,"argument":null,"help":' z -o json help check
+# shellcheck disable=SC2046 # names of commands
+is "help fits a terminal" 0 '^$' too_wide $(commands)
 is "help as JSON" 0 '^\{"schema":"zonewall.help/1","commands":\[\{"name":"check"' z -o json help
 is "--version" 0 '^zonewall [0-9]+\.[0-9]+\.[0-9]+ ' z --version
 is "--version behind a command" 0 '^zonewall [0-9]+\.[0-9]+\.[0-9]+ ' z check --version

@@ -16,8 +16,8 @@ enum { OPTION_WERROR = 256, OPTION_HOST };
 
 static const struct option_help options[] = {
 	{ { "werror", no_argument, NULL, OPTION_WERROR }, NULL, "warnings are errors" },
-	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR…",
-	  "the addresses of the host the policy is for (default: not known)" },
+	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR,...",
+	  "addresses of the host that the policy is for; may be given again (default: not known)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 

@@ -13,7 +13,7 @@
 /* Above all values a command gives to its own long options. */
 enum { GLOBAL_INSTANCE = 1 << 20, GLOBAL_NO_COLOUR, GLOBAL_VERSION };
 
-static const struct option_help global_options[] = {
+const struct option_help command_global_options[] = {
 	{ { "output", required_argument, NULL, 'o' }, "json|text", "how to print the result (default: text)" },
 	{ { "instance", required_argument, NULL, GLOBAL_INSTANCE }, "NAME",
 	  "which firewall of this machine (default: $ZONEWALL_INSTANCE, else \"default\")" },
@@ -223,7 +223,7 @@ int command_line(const struct command *command, int argc, char **argv, struct gl
 	struct words words;
 	int got;
 
-	if (make_tables(own, global_options, command ? ":" : "+:", &tables))
+	if (make_tables(own, command_global_options, command ? ":" : "+:", &tables))
 		return -ENOMEM;
 	if (words_new(argc, argv, own, &words)) {
 		free(tables.options);
@@ -248,6 +248,45 @@ int command_line(const struct command *command, int argc, char **argv, struct gl
 	return 0;
 }
 
+#define HELP_COLUMN 31
+#define HELP_WIDTH 80
+
+/* Columns of a terminal: every byte but those that go on with a character of UTF-8 (RFC 3629 3). */
+static size_t columns(const char *text, size_t len)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < len; i++)
+		count += (text[i] & 0xc0) != 0x80;
+	return count;
+}
+
+/* The text from HELP_COLUMN on, broken between words; `at` is the column where the cursor stands. */
+static void print_help(FILE *out, const char *text, size_t at)
+{
+	if (at >= HELP_COLUMN) {
+		fputc('\n', out);
+		at = 0;
+	}
+	fprintf(out, "%*s", (int)(HELP_COLUMN - at), "");
+	at = HELP_COLUMN;
+	while (*text) {
+		size_t len = strcspn(text, " "), width = columns(text, len);
+
+		if (at > HELP_COLUMN && at + 1 + width > HELP_WIDTH) {
+			fprintf(out, "\n%*s", HELP_COLUMN, "");
+			at = HELP_COLUMN;
+		} else if (at > HELP_COLUMN) {
+			fputc(' ', out);
+			at++;
+		}
+		fprintf(out, "%.*s", (int)len, text);
+		at += width;
+		text += len + strspn(text + len, " ");
+	}
+	fputc('\n', out);
+}
+
 static void help_options(const struct option_help *options, FILE *out)
 {
 	for (; options && options->option.name; options++) {
@@ -260,7 +299,8 @@ static void help_options(const struct option_help *options, FILE *out)
 			snprintf(letter, sizeof(letter), "-%c, ", option->val);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, option->name, options->argument ? " " : "",
 			 options->argument ? options->argument : "");
-		fprintf(out, "  %-28s %s\n", left, options->help);
+		fprintf(out, "  %s", left);
+		print_help(out, options->help, 2 + columns(left, strlen(left)));
 	}
 }
 
@@ -280,7 +320,7 @@ void command_help(const struct command *command, FILE *out)
 			fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
 	}
 	fprintf(out, "\noptions of every command:\n");
-	help_options(global_options, out);
+	help_options(command_global_options, out);
 	if (!command)
 		fprintf(out, "\n'zonewall help COMMAND' tells more of a command.\n");
 }
