@@ -47,11 +47,12 @@ TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
 MODELS    := $(wildcard tests/model/*.sh)
+MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-evasion check-random \
-	check-san check-fuzz coverage mutants bench lint both-compilers install deps build-tools help clean
+	check-san check-fuzz coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -124,8 +125,8 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/bench/%.skel.h $(BUILD)/libzonewall.a
 build-tools: # says early what is missing
 	@tools/deps.sh --list build
 
-deps: ## install the Debian packages that build, check and demo need (root)
-	@tools/deps.sh build check demo
+deps: ## install the Debian packages that build, man, check and demo need (root)
+	@tools/deps.sh build man check demo
 
 demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 leaves them up)
 	@tools/deps.sh build demo
@@ -196,12 +197,28 @@ both-compilers: # all warnings are errors
 lint: both-compilers ## both compilers with -Werror, scripts, licence lines, what the programs may call
 	@BUILD=build/gcc tools/lint.sh
 
-install: all ## install the command and its documents below PREFIX
+man: $(MAN) ## build the manual pages (scdoc)
+
+$(BUILD)/man/%: man/%.scd | man-tools
+	$(call say,MAN,$@)
+	@mkdir -p $(@D)
+	$(Q)scdoc < $< > $@
+
+man-tools:
+	@tools/deps.sh --list man
+
+install: all ## install the command, its manual pages and documents below PREFIX
 	install -D -m 0755 $(BUILD)/zonewall $(DESTDIR)$(PREFIX)/sbin/zonewall
 	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/zonewall/README.md
 	install -d $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies/common
 	install -m 0644 policies/*.* $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies
 	install -m 0644 policies/common/* $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies/common
+	@if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory install-man; \
+	else echo "left out: the manual pages, since scdoc is missing (Debian package scdoc)"; fi
+
+install-man: man
+	$(foreach page,$(MAN),install -D -m 0644 $(page) \
+		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)) &&) true
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

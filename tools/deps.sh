@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh [--list] PURPOSE... - finds what is missing for build, check, coverage, demo, and installs it.
+# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, coverage, demo, and installs it.
 #
 # What is there is looked for by itself (a command, a header, a Python module, a file), so that it may come from anywhere;
 # what is missing is installed by its Debian package, when apt and root are there. --list, or another distribution: list it
@@ -23,6 +23,7 @@ needs() {
 	build libjson-c-dev        header json-c/json.h
 	build libsmartcols-dev     header libsmartcols/libsmartcols.h
 	build libmnl-dev           header libmnl/libmnl.h
+	man scdoc                  command scdoc
 	check libcmocka-dev        header cmocka.h
 	check libclang-rt-14-dev   file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a
 	check perl                 command prove
@@ -43,6 +44,7 @@ needs() {
 	check traceroute           command traceroute
 	check shellcheck           command shellcheck
 	check spin                 command spin
+	check scdoc                command scdoc
 	coverage llvm              command llvm-cov
 	coverage llvm              command llvm-profdata
 	demo iproute2              command ip

@@ -14,9 +14,9 @@ complain() { # WHAT PLACES
 }
 
 mapfile -t files < <(git ls-files | grep -v '^COPYING$')
-mapfile -t sources < <(git ls-files '*.c' '*.h' '*.sh' '*.pl' '*.py' 'policies/*.yaml' Makefile .ci/run .clang-format |
-	grep -v '^tests/golden/\|^tests/fuzz/corpus/')
-mapfile -t golden_scripts < <(git ls-files 'tests/golden/*.sh')
+mapfile -t sources < <(git ls-files '*.c' '*.h' '*.sh' '*.pl' '*.py' '*.scd' 'policies/*.yaml' 'policies/*.json' Makefile \
+	.ci/run .clang-format | grep -v '^tests/golden/\|^tests/fuzz/corpus/')
+mapfile -t golden_scripts < <(git ls-files 'tests/golden/*.sh' 'tests/golden/*.py')
 mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 
 echo "  LINT    scripts"
