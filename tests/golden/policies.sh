@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Every example policy is accepted, with the summary and the warnings that stand in policies/NAME.txt beside this file, and
-# so is the first example of policies/README.md. UPDATE=1 writes what is printed now. How large the tables are is left out.
+# so are the first examples of README.md and policies/README.md. UPDATE=1 writes what is printed now. How large the tables are
+# is left out.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 ZONEWALL=$(realpath "${ZONEWALL:-build/zonewall}")
@@ -27,11 +28,13 @@ for policy in policies/*.yaml; do
 	sed 's/^/# /' "$folder/diff"
 done
 
-sed -n '/^```yaml$/,/^```$/p' policies/README.md | sed '1d;/^```$/,$d' >"$folder/first.yaml"
-"$ZONEWALL" check "$folder/first.yaml" >"$folder/all" 2>&1
-result $? "the first example of policies/README.md is accepted"
-grep -q '^rules *1: 1 allow' "$folder/all"
-result $? "and has its rule"
+for page in README.md:2 policies/README.md:1; do
+	sed -n '/^```yaml$/,/^```$/p' "${page%:*}" | sed '1d;/^```$/,$d' >"$folder/first.yaml"
+	"$ZONEWALL" check --werror "$folder/first.yaml" >"$folder/all" 2>&1
+	result $? "the first example of ${page%:*} is accepted"
+	grep -q "^rules *${page#*:}: ${page#*:} allow" "$folder/all"
+	result $? "and has its rules"
+done
 
 # The packets that three-tier.yaml's own tests name.
 simulate() { # VERDICT RULE PACKET

@@ -357,13 +357,12 @@ def places_of_the_head():
     plain = "version: 1\ndefaults: {action: drop}\n"
     yield "version", "version: %\ndefaults: {action: drop}\n", WORDS
     yield "defaults", "version: 1\ndefaults: %\n", KINDS
-    yield "defaults' action", "version: 1\ndefaults: {action: %}\n", WORDS
-    for key in "intra-zone", "log", "non-ip", "tcp", "flows":
-        yield f"defaults' {key}", f"version: 1\ndefaults: {{action: drop, {key}: %}}\n", WORDS
+    keys = ", ".join(f"{key}: %" for key in ("action", "intra-zone", "log", "non-ip", "tcp", "flows"))
+    yield "each key of defaults", f"version: 1\ndefaults: {{{keys}}}\n", WORDS
     for key in "interfaces failsafe rules never always tests".split():
         yield f"an entry of {key}", (f"{key}:\n", "- %\n"), WORDS
-    for key in "include interfaces zones services failsafe tiers rules never always tests".split():
-        yield key, plain + f"{key}: %\n", KINDS
+    keys = "include interfaces zones services failsafe tiers rules never always tests".split()
+    yield "each other key of a policy", plain + "".join(f"{key}: %\n" for key in keys), KINDS
     yield "an included file", ("include:\n", "- %\n"), WORDS
     yield "a tier's name", plain + "tiers: [%]\n", NAMES
     yield "an interface", ("interfaces:\n", "- {match: [%]}\n"), INTERFACES + WORDS
@@ -419,7 +418,7 @@ def places_of_the_rest():
         for part in "id", "from", "to", "service":
             yield f"{part} of {key}", entry(key, REGION, part), NAMES + ADDRESSES + SERVICES + WORDS
     single = [service for service in SERVICES if service != "tcp/2-1"]  # told: it is no single port
-    for part, values in ("from", ADDRESSES), ("to", ADDRESSES), ("service", single), ("expect", []), ("by", []):
+    for part, values in ("from", ADDRESSES), ("to", ADDRESSES), ("service", single), ("expect", []), ("by", RESERVED):
         yield f"{part} of tests", entry("tests", TEST, part), values + NAMES + WORDS
         yield f"{part} of tests of IPv6", entry("tests", TEST6, part), values + NAMES + WORDS
     before, one = entry("tests", TEST, "service")
@@ -451,7 +450,7 @@ def maps(schema):
 
 
 def policies():
-    for folder in "policies", "policies/common", "tests/golden/check", "tests/fuzz/corpus/policy":
+    for folder in "policies", "policies/common", "tests/golden/check", "tests/golden/show", "tests/fuzz/corpus/policy":
         for name in sorted(os.listdir(os.path.join(ROOT, folder))):
             if name.endswith(".yaml"):
                 yield f"{folder}/{name}"

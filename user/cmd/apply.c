@@ -98,7 +98,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 const struct command cmd_apply = {
 	.name = "apply",
 	.arguments = "FILE...",
-	.summary = "make the policy the current generation",
+	.summary = "make the policy the one that decides, in one step",
 	.options = options,
 	.run = run,
 };

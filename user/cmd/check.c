@@ -332,7 +332,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 const struct command cmd_check = {
 	.name = "check",
 	.arguments = "FILE...",
-	.summary = "read and compile; print every mistake, or what was understood",
+	.summary = "read a policy; print every mistake, or what was understood",
 	.options = options,
 	.run = run,
 };

@@ -322,5 +322,6 @@ void command_help(const struct command *command, FILE *out)
 	fprintf(out, "\noptions of every command:\n");
 	help_options(command_global_options, out);
 	if (!command)
-		fprintf(out, "\n'zonewall help COMMAND' tells more of a command.\n");
+		fprintf(out, "\n'zonewall help COMMAND' tells more of a command. The manual pages are\n"
+			     "zonewall(1) and, for policies, zonewall.yaml(5).\n");
 }

@@ -27,6 +27,6 @@ static int run(const struct globals *globals, int argc, char **argv)
 const struct command cmd_rollback = {
 	.name = "rollback",
 	.arguments = "",
-	.summary = "make the former generation current again",
+	.summary = "go back to the policy that decided before",
 	.run = run,
 };
