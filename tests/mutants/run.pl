@@ -78,6 +78,15 @@ sub build_native {
 	return 1;
 }
 
+# Scripts tell by TAP alone that something failed, programs by their exit status as well.
+sub fails {
+	my ($command, $log) = @_;
+
+	return 1 if system("$command >$log 2>&1");
+	open my $out, '<', $log or die "$log: $!\n";
+	return scalar grep { /^(not ok|Bail out!)/ } <$out>;
+}
+
 # Who noticed, '' for nobody, or undef if it cannot be built.
 sub killer {
 	my ($mutant, $dir) = @_;
@@ -88,13 +97,13 @@ sub killer {
 		local $ENV{ZONEWALL} = "$dir/build/zonewall";
 		local $ENV{BUILD} = "$dir/build";
 		my $command = $mutant->{test} =~ /\.sh/ ? "bash $mutant->{test}" : "$dir/build/$mutant->{test}";
-		return system("timeout 300 $command >$log 2>&1") ? $mutant->{test} : '';
+		return fails("timeout 300 $command", $log) ? $mutant->{test} : '';
 	}
 	build_native($dir, $log) or return undef;
 	local $ENV{TABLES_ONLY} = 1;
 	for my $test (@native) {
 		(my $command = $test) =~ s{.*/tests/}{$dir/};
-		return $test =~ s{.*/tests/}{}r if system("timeout 120 $command >$log 2>&1");
+		return $test =~ s{.*/tests/}{}r if fails("timeout 120 $command", $log);
 	}
 	return '';
 }
