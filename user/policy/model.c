@@ -133,6 +133,22 @@ static int add_all(struct ranges *to, const struct ranges *from)
 	return err;
 }
 
+int policy_union(const struct policy *policy, const struct zone_list *list, struct ranges *ret_set)
+{
+	struct ranges set = { 0 };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < list->count; i++)
+		err = add_all(&set, &policy->zones[list->zone[i]].set);
+	if (!err)
+		err = ranges_normalise(&set);
+	if (err)
+		ranges_clear(&set);
+	else
+		*ret_set = set;
+	return err;
+}
+
 static int subtract_copy(struct ranges *set, const struct ranges *minus)
 {
 	struct ranges copy = { 0 };

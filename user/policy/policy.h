@@ -165,6 +165,9 @@ int policy_read(const char *const *files, size_t count, struct diag *diag, struc
  */
 int policy_resolve(struct policy *policy, const struct ranges *host);
 
+/* What a list of zones means together: a set (addr.h). The policy is resolved. 0 or -ENOMEM. */
+int policy_union(const struct policy *policy, const struct zone_list *list, struct ranges *ret_set);
+
 /* Warnings that need resolved sets but no compiled tables: design 4.7 without shadowed and redundant. */
 void policy_warn(const struct policy *policy, struct diag *diag);
 

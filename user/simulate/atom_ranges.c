@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "simulate/atom_ranges.h"
+
+#include "base/util.h"
+
+#define CHUNK_BITS 16
+
+struct walker {
+	const uint8_t *tables;
+	const struct zw_layout *layout;
+	unsigned chunks; /* of an address: 2 or 8 */
+	struct atom_ranges ranges;
+};
+
+/* A search tree, or a part of one: its keys are chunk `chunk` of the addresses that begin with `base`. */
+struct tree {
+	uint32_t line;
+	u128 base;
+	unsigned chunk;
+	unsigned low, high; /* keys that lead here, both included */
+	unsigned depth; /* lines above this one */
+};
+
+static int walk_step(struct walker *w, uint32_t step, u128 base, unsigned chunk);
+
+static const void *line_at(const struct walker *w, uint32_t line)
+{
+	return line < w->layout->lines ? w->tables + (size_t)line * sizeof(struct zw_line) : NULL;
+}
+
+static unsigned shift_of(const struct walker *w, unsigned chunk)
+{
+	return CHUNK_BITS * (w->chunks - 1 - chunk);
+}
+
+/* The last address that begins with `base`, which is fixed down to before this chunk. */
+static u128 block_end(const struct walker *w, u128 base, unsigned chunk)
+{
+	return chunk < w->chunks ? base | (((u128)0xffff << shift_of(w, chunk)) | (((u128)1 << shift_of(w, chunk)) - 1)) :
+				   base;
+}
+
+static int emit(struct walker *w, u128 first, u128 last, uint32_t atom)
+{
+	struct atom_ranges *ranges = &w->ranges;
+
+	if (atom >= w->layout->atom_count)
+		return -EINVAL;
+	if (ranges->count && ranges->v[ranges->count - 1].atom == atom) {
+		ranges->v[ranges->count - 1].last = last;
+		return 0;
+	}
+	if (array_grow(&ranges->v, ranges->count, sizeof(*ranges->v)))
+		return -ENOMEM;
+	ranges->v[ranges->count++] = (struct atom_range){ first, last, atom };
+	return 0;
+}
+
+/* Keys first..last of a tree, which all lead to `value`. */
+static int walk_keys(struct walker *w, const struct tree *tree, unsigned first, unsigned last, uint32_t value)
+{
+	unsigned shift = shift_of(w, tree->chunk);
+	int err = 0;
+
+	if (!(value & (ZW_NEXT | ZW_TAIL)))
+		return emit(w, tree->base | (u128)first << shift,
+			    block_end(w, tree->base | (u128)last << shift, tree->chunk + 1), value);
+	for (unsigned key = first; key <= last && !err; key++)
+		err = walk_step(w, value, tree->base | (u128)key << shift, tree->chunk + 1);
+	return err;
+}
+
+/* value[n] holds for the keys from bound[n - 1] to before bound[n]. */
+static int walk_tree(struct walker *w, const struct tree *tree)
+{
+	const struct zw_line *line = line_at(w, tree->line);
+	int err = 0;
+
+	if (!line || tree->depth >= ZW_SEARCH_DEPTH || tree->chunk >= w->chunks)
+		return -EINVAL;
+	for (unsigned n = 0; n <= ZW_LINE_BOUNDS && !err; n++) {
+		unsigned first = n ? line->bound[n - 1] : 0, end = n < ZW_LINE_BOUNDS ? line->bound[n] : 0x10000;
+		struct tree part = *tree;
+
+		part.low = first > tree->low ? first : tree->low;
+		part.high = end - 1 < tree->high ? end - 1 : tree->high;
+		if (!end || part.low > part.high)
+			continue;
+		part.line = line->value[n] & ~ZW_LINK;
+		part.depth++;
+		err = line->value[n] & ZW_LINK ? walk_tree(w, &part) :
+						 walk_keys(w, tree, part.low, part.high, line->value[n]);
+	}
+	return err;
+}
+
+static int walk_tail(struct walker *w, uint32_t line, u128 base, unsigned chunk)
+{
+	const struct zw_tail *tail = line_at(w, line);
+	u128 end = block_end(w, base, chunk), mask, first, last;
+	int err = 0;
+
+	if (!tail || tail->chunk < chunk || tail->outside & (ZW_NEXT | ZW_TAIL) || tail->inside & ZW_TAIL)
+		return -EINVAL;
+	mask = (u128)tail->mask[0] << 64 | tail->mask[1];
+	first = (u128)tail->prefix[0] << 64 | tail->prefix[1];
+	last = first | ~mask;
+	if (first < base || last > end || ~mask & (~mask + 1))
+		return -EINVAL;
+	if (first > base)
+		err = emit(w, base, first - 1, tail->outside);
+	if (!err)
+		err = tail->inside & ZW_NEXT ? walk_step(w, tail->inside, first, tail->chunk) :
+					       emit(w, first, last, tail->inside);
+	if (!err && last < end)
+		err = emit(w, last + 1, end, tail->outside);
+	return err;
+}
+
+/* All addresses that begin with `base`, whose next chunk is this one. */
+static int walk_step(struct walker *w, uint32_t step, u128 base, unsigned chunk)
+{
+	if (step & ZW_TAIL)
+		return walk_tail(w, step & ZW_STEP_INDEX, base, chunk);
+	if (step & ZW_NEXT)
+		return walk_tree(w, &(struct tree){ .line = step & ZW_STEP_INDEX, .base = base, .chunk = chunk, .high = 0xffff });
+	return emit(w, base, block_end(w, base, chunk), step);
+}
+
+int atom_ranges_read(const void *tables, const struct zw_layout *layout, int family, struct atom_ranges *ret_ranges)
+{
+	struct walker w = { .tables = tables, .layout = layout, .chunks = family == 4 ? 2 : 8 };
+	uint32_t line = family == 4 ? layout->root4 : layout->root6;
+	const uint32_t *root = line_at(&w, line);
+	int err = root && layout->lines - line >= 65536 * 4 / sizeof(struct zw_line) ? 0 : -EINVAL;
+
+	for (uint32_t key = 0; key <= 0xffff && !err; key++)
+		err = walk_step(&w, root[key], (u128)key << shift_of(&w, 0), 1);
+	if (err)
+		atom_ranges_clear(&w.ranges);
+	else
+		*ret_ranges = w.ranges;
+	return err;
+}
+
+void atom_ranges_clear(struct atom_ranges *ranges)
+{
+	free(ranges->v);
+	*ranges = (struct atom_ranges){ 0 };
+}

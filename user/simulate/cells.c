@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "simulate/cells.h"
+
+#include "base/util.h"
+#include "lookup.h"
+
+#define PORTS 65536u
+
+static const uint8_t with_ports[ZW_PORT_TABLES] = { 6, 17, 132, 1, 58 }; /* in the order of enum zw_port_table */
+
+struct runs {
+	struct cell_run *v; /* grows by array_grow */
+	size_t count;
+};
+
+/* runs.v[first..first + count) of all rows' runs. */
+struct row {
+	size_t first, count;
+	bool allows;
+};
+
+struct cells {
+	const uint8_t *tables;
+	struct zw_layout layout;
+	struct runs ports[ZW_PORT_TABLES];
+	struct cell_run others[256]; /* of protocols without ports: their one run */
+	uint32_t class_count;
+	uint32_t *kind_of[2]; /* of each atom */
+	uint32_t kind_count[2];
+	uint32_t *row_at; /* of each line: the row that it begins, 0 if it was not asked for yet */
+	struct row *rows;
+	size_t row_count;
+	struct runs runs; /* of all rows */
+};
+
+/* lookup.h finds the tables in globals, as the kernel's programs do. */
+static const struct cells *current;
+
+static void use(const struct cells *cells)
+{
+	if (current == cells)
+		return;
+	current = cells;
+	zw_tables_bytes = cells->tables;
+	zw_layout = cells->layout;
+}
+
+static int add_run(struct runs *runs, size_t bottom, uint32_t first, uint32_t value)
+{
+	if (runs->count > bottom && runs->v[runs->count - 1].value == value)
+		return 0;
+	if (array_grow(&runs->v, runs->count, sizeof(*runs->v)))
+		return -ENOMEM;
+	runs->v[runs->count++] = (struct cell_run){ first, value };
+	return 0;
+}
+
+static void note_class(struct cells *cells, uint32_t class)
+{
+	if (class >= cells->class_count)
+		cells->class_count = class + 1;
+}
+
+static int read_ports(struct cells *cells)
+{
+	for (unsigned protocol = 0; protocol < 256; protocol++) {
+		cells->others[protocol].value = port_class(protocol, 0);
+		note_class(cells, cells->others[protocol].value);
+	}
+	for (int table = 0; table < ZW_PORT_TABLES; table++) {
+		uint32_t ports = cells->layout.ports[table] ? PORTS : 1;
+
+		for (uint32_t port = 0; port < ports; port++) {
+			uint32_t class = port_class(with_ports[table], port);
+
+			note_class(cells, class);
+			if (add_run(&cells->ports[table], 0, port, class))
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* What tells two atoms apart on one side: classes of both matrices, of failsafe on either side (it exchanges ends). */
+struct signature {
+	uint32_t policy, failsafe, exchanged, atom;
+};
+
+static int compare_signatures(const void *a, const void *b)
+{
+	const struct signature *x = a, *y = b;
+
+	if (x->policy != y->policy)
+		return x->policy < y->policy ? -1 : 1;
+	if (x->failsafe != y->failsafe)
+		return x->failsafe < y->failsafe ? -1 : 1;
+	return x->exchanged < y->exchanged ? -1 : x->exchanged > y->exchanged;
+}
+
+static struct signature sign(const struct zw_atom *atom, enum side side, uint32_t number)
+{
+	const struct zw_classes *policy = &atom->classes[ZW_MATRIX_POLICY], *failsafe = &atom->classes[ZW_MATRIX_FAILSAFE];
+
+	if (side == SIDE_SOURCE)
+		return (struct signature){ policy->source, failsafe->source, failsafe->destination, number };
+	return (struct signature){ policy->destination, failsafe->destination, failsafe->source, number };
+}
+
+static int find_kinds(struct cells *cells, enum side side)
+{
+	uint32_t count = cells->layout.atom_count, kind = 0;
+	_cleanup_free_ struct signature *signatures = array_new(count, sizeof(*signatures));
+
+	cells->kind_of[side] = array_new(count, sizeof(*cells->kind_of[side]));
+	if (!signatures || !cells->kind_of[side])
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct zw_atom *atom = get_atom(i);
+
+		if (!atom)
+			return -EINVAL;
+		signatures[i] = sign(atom, side, i);
+	}
+	qsort(signatures, count, sizeof(*signatures), compare_signatures);
+	for (uint32_t i = 0; i < count; i++) {
+		if (i && compare_signatures(&signatures[i - 1], &signatures[i]))
+			kind++;
+		cells->kind_of[side][signatures[i].atom] = kind;
+	}
+	cells->kind_count[side] = kind + 1;
+	return 0;
+}
+
+static int add_row(struct cells *cells, struct row row)
+{
+	for (size_t i = row.first; i < row.first + row.count; i++)
+		row.allows = row.allows || cells->runs.v[i].value & ZW_CELL_ALLOW;
+	if (array_grow(&cells->rows, cells->row_count, sizeof(*cells->rows)))
+		return -ENOMEM;
+	cells->rows[cells->row_count++] = row;
+	return 0;
+}
+
+int cells_new(const void *tables, const struct zw_layout *layout, struct cells **ret_cells)
+{
+	struct cells *cells = calloc(1, sizeof(*cells));
+	int err;
+
+	if (!cells)
+		return -ENOMEM;
+	cells->tables = tables;
+	cells->layout = *layout;
+	cells->row_at = array_new(layout->lines, sizeof(*cells->row_at));
+	use(cells);
+	err = cells->row_at ? read_ports(cells) : -ENOMEM;
+	for (int side = 0; side < 2 && !err; side++)
+		err = find_kinds(cells, side);
+	if (!err)
+		err = add_run(&cells->runs, 0, 0, 0);
+	if (!err)
+		err = add_row(cells, (struct row){ .count = 1 }); /* ROW_NONE */
+	if (err) {
+		cells_free(cells);
+		return err;
+	}
+	*ret_cells = cells;
+	return 0;
+}
+
+void cells_free(struct cells *cells)
+{
+	if (!cells)
+		return;
+	if (current == cells)
+		current = NULL;
+	for (int table = 0; table < ZW_PORT_TABLES; table++)
+		free(cells->ports[table].v);
+	free(cells->kind_of[0]);
+	free(cells->kind_of[1]);
+	free(cells->row_at);
+	free(cells->rows);
+	free(cells->runs.v);
+	free(cells);
+}
+
+uint32_t cells_class_count(const struct cells *cells)
+{
+	return cells->class_count;
+}
+
+const struct cell_run *cells_ports(const struct cells *cells, uint8_t protocol, size_t *ret_count)
+{
+	for (int table = 0; table < ZW_PORT_TABLES; table++)
+		if (with_ports[table] == protocol) {
+			*ret_count = cells->ports[table].count;
+			return cells->ports[table].v;
+		}
+	*ret_count = 1;
+	return &cells->others[protocol];
+}
+
+/* Index of the run that holds `at`. */
+static size_t find_run(const struct cell_run *runs, size_t count, uint32_t at)
+{
+	size_t low = 0, high = count;
+
+	while (high - low > 1) {
+		size_t middle = (low + high) / 2;
+
+		if (runs[middle].first <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint32_t cells_class(const struct cells *cells, uint8_t protocol, uint16_t port)
+{
+	size_t count;
+	const struct cell_run *runs = cells_ports(cells, protocol, &count);
+
+	return runs[find_run(runs, count, port)].value;
+}
+
+uint32_t cells_kind(const struct cells *cells, enum side side, uint32_t atom)
+{
+	return cells->kind_of[side][atom];
+}
+
+uint32_t cells_kind_count(const struct cells *cells, enum side side)
+{
+	return cells->kind_count[side];
+}
+
+/* The line where a pair's row begins: as find_cell() in lookup.h. */
+static uint32_t line_of(enum zw_matrix_id matrix, uint32_t source, uint32_t destination)
+{
+	const struct zw_matrix *m = &zw_layout.matrix[matrix];
+	const struct zw_atom *from = get_atom(source), *to = get_atom(destination);
+	uint32_t s = from->classes[matrix].source, d = to->classes[matrix].destination;
+
+	if (m->pair_buckets)
+		return sparse_row(s, d, from, to);
+	return table_word(m->pairs, (uint64_t)s * m->destinations + d);
+}
+
+/* The part of a search tree (zonewall.h) that keys low..high lead to. */
+static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t low, uint32_t high, int depth)
+{
+	const struct zw_line *line = tables_at(at, 0, sizeof(*line));
+	int err = 0;
+
+	for (unsigned n = 0; line && n <= ZW_LINE_BOUNDS && !err; n++) {
+		uint32_t first = n ? line->bound[n - 1] : 0, end = n < ZW_LINE_BOUNDS ? line->bound[n] : PORTS;
+
+		if (first < low)
+			first = low;
+		if (end > high + 1)
+			end = high + 1;
+		if (first >= end)
+			continue;
+		if (!(line->value[n] & ZW_LINK))
+			err = add_run(&cells->runs, bottom, first, line->value[n]);
+		else if (depth < ZW_SEARCH_DEPTH)
+			err = read_tree(cells, bottom, line->value[n] & ~ZW_LINK, first, end - 1, depth + 1);
+	}
+	return err;
+}
+
+int cells_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t source, uint32_t destination, uint32_t *ret_row)
+{
+	struct row row = { .first = cells->runs.count };
+	uint32_t line;
+	int err;
+
+	use(cells);
+	line = line_of(matrix, source, destination);
+	if (line >= cells->layout.lines)
+		line = 0; /* of damaged tables; no row begins at the root of the addresses */
+	if (cells->row_at[line]) {
+		*ret_row = cells->row_at[line];
+		return 0;
+	}
+	err = read_tree(cells, row.first, line, 0, cells->class_count - 1, 0);
+	if (!err && cells->runs.count == row.first)
+		err = add_run(&cells->runs, row.first, 0, 0); /* damaged tables */
+	row.count = cells->runs.count - row.first;
+	if (!err)
+		err = add_row(cells, row);
+	if (err)
+		return err;
+	*ret_row = cells->row_at[line] = cells->row_count - 1;
+	return 0;
+}
+
+const struct cell_run *cells_runs(const struct cells *cells, uint32_t row, size_t *ret_count)
+{
+	*ret_count = cells->rows[row].count;
+	return cells->runs.v + cells->rows[row].first;
+}
+
+uint32_t cells_cell(const struct cells *cells, uint32_t row, uint32_t class)
+{
+	size_t count;
+	const struct cell_run *runs = cells_runs(cells, row, &count);
+
+	return runs[find_run(runs, count, class)].value;
+}
+
+bool cells_row_allows(const struct cells *cells, uint32_t row)
+{
+	return cells->rows[row].allows;
+}
+
+uint32_t cells_row_count(const struct cells *cells)
+{
+	return cells->row_count;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A generation's decisions as runs: what the tables (zonewall.h) answer for one packet, read for all packets at once.
+ *
+ *   protocol ──> runs of ports, each with its port class
+ *   atom, as a source or destination ──> kind: atoms whose rows are the same in both matrices, whoever the other is
+ *   pair of atoms, matrix ──> row ──> runs of port classes, each with its cell
+ *
+ * So whoever compares or proves walks over kinds instead of addresses and over runs instead of ports, and decides each
+ * row once. Rows are read when they are first asked for.
+ */
+#ifndef ZW_CELLS_H
+#define ZW_CELLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zonewall.h"
+
+struct cells;
+
+/* From `first` (a port or a port class) to before the next run's: value is a port class or a cell. */
+struct cell_run {
+	uint32_t first, value;
+};
+
+/* tables are borrowed until cells_free. 0; -ENOMEM; -EINVAL if they are damaged. */
+int cells_new(const void *tables, const struct zw_layout *layout, struct cells **ret_cells);
+void cells_free(struct cells *cells);
+
+/* Port classes are 0..count - 1. */
+uint32_t cells_class_count(const struct cells *cells);
+
+/* Runs of the ports (0..65535, see zonewall.h) of a protocol. A protocol without ports has one run. */
+const struct cell_run *cells_ports(const struct cells *cells, uint8_t protocol, size_t *ret_count);
+uint32_t cells_class(const struct cells *cells, uint8_t protocol, uint16_t port);
+
+enum side { SIDE_SOURCE, SIDE_DESTINATION };
+uint32_t cells_kind(const struct cells *cells, enum side side, uint32_t atom); /* 0..count - 1 */
+uint32_t cells_kind_count(const struct cells *cells, enum side side);
+
+/* The row of a pair of atoms: a number for the functions below. 0 or -ENOMEM. ROW_NONE allows nothing. */
+#define ROW_NONE 0
+int cells_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t source, uint32_t destination, uint32_t *ret_row);
+
+/* The runs end at class_count. Valid until the next cells_row. */
+const struct cell_run *cells_runs(const struct cells *cells, uint32_t row, size_t *ret_count);
+uint32_t cells_cell(const struct cells *cells, uint32_t row, uint32_t class);
+bool cells_row_allows(const struct cells *cells, uint32_t row); /* some class */
+uint32_t cells_row_count(const struct cells *cells); /* read so far */
+
+#endif
