@@ -79,7 +79,7 @@ static int run_command(const struct command *command, struct globals *globals, i
 
 static int run(int argc, char **argv)
 {
-	struct globals globals = { .colour = stdout_has_colour(), .instance = "default" };
+	struct globals globals = { .format = "text", .colour = stdout_has_colour(), .instance = "default" };
 	const char *from_environment = getenv("ZONEWALL_INSTANCE");
 	const struct command *command;
 	int name;

@@ -50,6 +50,9 @@ is "version as JSON, long option" 0 '^\{"schema":"zonewall.version/1",' z versio
 is "abbreviated long option" 0 '^\{"schema":"zonewall.version/1",' z version --out json
 is "version takes no arguments" 2 'no arguments' z version 1
 is "an unknown output format" 2 "cannot print 'yaml'" z version -o yaml
+is "an output format of another command" 2 "fix: -o json or -o text" z version -o tap
+is "a command's own output formats are named" 2 "fix: -o json, -o tap, -o junit or -o text" z test -o xml x
+is "and stand in its help" 0 '^  -o, --output junit ' z help test
 is "an option without its value" 2 "'--output' needs a value" z version -o
 is "a value too many" 2 "'--no-colour' takes no value" z version --no-colour=1
 is "an unknown long option" 2 "'--frobnicate'" z version --frobnicate
@@ -61,7 +64,7 @@ is "an instance name that is a folder" 2 'not an instance name' z --instance .. 
 is "an instance name from the environment" 2 'ZONEWALL_INSTANCE' env ZONEWALL_INSTANCE=../x "$ZONEWALL" version
 is "a misspelt command" 2 "did you mean 'check'" z chekc
 is "a word that is no command" 2 "lists the commands" z frobnicate-the-wall-for-me
-for word in test explain diff confirm top block unblock audit; do
+for word in explain diff confirm top block unblock audit; do
 	is "'$word' is refused by name" 6 "'$word' is not built in this version" z "$word" x
 done
 is "help of flows" 0 '^  -4, --ipv4  *IPv4 only$' z help flows

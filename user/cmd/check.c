@@ -85,7 +85,6 @@ static int work(const struct arguments *arguments, struct result *result)
 	if (err)
 		return err;
 	policy_warn(result->policy, result->diag);
-	policy_unrun(result->policy, result->diag);
 	return compile_policy(result->policy, &compile, result->diag, &result->tables);
 }
 

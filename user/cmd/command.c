@@ -132,10 +132,7 @@ static int take_global(int option, struct globals *globals)
 {
 	switch (option) {
 	case 'o':
-		if (strcmp(optarg, "json") && strcmp(optarg, "text")) {
-			fprintf(stderr, "zonewall: cannot print '%s'\nfix: -o json or -o text\n", optarg);
-			return '?';
-		}
+		globals->format = optarg; /* which the command may not know: check_format */
 		globals->json = !strcmp(optarg, "json");
 		return 0;
 	case GLOBAL_INSTANCE:
@@ -157,6 +154,28 @@ static int take_global(int option, struct globals *globals)
 	default:
 		return 1;
 	}
+}
+
+static bool knows_format(const struct command *command, const char *format)
+{
+	if (!strcmp(format, "text") || !strcmp(format, "json"))
+		return true;
+	for (const char *const *own = command->formats; own && *own; own++)
+		if (!strcmp(*own, format))
+			return true;
+	return false;
+}
+
+/* Returns 0, or '?' after having printed what is wrong. */
+static int check_format(const struct command *command, const char *format)
+{
+	if (knows_format(command, format))
+		return 0;
+	fprintf(stderr, "zonewall: cannot print '%s'\nfix: -o json", format);
+	for (const char *const *own = command->formats; own && *own; own++)
+		fprintf(stderr, ", -o %s", *own);
+	fprintf(stderr, " or -o text\n");
+	return '?';
 }
 
 /* The words of the rewritten command line; strings stand behind the pointers in one block. */
@@ -234,6 +253,8 @@ int command_line(const struct command *command, int argc, char **argv, struct gl
 	optind = 0; /* glibc: begin anew, which also forgets the place within a cluster */
 	got = read_line(command, argc, argv, &tables, globals, &words);
 	free(tables.options);
+	if (!got && command)
+		got = check_format(command, globals->format);
 	if (got || !command) {
 		free(words.v);
 		*ret_argc = optind;
@@ -304,6 +325,12 @@ static void help_options(const struct option_help *options, FILE *out)
 	}
 }
 
+static void help_formats(const char *const *formats, FILE *out)
+{
+	for (; formats && *formats; formats++)
+		fprintf(out, "  -o, --output %-15s the result as %s\n", *formats, *formats);
+}
+
 void command_help(const struct command *command, FILE *out)
 {
 	if (command) {
@@ -313,6 +340,7 @@ void command_help(const struct command *command, FILE *out)
 		if (command->options)
 			fprintf(out, "\noptions:\n");
 		help_options(command->options, out);
+		help_formats(command->formats, out);
 	} else {
 		fprintf(out, "usage: zonewall COMMAND [OPTION]... [ARGUMENT]...\n\n"
 			     "Decides which zones of addresses may talk to each other on this host.\n\ncommands:\n");

@@ -22,6 +22,7 @@ enum exit_status {
 
 /* Options that every command takes, before or after its name. */
 struct globals {
+	const char *format; /* of -o: "text", "json", or one of the command's own */
 	bool json; /* -o json */
 	bool colour; /* stdout is a terminal, NO_COLOR is not set */
 	const char *instance; /* --instance NAME, or ZONEWALL_INSTANCE; default "default" */
@@ -38,6 +39,7 @@ struct command {
 	const char *arguments; /* "FILE..." */
 	const char *summary; /* one line */
 	const struct option_help *options; /* ends with option.name NULL; NULL: none */
+	const char *const *formats; /* what -o takes besides text and json: ends with NULL; NULL: nothing */
 	/* argv[0] is the command's name; options are parsed by command_getopt. Returns an exit status. */
 	int (*run)(const struct globals *globals, int argc, char **argv);
 };
@@ -57,8 +59,8 @@ int command_getopt(const struct command *command, int argc, char **argv);
 int command_line(const struct command *command, int argc, char **argv, struct globals *globals, int *ret_argc,
 		 char ***ret_argv);
 
-extern const struct command cmd_check, cmd_show, cmd_simulate, cmd_apply, cmd_rollback, cmd_down, cmd_run, cmd_drops, cmd_flows,
-	cmd_rules, cmd_status, cmd_help, cmd_version;
+extern const struct command cmd_check, cmd_show, cmd_test, cmd_simulate, cmd_apply, cmd_rollback, cmd_down, cmd_run, cmd_drops,
+	cmd_flows, cmd_rules, cmd_status, cmd_help, cmd_version;
 
 /* Those that every command takes, as in struct command. One without help is another spelling of one that has it. */
 extern const struct option_help command_global_options[];

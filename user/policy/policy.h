@@ -174,9 +174,6 @@ void policy_warn(const struct policy *policy, struct diag *diag);
 /* Errors for what this version reads but cannot enforce yet (limit, tls, until, mode: stage): `apply` asks. */
 void policy_unsupported(const struct policy *policy, struct diag *diag);
 
-/* Warnings for what is read but not run yet: tests, never, always. */
-void policy_unrun(const struct policy *policy, struct diag *diag);
-
 void policy_free(struct policy *policy);
 
 /* Index of the zone with this name, or -1. */

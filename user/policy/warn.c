@@ -301,18 +301,3 @@ void policy_unsupported(const struct policy *policy, struct diag *diag)
 		refuse(diag, rule, rule->mode == MODE_STAGE, "mode: stage");
 	}
 }
-
-static void warn_unrun(struct diag *diag, const struct place *place, const char *what, size_t count)
-{
-	diag_warning(diag, place, NULL, "'%s' (%zu) is read, but this version does not run it yet", what, count);
-}
-
-void policy_unrun(const struct policy *policy, struct diag *diag)
-{
-	if (policy->test_count)
-		warn_unrun(diag, &policy->tests[0].place, "tests", policy->test_count);
-	if (policy->never.count)
-		warn_unrun(diag, &policy->never.v[0].place, "never", policy->never.count);
-	if (policy->always.count)
-		warn_unrun(diag, &policy->always.v[0].place, "always", policy->always.count);
-}
