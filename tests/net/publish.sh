@@ -87,6 +87,30 @@ if ip -n "$node" link show t0 >/dev/null 2>&1; then
 else
 	ok 0 "# skip: neither dummy nor ifb devices here"
 fi
+echo "# what the policy says of itself"
+{ cat "$dir/other"; echo 'never: [{id: not-3, from: 10.99.0.3, to: node, service: ping}]'; } >"$dir/broken"
+before=$(zw status -o json 2>/dev/null | grep -o '"generation":[0-9]*')
+out=$(zw apply "$dir/broken" 2>&1)
+check "a never that does not hold: exit status 1" test $? = 1
+check "it shows the packet" has "$out" "packet: 10.99.0.3 (source) -> 10.99.0.1 (node, host), icmp/8/0"
+check "the rule" has "$out" "allowed by: rule 'ping' (.*broken:6)"
+check "and says that nothing was changed" has "$out" "nothing was changed: 1 of 1 tests, never and always does not hold"
+check "nor on standard output" test -z "$(zw apply "$dir/broken" 2>/dev/null)"
+zw apply --dry-run "$dir/broken" >/dev/null 2>&1
+check "a dry run refuses it, too" test $? = 1
+check "the same generation" test "$before" = "$(zw status -o json 2>/dev/null | grep -o '"generation":[0-9]*')"
+check "the same policy as before" only_pings 2
+out=$(timeout 20 nsenter --net="/run/netns/$node" "$zonewall" run --instance "$instance" "$dir/broken" 2>&1)
+check "run refuses it: exit status 1" test $? = 1
+check "with the same text" has "$out" "never 'not-3': a packet is allowed"
+check "and the same policy decides" only_pings 2
+out=$(zw apply --no-test "$dir/broken" 2>&1)
+check "--no-test applies it" test $? = 0
+check "with a warning" has "$out" "tests, never and always were not run"
+check "so it decides" only_pings 3
+sed 's/from: 10.99.0.3/from: 10.99.0.4/' "$dir/broken" >"$dir/kept"
+check "one that holds is applied" zw apply "$dir/kept"
+zw apply "$dir/off" >/dev/null 2>&1
 check "dry run" zw apply --dry-run "$dir/other"
 check "changes nothing" only_pings 2
 out=$("$zonewall" apply --instance "$instance" "$dir/off" 2>&1)
@@ -136,11 +160,14 @@ check "and forgotten when they go" within_a_second points_are 2
 kill -9 "$run"
 wait "$run" 2>/dev/null
 check "run killed: the policy still decides" only_pings 2
+echo 'always: [{id: pinged, from: 10.99.0.2, to: host, service: ping}]' >>"$dir/glob"
 nsenter --net="/run/netns/$node" "$zonewall" run --instance "$instance" "$dir/glob" >"$dir/run.log" 2>&1 &
 run=$!
 sleep 0.5
 ip -n "$node" addr add 10.98.0.1/24 dev v0
 check "a new address of the host is taken in" within_a_second grep -q "addresses of this host" "$dir/run.log"
+check "what then does not hold is told" within_a_second grep -q "packet: 10.99.0.2 (source) -> 10.98.0.1 (host)" "$dir/run.log"
+check "and published all the same" grep -q "warning: published all the same" "$dir/run.log"
 sleep 0.2
 check "and rules still know their places" has "$(zw rules)" "ping.*glob:6"
 ip -n "$node" addr del 10.98.0.1/24 dev v0

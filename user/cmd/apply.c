@@ -6,12 +6,14 @@
 #include "cmd/published.h"
 #include "kernel/edge.h"
 
-enum { OPTION_CONFIRM = 256, OPTION_DRY_RUN, OPTION_WERROR };
+enum { OPTION_CONFIRM = 256, OPTION_DRY_RUN, OPTION_WERROR, OPTION_NO_TEST };
 
 static const struct option_help options[] = {
 	{ { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, NULL,
 	  "compile, and let the kernel verify, but change nothing" },
 	{ { "werror", no_argument, NULL, OPTION_WERROR }, NULL, "warnings are errors" },
+	{ { "no-test", no_argument, NULL, OPTION_NO_TEST }, NULL,
+	  "do not run the policy's tests, never and always first" },
 	{ { "confirm", required_argument, NULL, OPTION_CONFIRM }, "TIME",
 	  "go back by itself unless confirmed (not built in this version)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
@@ -20,7 +22,7 @@ static const struct option_help options[] = {
 DEFINE_CLEANUP(struct tables *, tables_free)
 
 struct arguments {
-	bool dry_run, werror;
+	bool dry_run, werror, no_test;
 	const char *const *files;
 	size_t count;
 };
@@ -37,6 +39,9 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case OPTION_WERROR:
 			arguments->werror = true;
+			break;
+		case OPTION_NO_TEST:
+			arguments->no_test = true;
 			break;
 		case OPTION_CONFIRM:
 			edge_error(0, "apply --confirm is not built in this version; nothing was changed");
@@ -72,12 +77,14 @@ static int run(const struct globals *globals, int argc, char **argv)
 	struct arguments arguments = { 0 };
 	struct publish_options how = { .quiet = true }; /* published_compile has warned, with places */
 	struct publish_report report = { 0 };
+	struct published_options compile = { .colour = globals->colour };
 	int status = read_arguments(argc, argv, &arguments);
 
 	if (status)
 		return status;
-	status = published_compile(arguments.files, arguments.count, arguments.werror, globals->colour, &tables,
-				   &how.flows);
+	compile.werror = arguments.werror;
+	compile.no_test = arguments.no_test;
+	status = published_compile(arguments.files, arguments.count, &compile, &tables, &how.flows);
 	if (status)
 		return status;
 	if (arguments.dry_run) {

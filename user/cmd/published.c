@@ -10,6 +10,7 @@
 
 #include "base/diag.h"
 #include "base/util.h"
+#include "cmd/findings.h"
 #include "kernel/edge.h"
 #include "kernel/host.h"
 #include "kernel/netdev.h"
@@ -17,6 +18,7 @@
 
 DEFINE_CLEANUP(struct diag *, diag_free)
 DEFINE_CLEANUP(struct policy *, policy_free)
+DEFINE_CLEANUP(struct tables *, tables_free)
 
 static int resolve(struct policy *policy)
 {
@@ -55,13 +57,13 @@ static void warn_of_interfaces(const struct policy *policy, struct diag *diag)
 	}
 }
 
-/* 0, or -errno with the reason in diag or told. */
-static int compile(const char *const *files, size_t count, struct diag *diag, struct tables **ret_tables,
-		   uint64_t *ret_flows)
+/* 0, or -errno with the reason in diag or told; the policy is the caller's in any case. */
+static int compile(const char *const *files, size_t count, struct diag *diag, struct policy **ret_policy,
+		   struct tables **ret_tables)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
 	const struct compile_options options = { .analyse = true };
-	int error = policy_read(files, count, diag, &policy);
+	int error = policy_read(files, count, diag, ret_policy);
+	struct policy *policy = *ret_policy;
 
 	if (error)
 		return error == -ENOMEM ? edge_error(error, "cannot read the policy") : error;
@@ -75,32 +77,44 @@ static int compile(const char *const *files, size_t count, struct diag *diag, st
 		diag_error(diag, NULL, "name them under `interfaces:`", "the policy has no interfaces to attach to");
 	if (diag_errors(diag))
 		return -EINVAL;
-	*ret_flows = policy->flows;
 	error = compile_policy(policy, &options, diag, ret_tables);
 	return error == -ENOMEM ? edge_error(error, "cannot compile the policy") : error;
 }
 
-int published_compile(const char *const *files, size_t count, bool werror, bool colour, struct tables **ret_tables,
-		      uint64_t *ret_flows)
+static int test(const struct policy *policy, const struct tables *tables, const struct diag *diag, bool no_test)
+{
+	if (!no_test)
+		return findings_check(policy, tables, diag);
+	if (policy->test_count || policy->never.count || policy->always.count)
+		edge_warn("--no-test: the policy's tests, never and always were not run");
+	return EXIT_DONE;
+}
+
+int published_compile(const char *const *files, size_t count, const struct published_options *options,
+		      struct tables **ret_tables, uint64_t *ret_flows)
 {
 	_cleanup_(diag_freep) struct diag *diag = diag_new();
-	struct tables *tables = NULL;
-	int error;
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(tables_freep) struct tables *tables = NULL;
+	int error, status;
 
 	if (!diag) {
 		edge_error(ENOMEM, "cannot read the policy");
 		return EXIT_FAILED;
 	}
-	error = compile(files, count, diag, &tables, ret_flows);
-	diag_print(diag, stderr, colour);
-	if (!error && werror && diag_warnings(diag)) {
-		tables_free(tables);
+	error = compile(files, count, diag, &policy, &tables);
+	diag_print(diag, stderr, options->colour);
+	if (!error && options->werror && diag_warnings(diag)) {
 		fprintf(stderr, "zonewall: nothing was changed: --werror makes errors of warnings\n");
 		return EXIT_POLICY;
 	}
 	if (error)
 		return diag_errors(diag) ? EXIT_POLICY : EXIT_FAILED;
-	*ret_tables = tables;
+	status = test(policy, tables, diag, options->no_test);
+	if (status)
+		return status;
+	*ret_flows = policy->flows;
+	*ret_tables = take_ptr(tables);
 	return EXIT_DONE;
 }
 

@@ -13,12 +13,18 @@
 #include "compile/tables.h"
 #include "kernel/publish.h"
 
+struct published_options {
+	bool werror, colour;
+	bool no_test; /* of tests, never and always nothing is run, with a warning */
+};
+
 /*
- * Reads, resolves with this host's addresses, checks and compiles. Diagnostics go to standard error. Returns an exit
- * status; on EXIT_DONE the tables are the caller's, and ret_flows the policy's `flows:` (0 auto).
+ * Reads, resolves with this host's addresses, checks, compiles, and runs what the policy says of itself: tests, never,
+ * always. Diagnostics and what does not hold go to standard error. Returns an exit status; on EXIT_DONE the tables are
+ * the caller's, and ret_flows the policy's `flows:` (0 auto).
  */
-int published_compile(const char *const *files, size_t count, bool werror, bool colour, struct tables **ret_tables,
-		      uint64_t *ret_flows);
+int published_compile(const char *const *files, size_t count, const struct published_options *options,
+		      struct tables **ret_tables, uint64_t *ret_flows);
 
 /* Prints the report of `verb` ("apply", ...): a line or two and the attach points, or one JSON object. */
 void published_print(const struct globals *globals, const char *verb, const struct publish_report *report,

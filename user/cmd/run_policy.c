@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cmd/findings.h"
 #include "compile/tables.h"
 #include "kernel/edge.h"
 #include "kernel/host.h"
@@ -125,28 +126,51 @@ static int compile(struct policy *policy, enum run_policy_what what, const struc
 	return r == -ENOMEM ? edge_error(r, "cannot compile the policy") : r;
 }
 
+/*
+ * Files that do not keep what they promise are refused, as by apply. Not so when only an address of the host changed: the
+ * old generation would take the host for another, so the new one is published and the failure told.
+ */
+static int test(const struct policy *policy, enum run_policy_what what, const struct tables *tables,
+		const struct diag *diag)
+{
+	if (what == RUN_POLICY_READ)
+		return findings_check(policy, tables, diag);
+	findings_warn(policy, tables, diag);
+	return EXIT_DONE;
+}
+
+static int publish_tables(struct run_policy *run, const struct policy *policy, enum run_policy_what what,
+			  const struct tables *tables, struct publish_report *ret_report)
+{
+	struct publish_options options = { .flows = policy->flows, .quiet = what == RUN_POLICY_RESOLVE };
+
+	return edge_exit_status(publish(run->globals->instance, tables, &options, ret_report));
+}
+
 static int publish_policy(struct run_policy *run, struct policy *policy, enum run_policy_what what, struct diag *diag,
 			  struct publish_report *ret_report)
 {
-	struct publish_options options = { .flows = policy->flows, .quiet = what == RUN_POLICY_RESOLVE };
 	_cleanup_(tables_freep) struct tables *tables = NULL;
 	struct ranges host = { 0 };
-	int r;
+	int r, status = EXIT_DONE;
 
 	r = host_addresses(&host);
 	if (r)
 		return edge_exit_status(edge_error(r, "cannot read the addresses of this host"));
 	r = compile(policy, what, &host, diag, &tables);
 	diag_print(diag, stderr, false);
-	if (!r)
-		r = publish(run->globals->instance, tables, &options, ret_report);
-	if (r) {
-		ranges_clear(&host);
-		return diag_errors(diag) ? EXIT_POLICY : edge_exit_status(r);
+	if (r)
+		status = diag_errors(diag) ? EXIT_POLICY : edge_exit_status(r);
+	if (!status)
+		status = test(policy, what, tables, diag);
+	if (!status)
+		status = publish_tables(run, policy, what, tables, ret_report);
+	if (!status) {
+		take_host(run, &host);
+		run->generation = ret_report->generation;
 	}
-	take_host(run, &host);
-	run->generation = ret_report->generation;
-	return EXIT_DONE;
+	ranges_clear(&host);
+	return status;
 }
 
 static int read_and_publish(struct run_policy *run, struct publish_report *ret_report)
