@@ -16,6 +16,7 @@ struct runs {
 /* runs.v[first..first + count) of all rows' runs. */
 struct row {
 	size_t first, count;
+	enum zw_matrix_id matrix;
 	bool allows;
 };
 
@@ -31,6 +32,7 @@ struct cells {
 	struct row *rows;
 	size_t row_count;
 	struct runs runs; /* of all rows */
+	bool has_all[ZW_MATRICES]; /* every row of the matrix was read */
 };
 
 /* lookup.h finds the tables in globals, as the kernel's programs do. */
@@ -268,14 +270,12 @@ static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t l
 	return err;
 }
 
-int cells_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t source, uint32_t destination, uint32_t *ret_row)
+/* The row that begins at a line. */
+static int row_of_line(struct cells *cells, enum zw_matrix_id matrix, uint32_t line, uint32_t *ret_row)
 {
-	struct row row = { .first = cells->runs.count };
-	uint32_t line;
+	struct row row = { .first = cells->runs.count, .matrix = matrix };
 	int err;
 
-	use(cells);
-	line = line_of(matrix, source, destination);
 	if (line >= cells->layout.lines)
 		line = 0; /* of damaged tables; no row begins at the root of the addresses */
 	if (cells->row_at[line]) {
@@ -292,6 +292,55 @@ int cells_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t source, ui
 		return err;
 	*ret_row = cells->row_at[line] = cells->row_count - 1;
 	return 0;
+}
+
+int cells_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t source, uint32_t destination, uint32_t *ret_row)
+{
+	use(cells);
+	return row_of_line(cells, matrix, line_of(matrix, source, destination), ret_row);
+}
+
+/* `count` rows that stand one after the other. */
+static int read_words(struct cells *cells, enum zw_matrix_id matrix, uint32_t line, uint32_t count)
+{
+	uint32_t row;
+	int err = 0;
+
+	for (uint32_t i = 0; i < count && !err; i++)
+		err = row_of_line(cells, matrix, table_word(line, i), &row);
+	return err;
+}
+
+static int read_buckets(struct cells *cells, enum zw_matrix_id matrix, const struct zw_matrix *m)
+{
+	uint32_t row;
+	int err = 0;
+
+	for (uint32_t i = 0; i < m->pair_buckets && !err; i++) {
+		const struct zw_pair_bucket *bucket = tables_at((uint64_t)m->pairs + i, 0, sizeof(*bucket));
+
+		for (uint32_t j = 0; bucket && j < bucket->used && j < ZW_PAIRS_A_BUCKET && !err; j++)
+			err = row_of_line(cells, matrix, bucket->pair[j].row, &row);
+	}
+	return err ? err : read_words(cells, matrix, m->defaults, m->default_count);
+}
+
+int cells_read_all(struct cells *cells, enum zw_matrix_id matrix)
+{
+	const struct zw_matrix *m = &cells->layout.matrix[matrix];
+	int err;
+
+	if (cells->has_all[matrix])
+		return 0;
+	use(cells);
+	err = m->pair_buckets ? read_buckets(cells, matrix, m) : read_words(cells, matrix, m->pairs, m->pair_count);
+	cells->has_all[matrix] = !err;
+	return err;
+}
+
+enum zw_matrix_id cells_row_matrix(const struct cells *cells, uint32_t row)
+{
+	return cells->rows[row].matrix;
 }
 
 const struct cell_run *cells_runs(const struct cells *cells, uint32_t row, size_t *ret_count)

@@ -48,6 +48,10 @@ int cells_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t source, ui
 const struct cell_run *cells_runs(const struct cells *cells, uint32_t row, size_t *ret_count);
 uint32_t cells_cell(const struct cells *cells, uint32_t row, uint32_t class);
 bool cells_row_allows(const struct cells *cells, uint32_t row); /* some class */
-uint32_t cells_row_count(const struct cells *cells); /* read so far */
+
+/* Reads the rows of all pairs of a matrix: then they are those from 1 to before the count that are its own. 0 or -ENOMEM. */
+int cells_read_all(struct cells *cells, enum zw_matrix_id matrix);
+uint32_t cells_row_count(const struct cells *cells); /* read so far, ROW_NONE among them */
+enum zw_matrix_id cells_row_matrix(const struct cells *cells, uint32_t row);
 
 #endif

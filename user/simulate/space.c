@@ -532,10 +532,48 @@ static int ask_pair(struct question *q, const struct end *from, const struct end
 	return 0;
 }
 
+/*
+ * Could some pair, of all there are, have a packet that is wanted? What one of a pair's rows allows is allowed, and what
+ * is dropped its policy row does not allow: so each row tells by itself.
+ */
+static int ask_rows(struct question *q, bool *ret_could)
+{
+	struct cells *cells = q->space->cells;
+	int err = cells_read_all(cells, ZW_MATRIX_POLICY);
+
+	if (!err && q->space->layout.has_failsafe)
+		err = cells_read_all(cells, ZW_MATRIX_FAILSAFE);
+	*ret_could = false;
+	for (uint32_t row = ROW_NONE + 1; row < cells_row_count(cells) && !err && !*ret_could; row++) {
+		bool is_policy = cells_row_matrix(cells, row) == ZW_MATRIX_POLICY;
+		struct rows rows = { .policy = is_policy ? row : ROW_NONE };
+		unsigned found;
+
+		if (!is_policy)
+			rows.failsafe = rows.exchanged = row;
+		err = verdicts(q, &rows, &found);
+		*ret_could = !err && found & q->wanted & (is_policy ? SPACE_ALLOWED | SPACE_DROPPED : SPACE_ALLOWED);
+	}
+	return err;
+}
+
+/* Are these so many of all pairs that looking at every row there is costs less? */
+static bool are_most(const struct space *space, const struct ends *from, const struct ends *to)
+{
+	size_t all = (size_t)cells_kind_count(space->cells, SIDE_SOURCE) * cells_kind_count(space->cells, SIDE_DESTINATION);
+
+	return from->count * to->count > all / 8;
+}
+
 static int ask_pairs(struct question *q, const struct ends *from, const struct ends *to)
 {
+	bool could = true;
 	int err = 0;
 
+	if (are_most(q->space, from, to))
+		err = ask_rows(q, &could);
+	if (!could)
+		return err;
 	for (size_t i = 0; i < from->count && !err; i++)
 		for (size_t j = 0; j < to->count && !err && q->answer->found != q->wanted; j++)
 			err = ask_pair(q, &from->v[i], &to->v[j]);
