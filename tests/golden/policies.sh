@@ -36,16 +36,17 @@ for page in README.md:2 policies/README.md:1; do
 	result $? "and has its rules"
 done
 
-# The packets that three-tier.yaml's own tests name.
-simulate() { # VERDICT RULE PACKET
-	"$ZONEWALL" simulate policies/three-tier.yaml 2>/dev/null <<<"$3" | grep -q "\"verdict\":\"$1\".*\"rule\":$2"
-	result $? "three-tier: $1 by $2: $3"
+# Some packets that the examples' own tests name.
+simulate() { # POLICY VERDICT REASON RULE PACKET
+	"$ZONEWALL" simulate "policies/$1.yaml" 2>/dev/null <<<"$5" |
+		grep -q "\"verdict\":\"$2\",\"reason\":\"$3\",\"rule\":$4,"
+	result $? "$1: $2, $3 $4: $5"
 }
-simulate allow '"gateway-to-app"' '{"from":"10.1.0.7","to":"10.2.0.9","proto":"tcp","dport":8080}'
-simulate drop null '{"from":"10.1.0.7","to":"10.3.0.9","proto":"tcp","dport":5432}'
-simulate drop '"no-other-ssh"' '{"from":"10.2.0.9","to":"10.2.0.10","proto":"tcp","dport":22}'
-simulate allow '"app-cluster"' '{"from":"10.2.0.9","to":"10.2.0.10","proto":"tcp","dport":23}'
-simulate drop '"quarantine-out"' '{"from":"10.2.0.66","to":"10.2.0.10","proto":"tcp","dport":23}'
-simulate allow '"app-to-db"' '{"from":"fd00:2::9","to":"fd00:3::5","proto":"tcp","dport":5432}'
-simulate allow '"probes"' '{"from":"192.0.2.16","to":"10.2.0.9","proto":"tcp","dport":9100}'
+simulate three-tier allow rule '"gateway-to-app"' '{"from":"10.1.0.7","to":"10.2.0.9","proto":"tcp","dport":8080}'
+simulate three-tier drop default null '{"from":"10.1.0.7","to":"10.3.0.9","proto":"tcp","dport":5432}'
+simulate three-tier drop rule '"no-other-ssh"' '{"from":"10.2.0.9","to":"10.2.0.10","proto":"tcp","dport":22}'
+simulate three-tier allow rule '"app-cluster"' '{"from":"10.2.0.9","to":"10.2.0.10","proto":"tcp","dport":23}'
+simulate three-tier allow rule '"probes"' '{"from":"192.0.2.16","to":"10.2.0.9","proto":"tcp","dport":9100}'
+simulate quarantine drop rule '"quarantine-out"' '{"from":"10.2.0.66","to":"10.2.0.10","proto":"tcp","dport":23}'
+simulate quarantine allow rule '"investigate"' '{"from":"192.0.2.9","to":"10.2.0.66","proto":"tcp","dport":22}'
 echo "1..$n"
