@@ -36,7 +36,7 @@ for page in README.md:2 policies/README.md:1; do
 	result $? "and has its rules"
 done
 
-# Some packets that the examples' own tests name.
+# What the examples' own tests cannot say, since it is about interfaces; and some that they say, too.
 simulate() { # POLICY VERDICT REASON RULE PACKET
 	"$ZONEWALL" simulate "policies/$1.yaml" 2>/dev/null <<<"$5" |
 		grep -q "\"verdict\":\"$2\",\"reason\":\"$3\",\"rule\":$4,"
@@ -49,4 +49,15 @@ simulate three-tier allow rule '"app-cluster"' '{"from":"10.2.0.9","to":"10.2.0.
 simulate three-tier allow rule '"probes"' '{"from":"192.0.2.16","to":"10.2.0.9","proto":"tcp","dport":9100}'
 simulate quarantine drop rule '"quarantine-out"' '{"from":"10.2.0.66","to":"10.2.0.10","proto":"tcp","dport":23}'
 simulate quarantine allow rule '"investigate"' '{"from":"192.0.2.9","to":"10.2.0.66","proto":"tcp","dport":22}'
+
+mail='"from":"10.88.2.30","to":"10.88.0.53","proto":"udp","dport":53'
+simulate container-node allow rule '"names"' "{$mail,\"interface\":\"veth-mail\"}"
+simulate container-node drop spoofed null "{$mail,\"interface\":\"veth-shop\"}"
+simulate container-node allow rule '"names"' "{$mail,\"interface\":\"veth7\"}"
+simulate container-node drop spoofed null "{$mail,\"interface\":\"eth0\"}"
+user='"from":"198.51.100.7","to":"10.88.1.10","proto":"tcp","dport":443'
+simulate container-node allow rule '"users-to-shop"' "{$user,\"interface\":\"eth0\"}"
+simulate container-node drop spoofed null "{$user,\"interface\":\"veth-mail\"}"
+simulate service-mesh drop spoofed null \
+	'{"from":"10.61.0.5","to":"10.60.4.7","proto":"tcp","dport":15008,"interface":"veth7"}'
 echo "1..$n"
