@@ -60,4 +60,12 @@ simulate container-node allow rule '"users-to-shop"' "{$user,\"interface\":\"eth
 simulate container-node drop spoofed null "{$user,\"interface\":\"veth-mail\"}"
 simulate service-mesh drop spoofed null \
 	'{"from":"10.61.0.5","to":"10.60.4.7","proto":"tcp","dport":15008,"interface":"veth7"}'
+
+standby='"from":"fd40:1::5","to":"fd40:1::6","proto":"tcp","dport":5432'
+simulate pci-database allow rule '"replication"' "{$standby,\"interface\":\"cards0\"}"
+simulate pci-database drop spoofed null "{$standby,\"interface\":\"company0\"}"
+simulate pci-database allow rule '"payments"' \
+	'{"from":"10.40.2.7","to":"10.40.1.5","proto":"tcp","dport":5432,"interface":"company0"}'
+simulate pci-database drop spoofed null \
+	'{"from":"198.51.100.7","to":"10.40.1.5","proto":"tcp","dport":5432,"interface":"company0"}'
 echo "1..$n"
