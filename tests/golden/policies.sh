@@ -68,4 +68,20 @@ simulate pci-database allow rule '"payments"' \
 	'{"from":"10.40.2.7","to":"10.40.1.5","proto":"tcp","dport":5432,"interface":"company0"}'
 simulate pci-database drop spoofed null \
 	'{"from":"198.51.100.7","to":"10.40.1.5","proto":"tcp","dport":5432,"interface":"company0"}'
+
+# What the examples say of themselves holds, on a host that is in a zone of some of them and in none of the others; and
+# no longer if somebody opens TCP from anybody to anybody, or closes everything.
+HOST=10.0.1.5,fd00:1::5
+cp -r policies "$folder/policies"
+for policy in $(grep -l '^never:' policies/*.yaml); do
+	"$ZONEWALL" test --host $HOST "$policy" >"$folder/all" 2>&1
+	result $? "$policy keeps what it says"
+	sed 's/^/# /' "$folder/all"
+	sed 's/^tests:/  - {id: open, from: any, to: any, service: tcp, action: allow}\n&/' "$policy" >"$folder/$policy"
+	"$ZONEWALL" test --host $HOST "$folder/$policy" 2>&1 | grep -q "failed: never '.*': a packet is allowed"
+	result $? "$policy: an open door is found"
+	sed '/^rules:/,/^tests:/s/action: allow/action: drop/' "$policy" >"$folder/$policy"
+	"$ZONEWALL" test --host $HOST "$folder/$policy" 2>&1 | grep -q "failed: always '.*': a packet is dropped"
+	result $? "$policy: a closed door is found"
+done
 echo "1..$n"
