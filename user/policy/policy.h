@@ -159,6 +159,23 @@ struct policy {
 int policy_read(const char *const *files, size_t count, struct diag *diag, struct policy **ret_policy);
 
 /*
+ * A question about a policy in the policy's own words: two ends (a zone, an address, a CIDR, a range) and a service in
+ * any of its forms. The texts are borrowed; the answer is owned by the caller, freed by question_clear.
+ */
+struct question {
+	const char *from, *to, *service;
+	/* Filled in by policy_read_question: */
+	size_t errors; /* of these three; diag has them as if they stood in files called "--from", ... */
+	unsigned from_zone, to_zone; /* indices into policy->zones */
+	struct selectors selectors;
+};
+
+/* policy_read, and the question read by that policy. -EINVAL also where only the question is bad. */
+int policy_read_question(const char *const *files, size_t count, struct question *question, struct diag *diag,
+			 struct policy **ret_policy);
+void question_clear(struct question *question);
+
+/*
  * Fills every zone's `set`. `host` lists the addresses of this host (borrowed; loopback and link-local ones are left
  * out here), or is NULL if they are not known: then `host` is empty, host_known is false, and `world` does not leave
  * the host's addresses out. May be called again. Returns 0 or -ENOMEM.

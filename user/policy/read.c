@@ -149,7 +149,77 @@ static void clear(struct reader *reader)
 	index_clear(&reader->literals);
 }
 
-int policy_read(const char *const *files, size_t count, struct diag *diag, struct policy **ret_policy)
+/* A word of the command line as a document of its own: its mistakes are shown as a file's are. */
+static struct node word_node(struct reader *reader, const char *option, const char *text)
+{
+	size_t len = strlen(text);
+	int file = diag_file(reader->diag, option, text, len);
+
+	failed(reader, file < 0 ? file : 0);
+	return (struct node){ .kind = NODE_SCALAR,
+			      .text = text,
+			      .place = { .file = file, .line = 1, .column = 1, .length = len } };
+}
+
+static void read_end(struct reader *reader, const char *option, const char *text, unsigned *ret_zone)
+{
+	struct node node = word_node(reader, option, text);
+	int zone = reader->out_of_memory ? -1 : read_zone(reader, &node);
+
+	*ret_zone = zone < 0 ? 0 : zone;
+}
+
+/* Several services with commas between them are a list: text is cut up, parts holds a node for each. */
+static struct node list_node(const struct node *word, char *text, struct node *parts)
+{
+	struct node list = { .kind = NODE_LIST, .place = word->place, .child = parts };
+
+	for (char *at = text, *comma = at; comma; at = comma + 1) {
+		struct node *part = &parts[list.count++];
+
+		comma = strchr(at, ',');
+		if (comma)
+			*comma = 0;
+		*part = *word;
+		part->text = at;
+		part->place.column = at - text + 1;
+		part->place.length = strlen(at);
+		part->next = comma ? part + 1 : NULL;
+	}
+	return list;
+}
+
+static void read_word_service(struct reader *reader, const char *option, const char *text, struct selectors *selectors)
+{
+	_cleanup_free_ struct node *parts = array_new(strlen(text) + 1, sizeof(*parts));
+	_cleanup_free_ char *copy = strdup(text);
+	struct node word = word_node(reader, option, text), list;
+
+	failed(reader, parts && copy ? 0 : -ENOMEM);
+	if (reader->out_of_memory)
+		return;
+	list = strchr(text, ',') ? list_node(&word, copy, parts) : word;
+	read_service(reader, &list, selectors, NULL);
+}
+
+static void read_question(struct reader *reader, struct question *question)
+{
+	size_t errors = diag_errors(reader->diag);
+
+	read_end(reader, "--from", question->from, &question->from_zone);
+	read_end(reader, "--to", question->to, &question->to_zone);
+	read_word_service(reader, "--service", question->service, &question->selectors);
+	question->errors = diag_errors(reader->diag) - errors;
+}
+
+void question_clear(struct question *question)
+{
+	free(question->selectors.v);
+	question->selectors = (struct selectors){ 0 };
+}
+
+static int read_policy(const char *const *files, size_t count, struct question *question, struct diag *diag,
+		       struct policy **ret_policy)
 {
 	_cleanup_(clear) struct reader reader = { .diag = diag };
 	size_t errors = diag_errors(diag);
@@ -158,10 +228,23 @@ int policy_read(const char *const *files, size_t count, struct diag *diag, struc
 	if (!reader.policy)
 		return -ENOMEM;
 	read_all(&reader, files, count);
+	if (question && !reader.out_of_memory)
+		read_question(&reader, question);
 	if (!reader.out_of_memory && !reader.incomplete && diag_errors(diag) == errors) {
 		*ret_policy = reader.policy;
 		return 0;
 	}
 	policy_free(reader.policy);
 	return reader.out_of_memory ? -ENOMEM : -EINVAL;
+}
+
+int policy_read(const char *const *files, size_t count, struct diag *diag, struct policy **ret_policy)
+{
+	return read_policy(files, count, NULL, diag, ret_policy);
+}
+
+int policy_read_question(const char *const *files, size_t count, struct question *question, struct diag *diag,
+			 struct policy **ret_policy)
+{
+	return read_policy(files, count, question, diag, ret_policy);
 }
