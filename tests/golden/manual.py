@@ -203,21 +203,6 @@ def check_examples(report, page, folder):
         report(f"example {number} of {page.path} ({example.split()[0]})", lines if done.returncode else [])
 
 
-def check_unenforced(report, page, folder):
-    """What `check` warns of as not run yet is what the page says of it."""
-    path = os.path.join(folder, "unenforced.yaml")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("".join(HEAD.values()) + "zones: {a: [10.1.0.1], b: [10.1.0.2]}\n"
-                   "never: [{from: a, to: b, service: tcp/1}]\nalways: [{from: a, to: a, service: tcp/1}]\n"
-                   "tests: [{from: 10.1.0.1, to: 10.1.0.2, service: tcp/1, expect: drop}]\n")
-    done = subprocess.run([ZONEWALL, "check", path], capture_output=True, text=True, check=False)
-    warned = re.findall(r"'(\w+)' \(\d+\) is read, but this version does not run it yet", done.stderr)
-    text = "\n".join(page.sections.get("NOT ENFORCED YET", []))
-    lists = [line for line in text.splitlines() if re.fullmatch(r"(\*\w+\*(, )?)+", line)]
-    told = [word for line in lists for word in plain(line).split(", ")]
-    report.same("what is not run yet", page, told, warned, "it into the list of NOT ENFORCED YET")
-
-
 def check_rendering(report, pages):
     for page in pages:
         what = f"scdoc takes {page.path}"
@@ -238,7 +223,6 @@ def main():
     check_keys(report, language, json.loads(text_of("policies/zonewall.schema.json")))
     with tempfile.TemporaryDirectory() as folder:
         check_examples(report, language, folder)
-        check_unenforced(report, language, folder)
     check_rendering(report, [command, language])
     print(f"1..{report.tests}")
     return report.failed != 0

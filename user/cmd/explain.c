@@ -28,7 +28,7 @@ static const struct option_help options[] = {
 	{ { "interface", required_argument, NULL, OPTION_INTERFACE },
 	  "NAME",
 	  "where it enters, to judge its source by (default: not said)" },
-	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR…",
+	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR,...",
 	  "the addresses of the host that decides (default: not known)" },
 	{ { "running", no_argument, NULL, OPTION_RUNNING }, NULL,
 	  "under the policy that is applied now (not built in this version)" },

@@ -14,7 +14,7 @@
 enum { OPTION_HOST = 256 };
 
 static const struct option_help options[] = {
-	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR…",
+	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR,...",
 	  "the addresses of the host the policy is for (default: not known)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };

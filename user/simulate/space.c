@@ -12,7 +12,7 @@ struct space {
 	struct zw_layout layout;
 	struct atom_ranges ranges[2]; /* IPv4, IPv6 */
 	struct cells *cells;
-	uint32_t *sports_before[PLACE_KINDS]; /* of UDP and SCTP, see struct question */
+	uint32_t *sports_before[PLACE_KINDS]; /* of UDP and SCTP, see struct asked */
 	uint32_t *seen[2]; /* of each kind of a source (destination): the last question that met it */
 	uint32_t questions;
 };
@@ -39,7 +39,7 @@ struct rows {
  * A region's packets of one family and origin. before[kind][class] is how many port classes below `class` have places of
  * that kind in the region: so a run of classes meets the region if the numbers at its ends differ.
  */
-struct question {
+struct asked {
 	struct space *space;
 	const struct region *region;
 	struct origin origin;
@@ -306,7 +306,7 @@ static unsigned verdicts_of_row(const struct cells *cells, uint32_t row, const u
 }
 
 /* What source ports make of a packet that only failsafe, with ends exchanged, could let pass. */
-static void judge_sports(const struct question *q, struct rows *rows)
+static void judge_sports(const struct asked *q, struct rows *rows)
 {
 	const struct cells *cells = q->space->cells;
 
@@ -334,7 +334,7 @@ static unsigned exchanged_verdict(const struct rows *rows, int kind, const struc
 }
 
 /* All services of the region, for these rows. */
-static unsigned verdicts_of_rows(const struct question *q, struct rows *rows)
+static unsigned verdicts_of_rows(const struct asked *q, struct rows *rows)
 {
 	const struct cells *cells = q->space->cells;
 	struct cursor policy = cursor_at(cells, rows->policy), failsafe = cursor_at(cells, rows->failsafe),
@@ -358,7 +358,7 @@ static unsigned verdicts_of_rows(const struct question *q, struct rows *rows)
 }
 
 /* The same, each policy row once where failsafe has no say: nearly everywhere. 0 or -ENOMEM. */
-static int verdicts(struct question *q, struct rows *rows, unsigned *ret_found)
+static int verdicts(struct asked *q, struct rows *rows, unsigned *ret_found)
 {
 	const struct cells *cells = q->space->cells;
 
@@ -383,7 +383,7 @@ static int verdicts(struct question *q, struct rows *rows, unsigned *ret_found)
 /* --- A packet to show ------------------------------------------------------------------------------------------- */
 
 struct pick {
-	const struct question *question;
+	const struct asked *question;
 	const struct rows *rows;
 	unsigned wanted; /* SPACE_ALLOWED or SPACE_DROPPED */
 	struct space_packet *packet; /* its addresses are set */
@@ -437,7 +437,7 @@ static const struct {
 
 static void pick_packet(const struct pick *pick)
 {
-	const struct question *q = pick->question;
+	const struct asked *q = pick->question;
 
 	for (size_t i = 0; i < ARRAY_LEN(well_known); i++)
 		if (places_hold(q->region->service, &q->origin, well_known[i].protocol, well_known[i].port) &&
@@ -446,7 +446,7 @@ static void pick_packet(const struct pick *pick)
 	places_walk(q->space->cells, q->region->service, &q->origin, pick_place, (void *)pick);
 }
 
-static void show(const struct question *q, const struct rows *rows, const struct end *from, const struct end *to,
+static void show(const struct asked *q, const struct rows *rows, const struct end *from, const struct end *to,
 		 unsigned wanted)
 {
 	struct space_packet *packet = wanted == SPACE_ALLOWED ? &q->answer->allowed : &q->answer->dropped;
@@ -514,7 +514,7 @@ static int find_unspecified(struct space *space, int family, const struct ranges
 	return ranges_contain(set, &addr) ? add_ends(space, SIDE_SOURCE, family, &only, 1, ends) : 0;
 }
 
-static int ask_pair(struct question *q, const struct end *from, const struct end *to)
+static int ask_pair(struct asked *q, const struct end *from, const struct end *to)
 {
 	struct rows rows;
 	unsigned found;
@@ -536,7 +536,7 @@ static int ask_pair(struct question *q, const struct end *from, const struct end
  * Could some pair, of all there are, have a packet that is wanted? What one of a pair's rows allows is allowed, and what
  * is dropped its policy row does not allow: so each row tells by itself.
  */
-static int ask_rows(struct question *q, bool *ret_could)
+static int ask_rows(struct asked *q, bool *ret_could)
 {
 	struct cells *cells = q->space->cells;
 	int err = cells_read_all(cells, ZW_MATRIX_POLICY);
@@ -565,7 +565,7 @@ static bool are_most(const struct space *space, const struct ends *from, const s
 	return from->count * to->count > all / 8;
 }
 
-static int ask_pairs(struct question *q, const struct ends *from, const struct ends *to)
+static int ask_pairs(struct asked *q, const struct ends *from, const struct ends *to)
 {
 	bool could = true;
 	int err = 0;
@@ -585,7 +585,7 @@ struct sets {
 	struct ranges source, destination;
 };
 
-static int ask_origin(struct question *q, const struct sets *sets)
+static int ask_origin(struct asked *q, const struct sets *sets)
 {
 	struct ends from = { 0 }, to = { 0 };
 	struct space *space = q->space;
@@ -622,7 +622,7 @@ int space_ask(struct space *space, const struct region *region, unsigned wanted,
 	if (!err)
 		err = places_destinations(region->destination, &sets.destination);
 	for (size_t i = 0; i < ARRAY_LEN(origins) && !err && (answer.is_empty || answer.found != wanted); i++) {
-		struct question question = {
+		struct asked question = {
 			.space = space,
 			.region = region,
 			.origin = origins[i],
