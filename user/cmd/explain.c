@@ -417,7 +417,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 const struct command cmd_explain = {
 	.name = "explain",
 	.arguments = "FILE...",
-	.summary = "why a packet passes or does not, or whether anything can between zones",
+	.summary = "why a packet passes or not; whether anything can between zones",
 	.options = options,
 	.run = run,
 };
