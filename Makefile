@@ -37,13 +37,14 @@ RANDOM    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/random*.c))
 UNIT      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 BPF_TESTS := $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(wildcard tests/bpf/*.c)))
 NET_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/net/*.c))
+VM_TOOLS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/vm/*.c))
 # Of tests/evasion/, these are programs; the rest are the cases.
 EVASION_SRC := $(filter-out $(wildcard tests/evasion/run_*.c),$(wildcard tests/evasion/*.c))
 EVASION_OBJ := $(EVASION_SRC:%.c=$(BUILD)/%.o)
 EVASION   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/evasion/run_*.c))
 EVASION_RUN := $(BUILD)/tests/evasion/run_programs tests/evasion/hooks.sh
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS)
+TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
 MODELS    := $(wildcard tests/model/*.sh)
@@ -52,7 +53,7 @@ MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-evasion check-random \
-	check-san check-fuzz coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
+	check-san check-fuzz vm coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -125,8 +126,8 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/bench/%.skel.h $(BUILD)/libzonewall.a
 build-tools: # says early what is missing
 	@tools/deps.sh --list build
 
-deps: ## install the Debian packages that build, man, check and demo need (root)
-	@tools/deps.sh build man check demo
+deps: ## install the Debian packages that build, man, check, vm and demo need (root)
+	@tools/deps.sh build man check vm demo
 
 demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 leaves them up)
 	@tools/deps.sh build demo
@@ -138,7 +139,8 @@ fuzzers: $(FUZZERS)
 
 # Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
 RUN := perl tests/run.pl
-parts_in = --build $(1) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
+VM := tests/vm/kernels.sh
+parts_in = --build $(1) --group vm $(VM) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
 	--group model $(MODELS) --group evasion tests/evasion/readme.sh --root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) \
 	--group random $(RANDOM:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%) --group net $(NET)
 SAN_PARTS = --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(GOLDEN)
@@ -148,8 +150,12 @@ make_san = $(sub_make) SAN=1 BUILD=build/san CFLAGS='-O1 -g'
 make_fuzz = $(sub_make) BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
 	SANFLAGS='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined'
 
-check: ## everything: both compilers, tests, sanitizers, fuzzers' smoke run (root)
+# One other kernel, and what is quick there. Without qemu or a kernel the rest is checked all the same.
+check: export KERNELS = 6.1
+check: export VM_TESTS = insns bpf/packets bpf/conversations vm/attach
+check: ## everything: both compilers, tests, sanitizers, fuzzers' smoke run, the oldest kernel (root)
 	@tools/deps.sh build check
+	@tools/deps.sh vm || echo "  the group 'vm' will be skipped"
 	@$(MAKE) --no-print-directory both-compilers
 	@$(make_san) all $(UNIT:$(BUILD)/%=build/san/%)
 	@$(make_fuzz) fuzzers
@@ -175,6 +181,11 @@ check-san: ## unit and golden tests with address and undefined sanitizers
 check-fuzz: ## a short run of each fuzzer
 	@$(make_fuzz) fuzzers
 	@$(RUN) $(FUZZ_PARTS)
+
+vm: export TEST_TIMEOUT ?= 3600
+vm: all $(BPF_TESTS) $(VM_TOOLS) ## tests on other kernels, in QEMU (KERNELS="6.1 6.12 newest"; UPDATE=1 keeps the verifier's numbers)
+	@tools/deps.sh build vm
+	@$(RUN) --build $(BUILD) --group vm $(VM)
 
 benches: $(BUILD)/bench/flow_lru
 bench: benches ## what a flow costs, against the kernel's LRU hash and the floor (root)
