@@ -201,7 +201,8 @@ static int collect_edges(const struct policy *policy, struct edges *edges)
 				family, family == 4 ? set->v4[0].first : set->v6[0].first, EDGE_PROBE, i
 			};
 	}
-	qsort(edges->v, edges->count, sizeof(*edges->v), compare_edges);
+	if (edges->count)
+		qsort(edges->v, edges->count, sizeof(*edges->v), compare_edges);
 	return err;
 }
 
