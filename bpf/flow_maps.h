@@ -45,7 +45,7 @@ static __always_inline const volatile struct zw_flow_layout *flows_layout(const 
 static __always_inline void get_bucket(__u8 *base, __u64 n, struct bucket *b, const bool v6)
 {
 	const volatile struct zw_flow_layout *l = flows_layout(v6);
-	const __u64 slots = ZW_FLOW_SLOTS * (v6 ? 96 : 64), accounts = ZW_FLOW_SLOTS * sizeof(*b->accounts);
+	const __u64 slots = ZW_FLOW_SLOTS * zw_flow_slot_size(v6 ? 6 : 4), accounts = ZW_FLOW_SLOTS * sizeof(*b->accounts);
 
 	b->tags = (__u64 *)(base + l->tags + n * 8);
 	b->slots = base + l->slots + n * slots;

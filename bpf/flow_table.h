@@ -267,12 +267,12 @@ static __always_inline bool has_zero_byte(__u64 bytes)
 
 static __always_inline __u64 *key_at(const struct bucket *b, __u64 i, const bool v6)
 {
-	return (__u64 *)(b->slots + i * (v6 ? 96 : 64));
+	return (__u64 *)(b->slots + i * zw_flow_slot_size(v6 ? 6 : 4));
 }
 
 static __always_inline struct zw_flow_slot *slot_at(const struct bucket *b, __u64 i, const bool v6)
 {
-	return (struct zw_flow_slot *)(key_at(b, i, v6) + (v6 ? 6 : 2));
+	return (struct zw_flow_slot *)(key_at(b, i, v6) + zw_flow_key_words(v6 ? 6 : 4));
 }
 
 static __always_inline bool is_key_at(const struct bucket *b, __u64 i, const struct flow_key *k, __u64 head,

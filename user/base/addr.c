@@ -179,6 +179,17 @@ static size_t normalise(struct range *range, size_t count)
 	return merge(range, count);
 }
 
+int ranges_add_all(struct ranges *to, const struct ranges *from)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < from->v4_count; i++)
+		err = ranges_add(to, 4, from->v4[i].first, from->v4[i].last);
+	for (size_t i = 0; !err && i < from->v6_count; i++)
+		err = ranges_add(to, 6, from->v6[i].first, from->v6[i].last);
+	return err;
+}
+
 int ranges_normalise(struct ranges *ranges)
 {
 	ranges->v4_count = normalise(ranges->v4, ranges->v4_count);

@@ -47,6 +47,7 @@ struct addr addr_from_bytes(int family, const void *bytes);
 void addr_to_bytes(const struct addr *addr, void *bytes);
 
 int ranges_add(struct ranges *ranges, int family, u128 first, u128 last); /* 0 or -ENOMEM */
+int ranges_add_all(struct ranges *to, const struct ranges *from); /* 0 or -ENOMEM */
 int ranges_normalise(struct ranges *ranges); /* sort, merge; 0 or -ENOMEM */
 int ranges_subtract(struct ranges *set, const struct ranges *minus); /* both normalised; 0 or -ENOMEM */
 bool ranges_contain(const struct ranges *set, const struct addr *addr); /* normalised: binary search */

@@ -56,13 +56,8 @@ static struct json_object *addresses(const struct ranges *written)
 {
 	struct json_object *list = json_object_new_array();
 	struct ranges set = { 0 };
-	int err = 0;
 
-	for (size_t i = 0; !err && i < written->v4_count; i++)
-		err = ranges_add(&set, 4, written->v4[i].first, written->v4[i].last);
-	for (size_t i = 0; !err && i < written->v6_count; i++)
-		err = ranges_add(&set, 6, written->v6[i].first, written->v6[i].last);
-	if (err || ranges_normalise(&set)) {
+	if (ranges_add_all(&set, written) || ranges_normalise(&set)) {
 		ranges_clear(&set);
 		json_object_put(list);
 		return NULL;

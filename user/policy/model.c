@@ -122,24 +122,13 @@ int zones_order(const struct policy *policy, unsigned *order, int *ret_cycle)
 	return 0;
 }
 
-static int add_all(struct ranges *to, const struct ranges *from)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < from->v4_count; i++)
-		err = ranges_add(to, 4, from->v4[i].first, from->v4[i].last);
-	for (size_t i = 0; !err && i < from->v6_count; i++)
-		err = ranges_add(to, 6, from->v6[i].first, from->v6[i].last);
-	return err;
-}
-
 int policy_union(const struct policy *policy, const struct zone_list *list, struct ranges *ret_set)
 {
 	struct ranges set = { 0 };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < list->count; i++)
-		err = add_all(&set, &policy->zones[list->zone[i]].set);
+		err = ranges_add_all(&set, &policy->zones[list->zone[i]].set);
 	if (!err)
 		err = ranges_normalise(&set);
 	if (err)
@@ -152,7 +141,7 @@ int policy_union(const struct policy *policy, const struct zone_list *list, stru
 static int subtract_copy(struct ranges *set, const struct ranges *minus)
 {
 	struct ranges copy = { 0 };
-	int err = add_all(&copy, minus);
+	int err = ranges_add_all(&copy, minus);
 
 	if (!err)
 		err = ranges_normalise(&copy);
@@ -165,10 +154,10 @@ static int subtract_copy(struct ranges *set, const struct ranges *minus)
 /* (listed + members) - except. The members' sets are ready. */
 static int resolve_zone(struct policy *policy, struct zone *zone)
 {
-	int err = add_all(&zone->set, &zone->listed);
+	int err = ranges_add_all(&zone->set, &zone->listed);
 
 	for (size_t i = 0; !err && i < zone->zone_count; i++)
-		err = add_all(&zone->set, &policy->zones[zone->zones[i]].set);
+		err = ranges_add_all(&zone->set, &policy->zones[zone->zones[i]].set);
 	if (!err)
 		err = ranges_normalise(&zone->set);
 	return err ? err : subtract_copy(&zone->set, &zone->except);
@@ -219,7 +208,7 @@ static int resolve_any(struct ranges *set)
 
 static int resolve_host(struct ranges *set, const struct ranges *host)
 {
-	int err = host ? add_all(set, host) : 0;
+	int err = host ? ranges_add_all(set, host) : 0;
 
 	if (!err)
 		err = ranges_normalise(set);
@@ -237,10 +226,10 @@ static int resolve_world(struct policy *policy, struct ranges *set)
 	if (!err)
 		err = subtract_blocks(set, not_unicast, ARRAY_LEN(not_unicast));
 	if (!err)
-		err = add_all(&listed, &policy->zones[ZONE_INDEX_HOST].set);
+		err = ranges_add_all(&listed, &policy->zones[ZONE_INDEX_HOST].set);
 	for (size_t i = ZONE_INDEX_FIRST_DECLARED; !err && i < policy->zone_count; i++)
 		if (policy->zones[i].kind == ZONE_DECLARED)
-			err = add_all(&listed, &policy->zones[i].listed);
+			err = ranges_add_all(&listed, &policy->zones[i].listed);
 	if (!err)
 		err = ranges_normalise(&listed);
 	if (!err)

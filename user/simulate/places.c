@@ -148,12 +148,8 @@ static const struct block impossible[] = {
 static int subtract(const struct ranges *set, size_t blocks, struct ranges *ret_set)
 {
 	struct ranges copy = { 0 }, minus = { 0 };
-	int err = 0;
+	int err = ranges_add_all(&copy, set);
 
-	for (size_t i = 0; i < set->v4_count && !err; i++)
-		err = ranges_add(&copy, 4, set->v4[i].first, set->v4[i].last);
-	for (size_t i = 0; i < set->v6_count && !err; i++)
-		err = ranges_add(&copy, 6, set->v6[i].first, set->v6[i].last);
 	for (size_t i = 0; i < blocks && !err; i++)
 		err = ranges_add(&minus, impossible[i].family, impossible[i].first, impossible[i].last);
 	if (!err)
