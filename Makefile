@@ -140,12 +140,13 @@ fuzzers: $(FUZZERS)
 # Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
 RUN := perl tests/run.pl
 VM := tests/vm/kernels.sh
-parts_in = --build $(1) --group vm $(VM) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
-	--group model $(MODELS) --group evasion tests/evasion/readme.sh --root --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) \
-	--group random $(RANDOM:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%) --group net $(NET)
+# What only computes runs at once; what real time passes in (namespaces, servers), one after the other.
+parts_in = --jobs $(JOBS) --build $(1) --group vm $(VM) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
+	--group model $(MODELS) --group evasion tests/evasion/readme.sh --root --group random $(RANDOM:$(BUILD)/%=$(1)/%) \
+	--jobs 1 --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%) --group net $(NET)
 # Not the schema: its many runs of check are those of the golden cases and the fuzzer's corpus.
-SAN_PARTS = --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(filter-out %/schema.py,$(GOLDEN))
-FUZZ_PARTS = --build build/fuzz --group fuzz $(wildcard tests/fuzz/run.sh)
+SAN_PARTS = --jobs $(JOBS) --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(filter-out %/schema.py,$(GOLDEN))
+FUZZ_PARTS = --jobs $(JOBS) --build build/fuzz --group fuzz $(wildcard tests/fuzz/run.sh)
 sub_make = $(MAKE) --no-print-directory -j$(JOBS)
 make_san = $(sub_make) SAN=1 BUILD=build/san CFLAGS='-O1 -g'
 make_fuzz = $(sub_make) BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \

@@ -1,9 +1,11 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
-# run.pl [--build DIR] [--root] --group NAME PROGRAM... - runs test programs that print TAP, as prove does, in groups.
+# run.pl [--build DIR] [--root] [--jobs N] --group NAME PROGRAM... - runs test programs that print TAP, as prove does, in
+# groups.
 #
 # What stands before a group holds for it and all later ones: --build is where ZONEWALL and BUILD point, --root says that
-# a program needs root (without root it is skipped, and said so). Ends with one line of totals; exit status 1 on failure.
+# a program needs root (without root it is skipped, and said so), --jobs how many programs may run at once, those of the
+# groups that follow each other taken together. Ends with one line of totals; exit status 1 on failure.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -11,13 +13,27 @@ use TAP::Harness;
 use TAP::Parser::Aggregator;
 
 my $timeout = $ENV{TEST_TIMEOUT} // 1800;
-my ($build, $root, @groups, @skipped) = ('build', 0);
+my ($build, $root, $jobs, $group, @batches, @skipped) = ('build', 0, 1);
+my $skipped_files = 0;
+
+# A program is known by where it was built for and its file, and told by its group.
+sub add {
+	my ($file) = @_;
+	if ($root && $> != 0) {
+		push @skipped, ["$group: $file", 'needs root'];
+		$skipped_files++;
+		return;
+	}
+	push @batches, { jobs => $jobs, tests => [] } unless @batches && $batches[-1]{jobs} == $jobs;
+	push @{ $batches[-1]{tests} }, [(abs_path($build) // $build) . ":$file", "$group: $file"];
+}
 
 while (defined(my $word = shift @ARGV)) {
 	if ($word eq '--build')    { $build = shift @ARGV }
 	elsif ($word eq '--root')  { $root = 1 }
-	elsif ($word eq '--group') { push @groups, { name => shift @ARGV, build => $build, root => $root, tests => [] } }
-	elsif (@groups)            { push @{ $groups[-1]{tests} }, $word }
+	elsif ($word eq '--jobs')  { $jobs = shift @ARGV }
+	elsif ($word eq '--group') { $group = shift @ARGV }
+	elsif (defined $group)     { add($word) }
 	else                       { die "run.pl: '$word' is in no group\n" }
 }
 
@@ -25,47 +41,43 @@ $ENV{CMOCKA_MESSAGE_OUTPUT} = 'TAP';
 $ENV{ASAN_OPTIONS} //= 'detect_leaks=1:abort_on_error=0';
 $ENV{UBSAN_OPTIONS} //= 'print_stacktrace=1';
 
+sub command {
+	my ($dir, $file) = split /:/, $_[1];
+	return ['env', "BUILD=$dir", "ZONEWALL=$dir/zonewall", 'timeout', '--foreground', '-k', '30', $timeout,
+		$file =~ /\.sh$/ ? ('bash', $file) : $file];
+}
+
+# Says at once what failed and why: comments after a failure tell what went wrong, those before the first test with which
+# seed; others are left out.
+sub follow {
+	my ($parser, $job) = @_;
+	my $name = $job->[1];
+	my ($tests, $failed, @first) = (0, 0);
+	$parser->callback(test => sub {
+		$tests++;
+		$failed = !$_[0]->is_ok;
+		print map { "\n$name: " . $_->as_string } splice @first if $failed;
+		push @skipped, [$name, $_[0]->explanation] if $_[0]->has_skip;
+	});
+	$parser->callback(comment => sub {
+		push @first, $_[0] unless $tests;
+		print "\n$name: ", $_[0]->as_string if $failed;
+	});
+	$parser->callback(plan => sub { push @skipped, [$name, $_[0]->explanation] if $_[0]->has_skip });
+}
+
 my $all = TAP::Parser::Aggregator->new;
-my $skipped_files = 0;
 $all->start;
-for my $group (@groups) {
-	my @tests = @{ $group->{tests} };
-	next unless @tests;
-	print "== $group->{name}\n";
-	if ($group->{root} && $> != 0) {
-		push @skipped, map { [$_, 'needs root'] } @tests;
-		$skipped_files += @tests;
-		next;
-	}
-	my $dir = abs_path($group->{build}) // $group->{build};
-	local $ENV{BUILD} = $dir;
-	local $ENV{ZONEWALL} = "$dir/zonewall";
+for my $batch (@batches) {
 	my $harness = TAP::Harness->new({
 		failures => 1,
+		timer => 1,
+		jobs => $batch->{jobs},
 		color => -t STDOUT && !$ENV{NO_COLOR},
-		exec => sub {
-			my (undef, $file) = @_;
-			return ['timeout', '--foreground', '-k', '30', $timeout, $file =~ /\.sh$/ ? ('bash', $file) : $file];
-		},
+		exec => \&command,
 	});
-	$harness->callback(made_parser => sub {
-		my ($parser, $job) = @_;
-		my $file = ref $job ? $job->[0] : $job;
-		$parser->callback(test => sub { push @skipped, [$file, $_[0]->explanation] if $_[0]->has_skip });
-		# Comments after a failure tell what went wrong, those before the first test with which seed; others are left out.
-		my ($tests, $failed, @first) = (0, 0);
-		$parser->callback(test => sub {
-			$tests++;
-			$failed = !$_[0]->is_ok;
-			print map { "\n" . $_->as_string } splice @first if $failed;
-		});
-		$parser->callback(comment => sub {
-			push @first, $_[0] unless $tests;
-			print "\n", $_[0]->as_string if $failed;
-		});
-		$parser->callback(plan => sub { push @skipped, [$file, $_[0]->explanation] if $_[0]->has_skip });
-	});
-	$harness->aggregate_tests($all, map { [$_, "$group->{name}: $_"] } @tests);
+	$harness->callback(made_parser => \&follow);
+	$harness->aggregate_tests($all, @{ $batch->{tests} });
 }
 $all->stop;
 
