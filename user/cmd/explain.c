@@ -146,7 +146,7 @@ static int read_arguments(struct explained *x, struct sources *sources, int argc
 static int compile(struct explained *x, const struct sources *sources)
 {
 	const struct compile_options compile = { 0 };
-	int err = policy_read_question(sources->files, sources->file_count, &x->question, x->diag, &x->policy);
+	int err = policy_read_from(NULL, sources->files, sources->file_count, &x->question, x->diag, &x->policy);
 
 	if (!err)
 		err = policy_resolve(x->policy, sources->has_host ? &sources->host : NULL);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Files and includes: which documents make the policy, in which order. */
-#include <glob.h>
-
 #include "policy/schema.h"
 
 static void load(struct reader *reader, const char *path, const struct place *from);
@@ -74,33 +72,26 @@ static char *escape(const char *path)
 	return escaped;
 }
 
-static int compare_paths(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void include_glob(struct reader *reader, const struct document *document, const struct node *node)
 {
 	_cleanup_free_ char *directory = escape(node->text[0] == '/' ? "" : document->directory);
 	_cleanup_free_ char *pattern = NULL;
-	glob_t found = { 0 };
+	char **paths = NULL;
+	size_t count = 0;
 	int err;
 
 	if (!directory || asprintf(&pattern, "%s%s", directory, node->text) < 0) {
 		reader->out_of_memory = true;
 		return;
 	}
-	err = glob(pattern, GLOB_NOSORT, NULL, &found);
-	if (err == GLOB_NOSPACE)
-		reader->out_of_memory = true;
-	else if (err)
+	err = files_glob(reader->files, pattern, &paths, &count);
+	if (err == -ENOENT)
 		diag_warning(reader->diag, &node->place, NULL, "'%.120s' matches no file", node->text);
-	/* Sorted by bytes: the order must not depend on the locale. */
-	if (!err)
-		qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), compare_paths);
-	for (size_t i = 0; !err && i < found.gl_pathc; i++)
-		load(reader, found.gl_pathv[i], &node->place);
-	globfree(&found);
+	else
+		failed(reader, err);
+	for (size_t i = 0; i < count; i++)
+		load(reader, paths[i], &node->place);
+	files_paths_free(paths, count);
 }
 
 static void include(struct reader *reader, const struct document *document, const struct node *node)
@@ -198,7 +189,7 @@ static void load(struct reader *reader, const char *path, const struct place *fr
 		reader->out_of_memory = true;
 		return;
 	}
-	err = file_read(path, POLICY_FILE_BYTES, &file);
+	err = files_read(reader->files, path, POLICY_FILE_BYTES, &file);
 	text = file.text;
 	if (err) {
 		report_unreadable(reader, path, from, err);

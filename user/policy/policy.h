@@ -156,7 +156,7 @@ struct policy {
  * is reported. Returns 0 and the policy (owned by the caller) if there is no error; -EINVAL if the policy has errors;
  * -ENOMEM. The diagnostics keep file contents they quote; they may outlive the policy.
  */
-int policy_read(const char *const *files, size_t count, struct diag *diag, struct policy **ret_policy);
+int policy_read(const char *const *paths, size_t count, struct diag *diag, struct policy **ret_policy);
 
 /*
  * A question about a policy in the policy's own words: two ends (a zone, an address, a CIDR, a range) and a service in
@@ -164,15 +164,19 @@ int policy_read(const char *const *files, size_t count, struct diag *diag, struc
  */
 struct question {
 	const char *from, *to, *service;
-	/* Filled in by policy_read_question: */
+	/* Filled in by policy_read_from: */
 	size_t errors; /* of these three; diag has them as if they stood in files called "--from", ... */
 	unsigned from_zone, to_zone; /* indices into policy->zones */
 	struct selectors selectors;
 };
 
-/* policy_read, and the question read by that policy. -EINVAL also where only the question is bad. */
-int policy_read_question(const char *const *files, size_t count, struct question *question, struct diag *diag,
-			 struct policy **ret_policy);
+/*
+ * policy_read, from files that are kept or were (base/files.h; NULL: from the file system), and the question read by that
+ * policy (NULL: none). -EINVAL also where only the question is bad.
+ */
+struct files;
+int policy_read_from(struct files *files, const char *const *paths, size_t count, struct question *question,
+		     struct diag *diag, struct policy **ret_policy);
 void question_clear(struct question *question);
 
 /*

@@ -218,16 +218,16 @@ void question_clear(struct question *question)
 	question->selectors = (struct selectors){ 0 };
 }
 
-static int read_policy(const char *const *files, size_t count, struct question *question, struct diag *diag,
-		       struct policy **ret_policy)
+int policy_read_from(struct files *files, const char *const *paths, size_t count, struct question *question,
+		     struct diag *diag, struct policy **ret_policy)
 {
-	_cleanup_(clear) struct reader reader = { .diag = diag };
+	_cleanup_(clear) struct reader reader = { .diag = diag, .files = files };
 	size_t errors = diag_errors(diag);
 
 	reader.policy = calloc(1, sizeof(*reader.policy));
 	if (!reader.policy)
 		return -ENOMEM;
-	read_all(&reader, files, count);
+	read_all(&reader, paths, count);
 	if (question && !reader.out_of_memory)
 		read_question(&reader, question);
 	if (!reader.out_of_memory && !reader.incomplete && diag_errors(diag) == errors) {
@@ -238,13 +238,7 @@ static int read_policy(const char *const *files, size_t count, struct question *
 	return reader.out_of_memory ? -ENOMEM : -EINVAL;
 }
 
-int policy_read(const char *const *files, size_t count, struct diag *diag, struct policy **ret_policy)
+int policy_read(const char *const *paths, size_t count, struct diag *diag, struct policy **ret_policy)
 {
-	return read_policy(files, count, NULL, diag, ret_policy);
-}
-
-int policy_read_question(const char *const *files, size_t count, struct question *question, struct diag *diag,
-			 struct policy **ret_policy)
-{
-	return read_policy(files, count, question, diag, ret_policy);
+	return policy_read_from(NULL, paths, count, NULL, diag, ret_policy);
 }

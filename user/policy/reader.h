@@ -8,7 +8,7 @@
 #ifndef ZW_READER_H
 #define ZW_READER_H
 
-#include "base/file.h"
+#include "base/files.h"
 #include "base/index.h"
 #include "base/util.h"
 #include "base/yaml.h"
@@ -60,6 +60,7 @@ struct service {
 struct reader {
 	struct policy *policy;
 	struct diag *diag;
+	struct files *files; /* where from; NULL: the file system */
 	struct document **documents; /* in the order in which their lists count */
 	size_t document_count;
 	const struct document *document; /* that is being read */

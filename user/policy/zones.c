@@ -322,7 +322,7 @@ static void read_feed(struct reader *reader, struct zone_text *text)
 	zone->file = strdup(text->file->text);
 	if (failed(reader, path && zone->file ? 0 : -ENOMEM))
 		return;
-	err = file_read(path, FEED_FILE_BYTES, &file);
+	err = files_read(reader->files, path, FEED_FILE_BYTES, &file);
 	bytes = file.text;
 	if (err == -ENOMEM) {
 		reader->out_of_memory = true;
