@@ -53,6 +53,15 @@ static inline void closep(int *fd)
 }
 #define _cleanup_close_ _cleanup_(closep)
 
+/* The descriptor in an owning variable, which gives it up. */
+static inline int take_fd(int *fd)
+{
+	int value = *fd;
+
+	*fd = -1;
+	return value;
+}
+
 static inline void fclosep(FILE **file)
 {
 	if (*file)

@@ -19,8 +19,6 @@ static const struct option_help options[] = {
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
-DEFINE_CLEANUP(struct tables *, tables_free)
-
 struct arguments {
 	bool dry_run, werror, no_test;
 	const char *const *files;
@@ -73,9 +71,9 @@ static void print_dry_run(const struct globals *globals, const struct publish_re
 
 static int run(const struct globals *globals, int argc, char **argv)
 {
-	_cleanup_(tables_freep) struct tables *tables = NULL;
+	_cleanup_(publication_clear) struct publication policy = { 0 };
 	struct arguments arguments = { 0 };
-	struct publish_options how = { .quiet = true }; /* published_compile has warned, with places */
+	struct publish_options how;
 	struct publish_report report = { 0 };
 	struct published_options compile = { .colour = globals->colour };
 	int status = read_arguments(argc, argv, &arguments);
@@ -84,19 +82,21 @@ static int run(const struct globals *globals, int argc, char **argv)
 		return status;
 	compile.werror = arguments.werror;
 	compile.no_test = arguments.no_test;
-	status = published_compile(arguments.files, arguments.count, &compile, &tables, &how.flows);
+	status = published_compile(arguments.files, arguments.count, &compile, &policy);
 	if (status)
 		return status;
+	/* Quiet: published_compile has warned, with places. */
+	how = (struct publish_options){ .flows = policy.flows, .pack = policy.pack, .pack_len = policy.pack_len, .quiet = true };
 	if (arguments.dry_run) {
-		status = edge_exit_status(publish_try(globals->instance, tables, &how, &report));
+		status = edge_exit_status(publish_try(globals->instance, policy.tables, &how, &report));
 		if (!status)
-			print_dry_run(globals, &report, tables);
+			print_dry_run(globals, &report, policy.tables);
 		return status;
 	}
-	status = edge_exit_status(publish(globals->instance, tables, &how, &report));
+	status = edge_exit_status(publish(globals->instance, policy.tables, &how, &report));
 	if (status)
 		return status;
-	published_print(globals, "apply", &report, tables);
+	published_print(globals, "apply", &report, policy.tables);
 	published_warn_alone(globals->instance);
 	publish_report_clear(&report);
 	return EXIT_DONE;

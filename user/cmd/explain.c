@@ -9,10 +9,16 @@
 #include <stdarg.h>
 #include <time.h>
 
+#include "base/files.h"
 #include "base/util.h"
 #include "cmd/explained.h"
+#include "cmd/running.h"
 #include "cmd/sources.h"
+#include "kernel/edge.h"
+#include "kernel/instance.h"
+#include "kernel/testrun.h"
 #include "policy/near.h"
+#include "simulate/frame.h"
 
 #define DEFAULT_SPORT 40000
 
@@ -31,11 +37,25 @@ static const struct option_help options[] = {
 	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR,...",
 	  "the addresses of the host that decides (default: not known)" },
 	{ { "running", no_argument, NULL, OPTION_RUNNING }, NULL,
-	  "under the policy that is applied now (not built in this version)" },
+	  "under the policy that is applied now, by its tables and the kernel's program; no files (root)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
 DEFINE_CLEANUP(struct decider *, decider_free)
+DEFINE_CLEANUP(struct testrun *, testrun_free)
+
+/* Where the policy is from. */
+struct origin {
+	bool is_running;
+	struct sources sources; /* else */
+	struct running running;
+};
+
+/* Who decides packets. */
+struct engines {
+	struct decider *decider;
+	struct testrun *kernel; /* NULL: files are not the kernel's */
+};
 
 /* Says what is wrong with the command line. */
 __attribute__((format(printf, 2, 3))) static int complain(const char *fix, const char *format, ...)
@@ -63,7 +83,7 @@ static void clear(struct explained *x)
 	explanation_clear(&x->explanation);
 	reach_clear(&x->reach);
 	question_clear(&x->question);
-	tables_free(x->tables);
+	tables_free(x->compiled);
 	policy_free(x->policy);
 	diag_free(x->diag);
 }
@@ -81,7 +101,7 @@ static int read_sport(struct explained *x, const char *text)
 	return EXIT_DONE;
 }
 
-static int read_option(struct explained *x, struct sources *sources, int option)
+static int read_option(struct explained *x, struct origin *origin, int option)
 {
 	switch (option) {
 	case OPTION_FROM:
@@ -99,10 +119,10 @@ static int read_option(struct explained *x, struct sources *sources, int option)
 		x->packet.interface = optarg;
 		return EXIT_DONE;
 	case OPTION_HOST:
-		return sources_read_hosts(sources, optarg);
+		return sources_read_hosts(&origin->sources, optarg);
 	case OPTION_RUNNING:
-		complain("name the policy's files", "--running is not built in this version");
-		return EXIT_UNSUPPORTED;
+		origin->is_running = true;
+		return EXIT_DONE;
 	default:
 		return EXIT_USAGE;
 	}
@@ -124,17 +144,21 @@ static int check_given(const struct explained *x)
 	return EXIT_DONE;
 }
 
-static int read_arguments(struct explained *x, struct sources *sources, int argc, char **argv)
+static int read_arguments(struct explained *x, struct origin *origin, int argc, char **argv)
 {
+	struct sources *sources = &origin->sources;
 	int option, status;
 
 	while ((option = command_getopt(&cmd_explain, argc, argv)) != -1) {
-		status = read_option(x, sources, option);
+		status = read_option(x, origin, option);
 		if (status)
 			return status;
 	}
 	status = check_given(x);
-	if (!status)
+	if (!status && origin->is_running && (sources->has_host || argc > optind))
+		return complain("leave out --running, or the rest",
+				"--running takes neither files nor --host: it is about this host, and what is applied here");
+	if (!status && !origin->is_running)
 		status = sources_read_words(sources, argc - optind, argv + optind);
 	if (!status && ranges_normalise(&sources->host))
 		return out_of_memory();
@@ -150,17 +174,34 @@ static int compile(struct explained *x, const struct sources *sources)
 
 	if (!err)
 		err = policy_resolve(x->policy, sources->has_host ? &sources->host : NULL);
-	return err ? err : compile_policy(x->policy, &compile, x->diag, &x->tables);
+	if (!err)
+		err = compile_policy(x->policy, &compile, x->diag, &x->compiled);
+	x->tables = x->compiled;
+	return err;
 }
 
-static int load(const struct globals *globals, struct explained *x, const struct sources *sources)
+/* The policy for people, from the files that were kept; the tables as they are in the kernel. */
+static int take_running(struct explained *x, const struct running *running)
 {
-	int err;
+	size_t count;
+	const char *const *paths = files_named(running->files, &count);
+	int err = policy_read_from(running->files, paths, count, &x->question, x->diag, &x->policy);
 
+	x->generation = running->generation->number;
+	x->tables = &running->tables;
+	return err ? err : policy_resolve(x->policy, &running->host);
+}
+
+static int load(const struct globals *globals, struct explained *x, struct origin *origin)
+{
+	int err, status = origin->is_running ? running_open(globals, &origin->running) : EXIT_DONE;
+
+	if (status)
+		return status;
 	x->diag = diag_new();
 	if (!x->diag)
 		return out_of_memory();
-	err = compile(x, sources);
+	err = origin->is_running ? take_running(x, &origin->running) : compile(x, &origin->sources);
 	diag_print(x->diag, stderr, globals->colour && isatty(STDERR_FILENO));
 	if (err == -ENOMEM)
 		return out_of_memory();
@@ -313,43 +354,71 @@ static void take_notes(struct explained *x)
 	if (!x->policy->host_known && (any_uses_host(&x->policy->rules) || any_uses_host(&x->policy->failsafe)))
 		note(x, "the host's addresses are not known, so nothing is from or to host (--host ADDR)");
 	note_conditions(x);
+	if (x->generation)
+		note(x, "generation %u, which decides now; the kernel's program says the same", x->generation);
 	if (x->reach.some_essential && (x->reach.some_allowed || x->reach.some_dropped))
 		note(x, "essential packets pass whatever the policy says, and do not count here");
 }
 
 /* --- The answer -------------------------------------------------------------------------------------------------- */
 
-static int disagree(const struct first_packet *p, const struct explanation *e, const struct decision *decision)
+static void tell_decision(const char *who, const struct decision *decision)
+{
+	fprintf(stderr, "  %s: %s (%s, rule %u)\n", who, decision->allow ? "allow" : "drop", reason_name(decision->reason),
+		decision->rule);
+}
+
+static int disagree(const struct explained *x, const struct first_packet *p, const struct explanation *e,
+		    const struct decision *tables, const struct decision *kernel)
 {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
 
 	addr_print(&p->from, from);
 	addr_print(&p->to, to);
-	fprintf(stderr,
-		"zonewall explain: INTERNAL ERROR: rules and tables disagree about %s to %s, protocol %u, port %u: "
-		"the rules say %s (%s), the tables %s (%s, rule %u)\n"
-		"fix: the fault is zonewall's; please report it with the policy\n",
-		from, to, p->protocol, p->port, ZW_REASON_IS_DROP(e->reason) ? "drop" : "allow", reason_name(e->reason),
-		decision->allow ? "allow" : "drop", reason_name(decision->reason), decision->rule);
+	fprintf(stderr, "zonewall explain: %s to %s, protocol %u, port %u is not decided in one way\n  rules: %s (%s)\n", from,
+		to, p->protocol, p->port, ZW_REASON_IS_DROP(e->reason) ? "drop" : "allow", reason_name(e->reason));
+	tell_decision("tables", tables);
+	if (kernel)
+		tell_decision("kernel", kernel);
+	if (!x->generation)
+		fputs("fix: the fault is zonewall's; please report it with the policy\n", stderr);
+	else
+		fputs("fix: if this host's addresses have changed, or zonewall is of another version than applied the "
+		      "policy, apply it again; else the fault is zonewall's: please report it with the policy\n", stderr);
 	return EXIT_FAILED;
 }
 
-/* Walks one packet and asks the tables. */
-static int explain_one(const struct explained *x, struct decider *decider, const struct first_packet *packet,
+static bool same_decision(const struct decision *a, const struct decision *b)
+{
+	return a->allow == b->allow && a->reason == b->reason && a->rule == b->rule && a->atom[0] == b->atom[0] &&
+	       a->atom[1] == b->atom[1];
+}
+
+/* Walks one packet, and asks the tables and, where they are its own, the kernel. */
+static int explain_one(const struct explained *x, const struct engines *engines, const struct first_packet *packet,
 		       struct explanation *ret_explanation)
 {
-	struct decision decision;
+	const struct names *names = x->tables->names;
+	struct decision tables, kernel;
+	uint8_t bytes[FRAME_MAX];
+	struct frame frame;
+	int err;
 
 	if (explain(x->policy, packet, ret_explanation))
 		return out_of_memory();
-	explain_decide(decider, x->tables->names, packet, &decision);
-	if (!explain_agrees(x->policy, packet, ret_explanation, x->tables->names, &decision))
-		return disagree(packet, ret_explanation, &decision);
+	explain_frame(names, packet, bytes, &frame);
+	decider_decide(engines->decider, &frame, &tables);
+	err = engines->kernel ? testrun_decide(engines->kernel, &frame, &kernel) : 0;
+	if (err)
+		return edge_exit_status(edge_error(err, "cannot ask the kernel's program"));
+	if (!explain_agrees(x->policy, packet, ret_explanation, names, &tables) ||
+	    (engines->kernel && !same_decision(&tables, &kernel)))
+		return disagree(x, packet, ret_explanation, &tables, engines->kernel ? &kernel : NULL);
 	return EXIT_DONE;
 }
 
 /* The walk must agree about each packet that is shown. */
-static int check_examples(const struct explained *x, struct decider *decider, bool allow)
+static int check_examples(const struct explained *x, const struct engines *engines, bool allow)
 {
 	const struct reach_outcome *shown[SHOWN_MAX];
 	size_t count = shown_outcomes(&x->reach, allow, shown);
@@ -358,13 +427,13 @@ static int check_examples(const struct explained *x, struct decider *decider, bo
 	for (size_t i = 0; !status && i < count && i < SHOWN_MAX; i++) {
 		struct explanation explanation = { 0 };
 
-		status = explain_one(x, decider, &shown[i]->example, &explanation);
+		status = explain_one(x, engines, &shown[i]->example, &explanation);
 		explanation_clear(&explanation);
 	}
 	return status;
 }
 
-static int answer_zones(struct explained *x, struct decider *decider)
+static int answer_zones(struct explained *x, const struct engines *engines)
 {
 	const struct reach_question question = {
 		.from = &x->policy->zones[x->question.from_zone].set,
@@ -382,18 +451,25 @@ static int answer_zones(struct explained *x, struct decider *decider)
 	if (err)
 		return out_of_memory();
 	for (int allow = 0; !status && allow < 2; allow++)
-		status = check_examples(x, decider, allow);
+		status = check_examples(x, engines, allow);
 	return status;
 }
 
 static int answer(const struct globals *globals, struct explained *x)
 {
+	const struct testrun_options hooks = { .hooks = 1u << ZW_HOOK_XDP | 1u << ZW_HOOK_EGRESS };
 	_cleanup_(decider_freep) struct decider *decider = NULL;
+	_cleanup_(testrun_freep) struct testrun *kernel = NULL;
+	struct engines engines;
 	int err, status;
 
 	if (decider_new(x->tables->bytes, &x->tables->layout, false, &decider))
 		return out_of_memory();
-	status = x->is_packet ? explain_one(x, decider, &x->packet, &x->explanation) : answer_zones(x, decider);
+	err = x->generation ? testrun_new(x->tables, &hooks, &kernel) : 0;
+	if (err)
+		return edge_exit_status(err); /* it said what is wrong */
+	engines = (struct engines){ decider, kernel };
+	status = x->is_packet ? explain_one(x, &engines, &x->packet, &x->explanation) : answer_zones(x, &engines);
 	if (status)
 		return status;
 	take_notes(x);
@@ -401,14 +477,20 @@ static int answer(const struct globals *globals, struct explained *x)
 	return err ? out_of_memory() : EXIT_DONE;
 }
 
+static void clear_origin(struct origin *origin)
+{
+	sources_clear(&origin->sources);
+	running_close(&origin->running);
+}
+
 static int run(const struct globals *globals, int argc, char **argv)
 {
+	_cleanup_(clear_origin) struct origin origin = { .sources.command = "explain" };
 	_cleanup_(clear) struct explained x = { .now = time(NULL), .packet.sport = DEFAULT_SPORT };
-	_cleanup_(sources_clear) struct sources sources = { .command = "explain" };
-	int status = read_arguments(&x, &sources, argc, argv);
+	int status = read_arguments(&x, &origin, argc, argv);
 
 	if (!status)
-		status = load(globals, &x, &sources);
+		status = load(globals, &x, &origin);
 	if (!status)
 		status = take_question(&x);
 	return status ? status : answer(globals, &x);
@@ -416,7 +498,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 
 const struct command cmd_explain = {
 	.name = "explain",
-	.arguments = "FILE...",
+	.arguments = "FILE...|--running",
 	.summary = "why a packet passes or not; whether anything can between zones",
 	.options = options,
 	.run = run,

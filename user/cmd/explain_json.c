@@ -303,6 +303,8 @@ int explained_print_json(const struct explained *explained)
 		return -ENOMEM;
 	}
 	add_text(object, "schema", EXPLAIN_SCHEMA);
+	if (explained->generation)
+		json_object_object_add(object, "generation", json_object_new_int64(explained->generation));
 	if (explained->is_packet)
 		add_explanation(object, explained);
 	else

@@ -17,9 +17,10 @@
 struct explained {
 	struct question question;
 	struct policy *policy;
-	struct tables *tables;
+	const struct tables *tables; /* compiled, or the running ones */
+	struct tables *compiled;
 	struct diag *diag;
-	struct ranges host;
+	uint32_t generation; /* that is running; 0: it is about files */
 	int64_t now; /* Unix seconds */
 
 	bool is_packet; /* about one packet; else about sets */

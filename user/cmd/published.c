@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "base/diag.h"
+#include "base/files.h"
 #include "base/util.h"
 #include "cmd/findings.h"
 #include "kernel/edge.h"
@@ -17,8 +18,8 @@
 #include "policy/policy.h"
 
 DEFINE_CLEANUP(struct diag *, diag_free)
+DEFINE_CLEANUP(struct files *, files_free)
 DEFINE_CLEANUP(struct policy *, policy_free)
-DEFINE_CLEANUP(struct tables *, tables_free)
 
 static int resolve(struct policy *policy)
 {
@@ -57,17 +58,30 @@ static void warn_of_interfaces(const struct policy *policy, struct diag *diag)
 	}
 }
 
-/* 0, or -errno with the reason in diag or told; the policy is the caller's in any case. */
-static int compile(const char *const *files, size_t count, struct diag *diag, struct policy **ret_policy,
-		   struct tables **ret_tables)
+void publication_clear(struct publication *publication)
+{
+	tables_free(publication->tables);
+	free(publication->pack);
+}
+
+/* Reads, and packs what was read. 0, or -errno with the reason in diag or told; the policy is the caller's in any case. */
+static int read_policy(const char *const *paths, size_t count, struct diag *diag, struct policy **ret_policy,
+		       struct publication *publication)
+{
+	_cleanup_(files_freep) struct files *files = files_new();
+	int error = files ? policy_read_from(files, paths, count, NULL, diag, ret_policy) : -ENOMEM;
+
+	if (!error)
+		error = files_pack(files, paths, count, &publication->pack, &publication->pack_len);
+	return error == -ENOMEM ? edge_error(error, "cannot read the policy") : error;
+}
+
+/* 0, or -errno with the reason in diag or told. */
+static int compile(struct policy *policy, struct diag *diag, struct publication *publication)
 {
 	const struct compile_options options = { .analyse = true };
-	int error = policy_read(files, count, diag, ret_policy);
-	struct policy *policy = *ret_policy;
+	int error = resolve(policy);
 
-	if (error)
-		return error == -ENOMEM ? edge_error(error, "cannot read the policy") : error;
-	error = resolve(policy);
 	if (error)
 		return error;
 	policy_warn(policy, diag);
@@ -77,7 +91,8 @@ static int compile(const char *const *files, size_t count, struct diag *diag, st
 		diag_error(diag, NULL, "name them under `interfaces:`", "the policy has no interfaces to attach to");
 	if (diag_errors(diag))
 		return -EINVAL;
-	error = compile_policy(policy, &options, diag, ret_tables);
+	publication->flows = policy->flows;
+	error = compile_policy(policy, &options, diag, &publication->tables);
 	return error == -ENOMEM ? edge_error(error, "cannot compile the policy") : error;
 }
 
@@ -90,19 +105,21 @@ static int test(const struct policy *policy, const struct tables *tables, const 
 	return EXIT_DONE;
 }
 
-int published_compile(const char *const *files, size_t count, const struct published_options *options,
-		      struct tables **ret_tables, uint64_t *ret_flows)
+int published_compile(const char *const *paths, size_t count, const struct published_options *options,
+		      struct publication *ret_publication)
 {
+	_cleanup_(publication_clear) struct publication publication = { 0 };
 	_cleanup_(diag_freep) struct diag *diag = diag_new();
 	_cleanup_(policy_freep) struct policy *policy = NULL;
-	_cleanup_(tables_freep) struct tables *tables = NULL;
 	int error, status;
 
 	if (!diag) {
 		edge_error(ENOMEM, "cannot read the policy");
 		return EXIT_FAILED;
 	}
-	error = compile(files, count, diag, &policy, &tables);
+	error = read_policy(paths, count, diag, &policy, &publication);
+	if (!error)
+		error = compile(policy, diag, &publication);
 	diag_print(diag, stderr, options->colour);
 	if (!error && options->werror && diag_warnings(diag)) {
 		fprintf(stderr, "zonewall: nothing was changed: --werror makes errors of warnings\n");
@@ -110,11 +127,11 @@ int published_compile(const char *const *files, size_t count, const struct publi
 	}
 	if (error)
 		return diag_errors(diag) ? EXIT_POLICY : EXIT_FAILED;
-	status = test(policy, tables, diag, options->no_test);
+	status = test(policy, publication.tables, diag, options->no_test);
 	if (status)
 		return status;
-	*ret_flows = policy->flows;
-	*ret_tables = take_ptr(tables);
+	*ret_publication = publication;
+	publication = (struct publication){ 0 };
 	return EXIT_DONE;
 }
 

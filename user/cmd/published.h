@@ -18,13 +18,22 @@ struct published_options {
 	bool no_test; /* of tests, never and always nothing is run, with a warning */
 };
 
+/* What is published of a policy. */
+struct publication {
+	struct tables *tables;
+	uint64_t flows; /* the policy's `flows:`, 0 auto */
+	void *pack; /* its files (base/files.h) */
+	size_t pack_len;
+};
+void publication_clear(struct publication *publication);
+
 /*
  * Reads, resolves with this host's addresses, checks, compiles, and runs what the policy says of itself: tests, never,
- * always. Diagnostics and what does not hold go to standard error. Returns an exit status; on EXIT_DONE the tables are
- * the caller's, and ret_flows the policy's `flows:` (0 auto).
+ * always. Diagnostics and what does not hold go to standard error. Returns an exit status; on EXIT_DONE the publication
+ * is the caller's.
  */
-int published_compile(const char *const *files, size_t count, const struct published_options *options,
-		      struct tables **ret_tables, uint64_t *ret_flows);
+int published_compile(const char *const *paths, size_t count, const struct published_options *options,
+		      struct publication *ret_publication);
 
 /* Prints the report of `verb` ("apply", ...): a line or two and the attach points, or one JSON object. */
 void published_print(const struct globals *globals, const char *verb, const struct publish_report *report,

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/util.h"
 #include "cmd/findings.h"
 #include "compile/tables.h"
@@ -12,19 +13,32 @@
 #include "kernel/publish.h"
 #include "policy/policy.h"
 
-DEFINE_CLEANUP(struct policy *, policy_free)
+DEFINE_CLEANUP(struct files *, files_free)
 DEFINE_CLEANUP(struct tables *, tables_free)
-DEFINE_CLEANUP(struct diag *, diag_free)
+
+/* A policy as it was read. */
+struct reading {
+	struct policy *policy;
+	struct diag *diag; /* knows its files by name */
+	void *pack; /* its files */
+	size_t pack_len;
+};
 
 struct run_policy {
 	const struct globals *globals;
 	const char *const *files;
 	size_t file_count;
-	struct policy *policy; /* as read last without a mistake */
-	struct diag *diag; /* that it was read with: knows its files by name */
+	struct reading last; /* without a mistake */
 	struct ranges host; /* as resolved last */
 	uint32_t generation; /* as published last, 0 never */
 };
+
+static void reading_clear(struct reading *reading)
+{
+	policy_free(reading->policy);
+	diag_free(reading->diag);
+	free(reading->pack);
+}
 
 struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count)
 {
@@ -42,8 +56,7 @@ void run_policy_free(struct run_policy *policy)
 {
 	if (!policy)
 		return;
-	policy_free(policy->policy);
-	diag_free(policy->diag);
+	reading_clear(&policy->last);
 	ranges_clear(&policy->host);
 	free(policy);
 }
@@ -97,7 +110,7 @@ void run_policy_host_seen(struct run_policy *policy)
 
 bool run_policy_is_current(const struct run_policy *policy, uint32_t generation)
 {
-	return policy->policy && generation == policy->generation;
+	return policy->last.policy && generation == policy->generation;
 }
 
 /* What apply also says of a policy it has read (published.c). */
@@ -139,32 +152,38 @@ static int test(const struct policy *policy, enum run_policy_what what, const st
 	return EXIT_DONE;
 }
 
-static int publish_tables(struct run_policy *run, const struct policy *policy, enum run_policy_what what,
+static int publish_tables(struct run_policy *run, const struct reading *reading, enum run_policy_what what,
 			  const struct tables *tables, struct publish_report *ret_report)
 {
-	struct publish_options options = { .flows = policy->flows, .quiet = what == RUN_POLICY_RESOLVE };
+	const struct publish_options options = {
+		.flows = reading->policy->flows,
+		.pack = reading->pack,
+		.pack_len = reading->pack_len,
+		.quiet = what == RUN_POLICY_RESOLVE,
+	};
 
 	return edge_exit_status(publish(run->globals->instance, tables, &options, ret_report));
 }
 
-static int publish_policy(struct run_policy *run, struct policy *policy, enum run_policy_what what, struct diag *diag,
-			  struct publish_report *ret_report)
+static int publish_reading(struct run_policy *run, const struct reading *reading, enum run_policy_what what,
+			   struct publish_report *ret_report)
 {
 	_cleanup_(tables_freep) struct tables *tables = NULL;
+	struct diag *diag = reading->diag;
 	struct ranges host = { 0 };
 	int r, status = EXIT_DONE;
 
 	r = host_addresses(&host);
 	if (r)
 		return edge_exit_status(edge_error(r, "cannot read the addresses of this host"));
-	r = compile(policy, what, &host, diag, &tables);
+	r = compile(reading->policy, what, &host, diag, &tables);
 	diag_print(diag, stderr, false);
 	if (r)
 		status = diag_errors(diag) ? EXIT_POLICY : edge_exit_status(r);
 	if (!status)
-		status = test(policy, what, tables, diag);
+		status = test(reading->policy, what, tables, diag);
 	if (!status)
-		status = publish_tables(run, policy, what, tables, ret_report);
+		status = publish_tables(run, reading, what, tables, ret_report);
 	if (!status) {
 		take_host(run, &host);
 		run->generation = ret_report->generation;
@@ -173,26 +192,36 @@ static int publish_policy(struct run_policy *run, struct policy *policy, enum ru
 	return status;
 }
 
+/* 0; -EINVAL with the reasons in diag; -ENOMEM. */
+static int read_files(const struct run_policy *run, struct reading *reading)
+{
+	_cleanup_(files_freep) struct files *files = files_new();
+	int r;
+
+	reading->diag = diag_new();
+	if (!files || !reading->diag)
+		return -ENOMEM;
+	r = policy_read_from(files, run->files, run->file_count, NULL, reading->diag, &reading->policy);
+	return r ? r : files_pack(files, run->files, run->file_count, &reading->pack, &reading->pack_len);
+}
+
 static int read_and_publish(struct run_policy *run, struct publish_report *ret_report)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
-	_cleanup_(diag_freep) struct diag *diag = diag_new();
-	int status, r;
+	_cleanup_(reading_clear) struct reading reading = { 0 };
+	int status, r = read_files(run, &reading);
 
-	if (!diag)
-		return edge_exit_status(edge_error(ENOMEM, "cannot read the policy"));
-	r = policy_read(run->files, run->file_count, diag, &policy);
+	if (r == -ENOMEM)
+		return edge_exit_status(edge_error(r, "cannot read the policy"));
 	if (r) {
-		diag_print(diag, stderr, false);
-		return r == -ENOMEM ? edge_exit_status(edge_error(r, "cannot read the policy")) : EXIT_POLICY;
+		diag_print(reading.diag, stderr, false);
+		return EXIT_POLICY;
 	}
-	status = publish_policy(run, policy, RUN_POLICY_READ, diag, ret_report);
+	status = publish_reading(run, &reading, RUN_POLICY_READ, ret_report);
 	if (status)
 		return status;
-	policy_free(run->policy);
-	diag_free(run->diag);
-	run->policy = take_ptr(policy);
-	run->diag = take_ptr(diag);
+	reading_clear(&run->last);
+	run->last = reading;
+	reading = (struct reading){ 0 };
 	return EXIT_DONE;
 }
 
@@ -200,6 +229,6 @@ int run_policy_apply(struct run_policy *run, enum run_policy_what what, struct p
 {
 	if (what == RUN_POLICY_READ)
 		return read_and_publish(run, ret_report);
-	diag_forget(run->diag);
-	return publish_policy(run, run->policy, RUN_POLICY_RESOLVE, run->diag, ret_report);
+	diag_forget(run->last.diag);
+	return publish_reading(run, &run->last, RUN_POLICY_RESOLVE, ret_report);
 }

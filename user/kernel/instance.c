@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 
+#include "base/files.h"
 #include "base/util.h"
 #include "kernel/attach.h"
 #include "kernel/edge.h"
@@ -314,6 +315,22 @@ int generation_open(const struct instance *instance, uint32_t number, struct gen
 	else
 		*ret_generation = generation;
 	return error;
+}
+
+int generation_files(const struct instance *instance, uint32_t number, struct files **ret_files)
+{
+	const void *pack;
+	char path[PATH_MAX];
+	size_t size;
+	int error;
+
+	pins_path(path, instance->name, "/gen-%u/zw_policy", number);
+	error = pins_map_whole(path, &pack, &size);
+	if (error)
+		return error;
+	error = files_unpack(pack, size, ret_files);
+	munmap((void *)pack, pins_mapped_len(size));
+	return error == -EINVAL ? -EPROTO : error;
 }
 
 int pins_open_generation(const char *instance, uint32_t number, struct generation **ret_generation)

@@ -8,9 +8,10 @@
  *   gate/      map zw_gate, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress
  *   links/     one XDP or TCX link for each attach point, named "<hook>-<ifindex>"
  *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_collected
- *   gen-<N>/   zw_tables, zw_rules, zw_sources and zw_names of each generation that a slot holds
+ *   gen-<N>/   zw_tables, zw_rules, zw_sources, zw_names and zw_policy of each generation that a slot holds
  *
- * zw_names holds a struct names_header, the generation's struct zw_layout, and the bytes of its names (tables.h).
+ * zw_names holds a struct names_header, the generation's struct zw_layout, and the bytes of its names (tables.h);
+ * zw_policy a pack of the files that it was made from (base/files.h).
  * Everything read here is mapped read-only, except zw_collected, which belongs to the events' reader.
  */
 #ifndef ZW_INSTANCE_H
@@ -92,6 +93,10 @@ struct generation {
 };
 int generation_open(const struct instance *instance, uint32_t number, struct generation **ret_generation);
 void generation_free(struct generation *generation);
+
+/* The policy's files as they were read for it. 0; -ENOENT: an older version published it; -EPROTO: they are damaged. */
+struct files;
+int generation_files(const struct instance *instance, uint32_t number, struct files **ret_files);
 
 /* Sum over CPUs of one rule's counters in this generation (number 1..rule_count). */
 void generation_count(const struct instance *instance, const struct generation *generation, uint32_t rule,

@@ -244,8 +244,7 @@ int pins_lock(const char *instance, int *ret_fd)
 		nanosleep(&pause, NULL);
 	}
 	note_holder(fd);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = take_fd(&fd);
 	return 0;
 }
 

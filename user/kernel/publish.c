@@ -122,7 +122,7 @@ static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS])
 /* What of a generation takes memory; its counters and their names stay until they can be saved. */
 static void remove_tables(const char *instance, uint32_t number)
 {
-	static const char *const files[] = { "zw_tables", "zw_sources", "zw_xdp", "zw_ingress", "zw_egress" };
+	static const char *const files[] = { "zw_tables", "zw_sources", "zw_policy", "zw_xdp", "zw_ingress", "zw_egress" };
 	char file[64];
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
@@ -253,36 +253,54 @@ static int pin_state(struct zonewall_bpf *skel, const char *instance)
 	return 0;
 }
 
+struct part {
+	const void *bytes;
+	size_t len;
+};
+
+/* A frozen map whose value is the parts one after the other. Returns a descriptor or -errno. */
+static int make_frozen(const char *name, const struct part *parts, size_t count)
+{
+	_cleanup_close_ int fd = -1;
+	size_t size = 0;
+	char *memory, *at;
+
+	for (size_t i = 0; i < count; i++)
+		size += parts[i].len;
+	fd = pins_create_array(name, size);
+	if (fd < 0)
+		return fd;
+	memory = at = mmap(NULL, pins_mapped_len(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; at += parts[i++].len)
+		memcpy(at, parts[i].bytes, parts[i].len);
+	munmap(memory, pins_mapped_len(size));
+	bpf_map_freeze(fd);
+	return take_fd(&fd);
+}
+
 static int make_names(const struct tables *tables, uint32_t generation)
 {
 	struct names_header header = { .abi = ZW_ABI, .layout_len = sizeof(tables->layout), .tables_len = tables->len };
 	struct zw_layout layout = tables->layout;
 	const void *bytes = names_bytes(tables->names, &header.names_len);
-	size_t size = sizeof(header) + sizeof(layout) + header.names_len;
-	int fd = pins_create_array("zw_names", size);
-	char *memory;
+	const struct part parts[] = {
+		{ &header, sizeof(header) },
+		{ &layout, sizeof(layout) },
+		{ bytes, header.names_len },
+	};
 
-	if (fd < 0)
-		return fd;
 	layout.generation = generation;
-	memory = mmap(NULL, pins_mapped_len(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (memory == MAP_FAILED) {
-		close(fd);
-		return -ENOMEM;
-	}
-	memcpy(memory, &header, sizeof(header));
-	memcpy(memory + sizeof(header), &layout, sizeof(layout));
-	memcpy(memory + sizeof(header) + sizeof(layout), bytes, header.names_len);
-	munmap(memory, pins_mapped_len(size));
-	bpf_map_freeze(fd);
-	return fd;
+	return make_frozen("zw_names", parts, ARRAY_LEN(parts));
 }
 
 /* Pins a loaded generation below the instance's folder, which is the new one's temporary name if `created`. */
-static int pin_generation(const struct zonewall_bpf *skel, const struct tables *tables, const char *instance,
-			  uint32_t generation, bool created)
+static int pin_generation(const struct zonewall_bpf *skel, const struct tables *tables,
+			  const struct publish_options *options, const char *instance, uint32_t generation, bool created)
 {
-	_cleanup_close_ int names = make_names(tables, generation);
+	const struct part pack = { options->pack, options->pack_len };
+	_cleanup_close_ int names = make_names(tables, generation), policy = make_frozen("zw_policy", &pack, 1);
 	const struct {
 		int fd;
 		const char *file;
@@ -294,13 +312,14 @@ static int pin_generation(const struct zonewall_bpf *skel, const struct tables *
 		{ bpf_map__fd(skel->maps.zw_rules), "zw_rules" },
 		{ bpf_map__fd(skel->maps.zw_sources), "zw_sources" },
 		{ names, "zw_names" },
+		{ policy, "zw_policy" },
 	};
 	const char *suffix = created ? "-new" : "";
 	char path[PATH_MAX];
 	int error;
 
-	if (names < 0)
-		return edge_error(names, "cannot make the map of names");
+	if (names < 0 || policy < 0)
+		return edge_error(names < 0 ? names : policy, "cannot make the map of names, or of the policy");
 	pins_path(path, instance, "%s/gen-%" PRIu32, suffix, generation);
 	error = pins_mkdir(path, 0700);
 	if (error)
@@ -362,7 +381,7 @@ static int prepare(const char *instance, const struct tables *tables, const stru
 	report->generation = next_number(instance, gate);
 	error = load(instance, tables, options, report->generation, created, report, &skel);
 	if (!error)
-		error = pin_generation(skel, tables, instance, report->generation, created);
+		error = pin_generation(skel, tables, options, instance, report->generation, created);
 	if (!error && created)
 		error = pin_state(skel, instance);
 	if (!error && created)

@@ -19,6 +19,8 @@
 
 struct publish_options {
 	uint64_t flows; /* `flows:` of the policy: entries a family, 0 auto */
+	const void *pack; /* the files that the tables were made from (base/files.h); kept with the generation */
+	size_t pack_len;
 	bool quiet; /* no warnings of patterns without interfaces */
 };
 

@@ -350,8 +350,7 @@ size_t explain_zones(const struct policy *policy, const struct addr *addr, unsig
 
 /* --- What the tables say ----------------------------------------------------------------------------------------- */
 
-void explain_decide(struct decider *decider, const struct names *names, const struct first_packet *p,
-		    struct decision *ret_decision)
+void explain_frame(const struct names *names, const struct first_packet *p, uint8_t *bytes, struct frame *ret_frame)
 {
 	const struct input input = {
 		.from = p->from,
@@ -362,12 +361,20 @@ void explain_decide(struct decider *decider, const struct names *names, const st
 		.icmp = { p->port >> 8, p->port & 255 },
 		.tcp_flags = 2, /* SYN */
 	};
-	uint8_t bytes[FRAME_MAX];
-	struct frame frame = { .data = bytes, .hook = p->egress ? ZW_HOOK_EGRESS : ZW_HOOK_XDP };
 
-	frame.len = frame_build(&input, bytes);
+	*ret_frame = (struct frame){ .data = bytes, .hook = p->egress ? ZW_HOOK_EGRESS : ZW_HOOK_XDP };
+	ret_frame->len = frame_build(&input, bytes);
 	if (p->interface)
-		frame.source_set = names_source_set(names, p->interface);
+		ret_frame->source_set = names_source_set(names, p->interface);
+}
+
+void explain_decide(struct decider *decider, const struct names *names, const struct first_packet *packet,
+		    struct decision *ret_decision)
+{
+	uint8_t bytes[FRAME_MAX];
+	struct frame frame;
+
+	explain_frame(names, packet, bytes, &frame);
 	decider_decide(decider, &frame, ret_decision);
 }
 

@@ -70,6 +70,8 @@ size_t explain_zones(const struct policy *policy, const struct addr *addr, unsig
 /* Does the protocol stand between IP and a transport header, so that no packet can have it as its own? */
 bool explain_is_header(int family, uint8_t protocol);
 
+/* The packet as a frame; its bytes (FRAME_MAX) are the caller's, and borrowed. */
+void explain_frame(const struct names *names, const struct first_packet *packet, uint8_t *bytes, struct frame *ret_frame);
 /* The tables' decision. */
 void explain_decide(struct decider *decider, const struct names *names, const struct first_packet *packet,
 		    struct decision *ret_decision);
