@@ -38,20 +38,6 @@ static __always_inline const volatile struct zw_flow_layout *flows_layout(const 
 	return v6 ? &zw_flow_layout6 : &zw_flow_layout4;
 }
 
-/*
- * Bucket number n. The verifier knows the layout's constants, so one comparison of n is all that it asks for: and none
- * where n was masked by them.
- */
-static __always_inline void get_bucket(__u8 *base, __u64 n, struct bucket *b, const bool v6)
-{
-	const volatile struct zw_flow_layout *l = flows_layout(v6);
-	const __u64 slots = ZW_FLOW_SLOTS * zw_flow_slot_size(v6 ? 6 : 4), accounts = ZW_FLOW_SLOTS * sizeof(*b->accounts);
-
-	b->tags = (__u64 *)(base + l->tags + n * 8);
-	b->slots = base + l->slots + n * slots;
-	b->accounts = (struct zw_flow_account *)(base + l->accounts + n * accounts);
-}
-
 /* The bucket of the last look-up, and the table's base; NULL if there is none. */
 static __always_inline __u8 *get_last_bucket(const struct lookup *l, struct bucket *b, const bool v6)
 {
@@ -64,7 +50,7 @@ static __always_inline __u8 *get_last_bucket(const struct lookup *l, struct buck
 	if (!base || n >= all)
 		return NULL;
 	barrier_var(base);
-	get_bucket(base, n, b, v6);
+	*b = bucket_at(base, layout, n, v6);
 	return base;
 }
 
@@ -81,7 +67,8 @@ static __always_inline struct zw_flow_stats *flow_stats(__u8 *base)
 static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f,
 					  const bool v6, const bool fragments)
 {
-	const __u64 buckets = flows_layout(v6)->buckets, others = flows_layout(v6)->fragment_buckets;
+	const volatile struct zw_flow_layout *layout = flows_layout(v6);
+	const __u64 buckets = layout->buckets, others = layout->fragment_buckets;
 	__u8 *base = flows_base(v6);
 	struct bucket b;
 	__u64 n;
@@ -92,7 +79,8 @@ static __always_inline bool find_in_table(const struct ends *e, __u64 now, struc
 	make_key(&l->key, e, (const __u64 *)base, v6);
 	n = fragments ? buckets + (l->key.hash & (others - 1)) : l->key.hash & (buckets - 1);
 	l->key.bucket = n;
-	get_bucket(base, n, &b, v6);
+	/* The verifier knows the layout's constants, and so that n, masked by them, is inside. */
+	b = bucket_at(base, layout, n, v6);
 	return find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
 }
 

@@ -217,46 +217,43 @@ static __always_inline void make_key(struct flow_key *k, const struct ends *e, c
 	k->hash = (h ^ h >> 32) * 0x9e3779b97f4a7c15ull >> 32;
 }
 
-/* A bucket: where its parts are. */
+/*
+ * A bucket: where its parts are. The first slots of all buckets lie beside each other, behind them all second ones, and
+ * so on: slots are taken from the first one on, so however large the table is, its live flows stand on few pages, and
+ * what a processor keeps of their addresses (TLB, and that of a virtual machine's host) goes further.
+ */
 struct bucket {
 	__u64 *tags;
 	__u8 *slots;
+	__u64 stride; /* bytes from a slot to the bucket's next */
 	struct zw_flow_account *accounts;
 };
 
 /* Bucket number n of a whole table. Programs check that it is inside: see flow_maps.h. */
-static inline struct bucket bucket_at(__u8 *table, const struct zw_flow_layout *l, __u64 n, const bool v6)
+static __always_inline struct bucket bucket_at(__u8 *table, const volatile struct zw_flow_layout *l, __u64 n, const bool v6)
 {
+	const __u64 slot = zw_flow_slot_size(v6 ? 6 : 4), account = sizeof(struct zw_flow_account);
+
 	return (struct bucket){
-		.tags = (__u64 *)(table + l->tags) + n,
-		.slots = table + l->slots + n * ZW_FLOW_SLOTS * zw_flow_slot_size(v6 ? 6 : 4),
-		.accounts = (struct zw_flow_account *)(table + l->accounts) + n * ZW_FLOW_SLOTS,
+		.tags = (__u64 *)(table + l->tags + n * sizeof(__u64)),
+		.slots = table + l->slots + n * slot,
+		.stride = ((__u64)l->buckets + l->fragment_buckets) * slot,
+		.accounts = (struct zw_flow_account *)(table + l->accounts + n * ZW_FLOW_SLOTS * account),
 	};
 }
 
-/*
- * The 32 bits of the hash: the bucket's number from below; the slot where the flow is looked for, and put if it is free,
- * first, from above (the others follow, wrapping); between them the tag. Most flows stand in their first slot, so the CPU
- * goes on with its lines before the tags have come.
- */
-static __always_inline __u64 first_slot(const struct flow_key *k)
-{
-	return k->hash >> 29;
-}
-
+/* The 32 bits of the hash: the bucket's number from below, the tag from above. */
 static __always_inline __u64 tag_of(const struct flow_key *k)
 {
-	return k->hash >> 21 & 0xff;
+	return k->hash >> 24;
 }
 
 #define EACH_BYTE 0x0101010101010101ull
 
-/* The tags' bytes from first_slot() on; of a slot that has this flow's tag, 0. */
-static __always_inline __u64 tags_from_first(__u64 tags, const struct flow_key *k)
+/* The bucket's tags: of a slot that has this flow's, the byte is 0. */
+static __always_inline __u64 differing_tags(const struct bucket *b, const struct flow_key *k)
 {
-	__u64 shift = first_slot(k) * 8;
-
-	return (tags >> shift | tags << (-shift & 63)) ^ tag_of(k) * EACH_BYTE;
+	return load_word(b->tags) ^ tag_of(k) * EACH_BYTE;
 }
 
 /* Is one of the bytes 0? (Warren, "Hacker's Delight", 2nd edition, 6-1) */
@@ -265,20 +262,20 @@ static __always_inline bool has_zero_byte(__u64 bytes)
 	return (bytes - EACH_BYTE) & ~bytes & 0x80 * EACH_BYTE;
 }
 
-static __always_inline __u64 *key_at(const struct bucket *b, __u64 i, const bool v6)
+static __always_inline __u64 *key_at(const struct bucket *b, __u64 i)
 {
-	return (__u64 *)(b->slots + i * zw_flow_slot_size(v6 ? 6 : 4));
+	return (__u64 *)(b->slots + i * b->stride);
 }
 
 static __always_inline struct zw_flow_slot *slot_at(const struct bucket *b, __u64 i, const bool v6)
 {
-	return (struct zw_flow_slot *)(key_at(b, i, v6) + zw_flow_key_words(v6 ? 6 : 4));
+	return (struct zw_flow_slot *)(key_at(b, i) + zw_flow_key_words(v6 ? 6 : 4));
 }
 
 static __always_inline bool is_key_at(const struct bucket *b, __u64 i, const struct flow_key *k, __u64 head,
 				      const bool v6)
 {
-	const __u64 *word = key_at(b, i, v6);
+	const __u64 *word = key_at(b, i);
 	__u64 version = head & FLOW_VERSION, differ = 0;
 
 	if ((head ^ k->want) & k->mask)
@@ -293,7 +290,7 @@ static __always_inline bool is_key_at(const struct bucket *b, __u64 i, const str
  * each slot apart.
  */
 struct choice {
-	__u64 rank; /* << 3 | index, in choose() counted from first_slot() */
+	__u64 rank; /* << 3 | index */
 	__u64 head; /* the slot's, as it was weighed */
 };
 
@@ -311,26 +308,26 @@ static __always_inline bool take_slot(const struct bucket *b, __u64 i, __u64 wor
 	       !is_flow_expired(word, f->aux_word, now);
 }
 
+/* Most flows stand in their bucket's first slot, so the CPU goes on with its lines before the tags have come. */
 static __always_inline bool find_in_bucket(const struct bucket *b, const struct flow_key *k, __u64 now,
 					   volatile struct choice *c, struct flow *f, const bool v6)
 {
-	__u64 tags = tags_from_first(load_word(b->tags), k);
+	__u64 tags = differing_tags(b, k);
 
 	c->rank = ZW_FLOW_SLOTS;
 	if ((tags & 0xff) && !has_zero_byte(tags))
 		return false;
-	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n++) {
-		__u64 i, word;
+	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
+		__u64 word;
 
-		if (tags >> 8 * n & 0xff)
+		if (tags >> 8 * i & 0xff)
 			continue;
 		forget_memory();
-		i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1);
 		word = load_word(&slot_at(b, i, v6)->head);
 		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
 			continue;
 		c->rank = i;
-		return take_slot(b, i, word, now, f, v6);
+		return take_slot(b, c->rank & (ZW_FLOW_SLOTS - 1), word, now, f, v6);
 	}
 	return false;
 }
@@ -377,22 +374,21 @@ static __always_inline __u64 rank(__u64 head, __u64 aux, const struct opening *o
 static __always_inline bool choose_same(const struct bucket *b, const struct flow_key *k, const struct opening *o,
 					volatile struct choice *c, const bool v6)
 {
-	__u64 tags = tags_from_first(load_word(b->tags), k);
+	__u64 tags = differing_tags(b, k);
 
 	if (!has_zero_byte(tags))
 		return false;
-	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n++) {
-		__u64 i, head, aux;
+	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
+		__u64 head, aux;
 
-		if (tags >> 8 * n & 0xff)
+		if (tags >> 8 * i & 0xff)
 			continue;
-		i = (first_slot(k) + n) & (ZW_FLOW_SLOTS - 1);
 		head = load_word(&slot_at(b, i, v6)->head);
 		aux = load_word(&slot_at(b, i, v6)->aux);
 		if (!is_flow_live(head) || !is_key_at(b, i, k, head, v6) || ((head ^ aux) & FLOW_VERSION) ||
 		    (!flow_age(aux, o->now) && !o->alone))
 			continue;
-		c->rank = n;
+		c->rank = i;
 		c->head = head;
 		return true;
 	}
@@ -402,20 +398,16 @@ static __always_inline bool choose_same(const struct bucket *b, const struct flo
 static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o,
 				   volatile struct choice *c, const bool v6)
 {
-	__u64 first = first_slot(k);
-
 	c->rank = FLOW_KEEP;
 	if (choose_same(b, k, o, c, v6))
 		return;
-	barrier_var(first);
-	for (__u64 n = 0; n < ZW_FLOW_SLOTS; n = turn_after(n)) {
-		__u64 i = (first + n) & (ZW_FLOW_SLOTS - 1);
+	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i = turn_after(i)) {
 		__u64 head = load_word(&slot_at(b, i, v6)->head), aux = load_word(&slot_at(b, i, v6)->aux);
 		__u64 r = rank(head, aux, o);
 
-		if (r == FLOW_KEEP || (r << 3 | n) >= c->rank)
+		if (r == FLOW_KEEP || (r << 3 | i) >= c->rank)
 			continue;
-		c->rank = r << 3 | n;
+		c->rank = r << 3 | i;
 		c->head = head;
 		if (r == RANK_FREE)
 			return;
@@ -456,7 +448,7 @@ static __always_inline bool is_flow_over(__u64 word, __u64 aux, __u64 my_head, _
 static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, __u64 mine,
 				       __u64 my_head, __u64 now, const bool v6)
 {
-	__u64 tags = load_word(b->tags) ^ tag_of(k) * EACH_BYTE;
+	__u64 tags = differing_tags(b, k);
 
 	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
 		struct zw_flow_slot *slot = slot_at(b, i, v6);
@@ -490,7 +482,7 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 {
 	struct zw_flow_account *account = b->accounts + i;
 	struct zw_flow_slot *slot = slot_at(b, i, v6);
-	__u64 *word = key_at(b, i, v6);
+	__u64 *word = key_at(b, i);
 	__u64 live = version | (k->want & ~FLOW_STATE_BYTE) | o->state << 8 | (k->second ? FLOW_OPENER : 0) |
 		     (__u64)o->generation << FLOW_GENERATION_SHIFT;
 
@@ -532,7 +524,7 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 	best = c->rank;
 	if (best == FLOW_KEEP)
 		return OPEN_REFUSED;
-	i = (best + first_slot(k)) & (ZW_FLOW_SLOTS - 1);
+	i = best & (ZW_FLOW_SLOTS - 1);
 	word = c->head;
 	version = (word + (1ull << 48)) & FLOW_VERSION;
 	if (!exchange_word(&slot_at(b, i, v6)->head, word, version | FLOW_BUSY))

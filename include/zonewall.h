@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 3
+#define ZW_ABI 4
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -209,8 +209,8 @@ struct zw_layout {
  *   stats       a struct zw_flow_stats for each CPU
  *   tags        a word for each bucket: a byte for each slot, of the hash of the flow that took it last
  *   slots       eight a bucket, each the key's words (IPv4 two, IPv6 six) and a struct zw_flow_slot: one line, IPv6 one
- *               and a half. A power of two of buckets for flows, then some that remember first fragments
- *               (bpf/fragment.h)
+ *               and a half. First the first slots of all buckets, then all second ones, and so on. A power of two of
+ *               buckets for flows, then some that remember first fragments (bpf/fragment.h)
  *   accounts    a struct zw_flow_account for each slot
  *
  * The words' fields and the protocol that keeps them whole without locks are described in bpf/flow_table.h. A look-up

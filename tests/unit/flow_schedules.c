@@ -85,7 +85,9 @@ static void fill(int first)
 	const __u64 seeds[ZW_FLOW_SEEDS] = { 0 };
 
 	memset(&shared, 0, sizeof(shared));
-	bucket = (struct bucket){ .tags = &shared.tags, .slots = shared.slots, .accounts = shared.accounts };
+	bucket = (struct bucket){
+		.tags = &shared.tags, .slots = shared.slots, .stride = zw_flow_slot_size(v6 ? 6 : 4), .accounts = shared.accounts
+	};
 	for (size_t i = 0; i < ZW_FLOW_STATES; i++)
 		zw_timeouts.jiffies[i] = 30000;
 	for (unsigned a = 0; a < 2; a++)
@@ -96,7 +98,7 @@ static void fill(int first)
 			e.destination[0] = bpf_htonl(0x0b000001);
 			memset(&keys[a][b], 0, sizeof(keys[a][b]));
 			make_key(&keys[a][b], &e, seeds, v6);
-			keys[a][b].hash = TAG << 21; /* and slot 0 first */
+			keys[a][b].hash = TAG << 24;
 		}
 	for (int i = first; i < ZW_FLOW_SLOTS; i++) {
 		*head(i) = 0xfdull | ZW_FLOW_OTHER << 8 | FLOW_CONFIRMED | 5ull << 48; /* a protocol of its own */

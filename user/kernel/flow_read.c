@@ -102,7 +102,7 @@ static bool copy_words(const struct bucket *b, int i, const struct flow *f, stru
 
 	differ = terms ^ f->head_word;
 	for (int w = 0; w < 2 * half; w++) {
-		word[w] = load_word(key_at(b, i, v6) + w);
+		word[w] = load_word(key_at(b, i) + w);
 		differ |= word[w] ^ f->head_word;
 	}
 	if (differ & FLOW_VERSION)
