@@ -185,6 +185,11 @@ void cells_free(struct cells *cells)
 	free(cells);
 }
 
+bool cells_has_failsafe(const struct cells *cells)
+{
+	return cells->layout.has_failsafe;
+}
+
 uint32_t cells_class_count(const struct cells *cells)
 {
 	return cells->class_count;

@@ -29,6 +29,8 @@ struct cell_run {
 int cells_new(const void *tables, const struct zw_layout *layout, struct cells **ret_cells);
 void cells_free(struct cells *cells);
 
+bool cells_has_failsafe(const struct cells *cells); /* does the policy have entries? */
+
 /* Port classes are 0..count - 1. */
 uint32_t cells_class_count(const struct cells *cells);
 

@@ -126,6 +126,44 @@ enum place_kind place_kind(uint8_t protocol)
 	}
 }
 
+static bool mark(void *context, uint8_t protocol, uint16_t first, uint16_t last, uint32_t class)
+{
+	struct place_classes *classes = context;
+
+	(void)first, (void)last;
+	classes->before[place_kind(protocol)][class + 1] = 1;
+	classes->any = true;
+	return true;
+}
+
+int place_classes_find(const struct cells *cells, const struct selectors *service, const struct origin *origin,
+		       struct place_classes *ret_classes)
+{
+	struct place_classes classes = { 0 };
+	uint32_t count = cells_class_count(cells);
+
+	for (int kind = 0; kind < PLACE_KINDS; kind++) {
+		classes.before[kind] = array_new(count + (size_t)1, sizeof(*classes.before[kind]));
+		if (!classes.before[kind]) {
+			place_classes_clear(&classes);
+			return -ENOMEM;
+		}
+	}
+	places_walk(cells, service, origin, mark, &classes);
+	for (int kind = 0; kind < PLACE_KINDS; kind++)
+		for (uint32_t class = 0; class < count; class++)
+			classes.before[kind][class + 1] += classes.before[kind][class];
+	*ret_classes = classes;
+	return 0;
+}
+
+void place_classes_clear(struct place_classes *classes)
+{
+	for (int kind = 0; kind < PLACE_KINDS; kind++)
+		free(classes->before[kind]);
+	*classes = (struct place_classes){ 0 };
+}
+
 struct block {
 	int family;
 	u128 first, last;

@@ -42,6 +42,30 @@ bool places_hold(const struct selectors *service, const struct origin *origin, u
 
 enum place_kind place_kind(uint8_t protocol);
 
+/* Do packets of this kind have a source port that failsafe, with their ends exchanged, decides by? */
+static inline bool place_has_sport(enum place_kind kind)
+{
+	return kind == PLACE_UDP || kind == PLACE_SCTP;
+}
+
+/*
+ * The port classes in which a service has places. before[kind][class] is how many classes below `class` have places of
+ * that kind: so a run of classes has some if the numbers at its ends differ.
+ */
+struct place_classes {
+	uint32_t *before[PLACE_KINDS];
+	bool any;
+};
+
+int place_classes_find(const struct cells *cells, const struct selectors *service, const struct origin *origin,
+		       struct place_classes *ret_classes); /* 0 or -ENOMEM */
+void place_classes_clear(struct place_classes *classes);
+
+static inline bool place_classes_hold(const struct place_classes *classes, int kind, uint32_t first, uint32_t end)
+{
+	return classes->before[kind][end] != classes->before[kind][first];
+}
+
 /* Addresses that a packet may come from (without the unspecified one) or go to: set minus all others. 0 or -ENOMEM. */
 int places_sources(const struct ranges *set, struct ranges *ret_set);
 int places_destinations(const struct ranges *set, struct ranges *ret_set);
