@@ -40,6 +40,10 @@ void policy_free(struct policy *policy)
 		return;
 	for (size_t i = 0; i < policy->zone_count; i++)
 		free_zone(&policy->zones[i]);
+	for (size_t i = 0; i < policy->service_count; i++) {
+		free(policy->services[i].name);
+		free(policy->services[i].selectors.v);
+	}
 	for (size_t i = 0; i < policy->test_count; i++)
 		free(policy->tests[i].by);
 	for (size_t i = 0; i < policy->interface_count; i++)
@@ -51,6 +55,7 @@ void policy_free(struct policy *policy)
 	free_rules(&policy->never);
 	free_rules(&policy->always);
 	free(policy->zones);
+	free(policy->services);
 	free(policy->tests);
 	free(policy->interfaces);
 	free(policy);

@@ -60,6 +60,12 @@ struct selectors {
 	size_t count;
 };
 
+/* A service as `services:` has it, for people: rules have what it means, and its name in service_text. */
+struct named_service {
+	char *name;
+	struct selectors selectors;
+};
+
 enum action { ACTION_DROP, ACTION_ALLOW, ACTION_PASS };
 enum rule_mode { MODE_ENFORCE, MODE_STAGE };
 enum rule_log { LOG_UNSET, LOG_NONE, LOG_NEW, LOG_ALL };
@@ -120,6 +126,9 @@ struct interface_match {
 struct policy {
 	struct zone *zones; /* built-in ones first: ZONE_INDEX_ANY, _HOST, _WORLD; then declared in order, then literals */
 	size_t zone_count;
+
+	struct named_service *services; /* in order of definition */
+	size_t service_count;
 
 	char **tiers;
 	size_t tier_count;

@@ -230,6 +230,8 @@ int policy_read_from(struct files *files, const char *const *paths, size_t count
 	read_all(&reader, paths, count);
 	if (question && !reader.out_of_memory)
 		read_question(&reader, question);
+	if (!reader.out_of_memory)
+		keep_services(&reader);
 	if (!reader.out_of_memory && !reader.incomplete && diag_errors(diag) == errors) {
 		*ret_policy = reader.policy;
 		return 0;

@@ -106,6 +106,7 @@ void declare_zones(struct reader *reader, const struct node *key, const struct n
 void declare_services(struct reader *reader, const struct node *key, const struct node *value, void *into);
 void read_zones(struct reader *reader);
 void read_services(struct reader *reader);
+void keep_services(struct reader *reader); /* in the policy; nothing is read that names one afterwards */
 bool read_zone_list(struct reader *reader, const struct node *value, struct zone_list *ret_list);
 int read_zone(struct reader *reader, const struct node *node); /* index, or -1 */
 /* Returns whether all of it was understood. */

@@ -305,6 +305,22 @@ void read_services(struct reader *reader)
 		resolve(reader, i, reader->services.v[i].node, 0);
 }
 
+void keep_services(struct reader *reader)
+{
+	struct policy *policy = reader->policy;
+
+	policy->services = array_new(reader->services.count, sizeof(*policy->services));
+	for (size_t i = 0; i < reader->services.count && policy->services; i++) {
+		struct named_service *service = &policy->services[policy->service_count++];
+
+		service->name = strdup(reader->services.v[i].name);
+		service->selectors = reader->service[i].selectors;
+		reader->service[i].selectors = (struct selectors){ 0 };
+		reader->out_of_memory |= !service->name;
+	}
+	reader->out_of_memory |= !policy->services;
+}
+
 /* "https" or "tcp/443, udp/53" */
 static char *print(const struct node *value)
 {

@@ -15,18 +15,6 @@ struct space {
 	uint32_t questions;
 };
 
-/* An address of a region, one for each kind of atom. */
-struct end {
-	uint32_t atom;
-	struct addr addr;
-	u128 last; /* up to here all addresses are of this atom and in the region */
-};
-
-struct ends {
-	struct end *v; /* grows by array_grow */
-	size_t count;
-};
-
 /* A region's packets of one family and origin. */
 struct asked {
 	struct space *space;
@@ -39,6 +27,8 @@ struct asked {
 	struct space_answer *answer;
 };
 #define KNOWN 4u
+
+const struct origin space_origins[SPACE_ORIGINS] = { { 4, false }, { 6, false }, { 4, true }, { 6, true } };
 
 /* --- The object ------------------------------------------------------------------------------------------------- */
 
@@ -97,6 +87,11 @@ const struct atom_ranges *space_ranges(const struct space *space, int family)
 struct cells *space_cells(struct space *space)
 {
 	return space->cells;
+}
+
+const struct place_classes *space_sports(const struct space *space)
+{
+	return &space->sports;
 }
 
 /* Index of the range that holds an address. */
@@ -258,20 +253,23 @@ static int add_ends(struct space *space, enum side side, int family, const struc
 	return 0;
 }
 
-static int find_ends(struct space *space, enum side side, int family, const struct ranges *set, struct ends *ends)
+int space_sources(struct space *space, const struct origin *origin, const struct ranges *set, struct ends *ends)
 {
-	if (family == 4)
-		return add_ends(space, side, 4, set->v4, set->v4_count, ends);
-	return add_ends(space, side, 6, set->v6, set->v6_count, ends);
-}
-
-/* The unspecified address, if the set has it. */
-static int find_unspecified(struct space *space, int family, const struct ranges *set, struct ends *ends)
-{
-	const struct addr addr = { .family = family };
+	const struct addr unspecified = { .family = origin->family };
 	const struct range only = { 0, 0 };
 
-	return ranges_contain(set, &addr) ? add_ends(space, SIDE_SOURCE, family, &only, 1, ends) : 0;
+	space->questions++;
+	if (origin->unspecified)
+		return ranges_contain(set, &unspecified) ? add_ends(space, SIDE_SOURCE, origin->family, &only, 1, ends) : 0;
+	return origin->family == 4 ? add_ends(space, SIDE_SOURCE, 4, set->v4, set->v4_count, ends) :
+				     add_ends(space, SIDE_SOURCE, 6, set->v6, set->v6_count, ends);
+}
+
+int space_destinations(struct space *space, int family, const struct ranges *set, struct ends *ends)
+{
+	space->questions++;
+	return family == 4 ? add_ends(space, SIDE_DESTINATION, 4, set->v4, set->v4_count, ends) :
+			     add_ends(space, SIDE_DESTINATION, 6, set->v6, set->v6_count, ends);
 }
 
 static int ask_pair(struct asked *q, const struct end *from, const struct end *to)
@@ -351,11 +349,9 @@ static int ask_origin(struct asked *q, const struct sets *sets)
 	struct space *space = q->space;
 	int err;
 
-	space->questions++;
-	err = q->origin.unspecified ? find_unspecified(space, q->origin.family, q->region->source, &from) :
-				      find_ends(space, SIDE_SOURCE, q->origin.family, &sets->source, &from);
+	err = space_sources(space, &q->origin, q->origin.unspecified ? q->region->source : &sets->source, &from);
 	if (!err && from.count)
-		err = find_ends(space, SIDE_DESTINATION, q->origin.family, &sets->destination, &to);
+		err = space_destinations(space, q->origin.family, &sets->destination, &to);
 	if (!err && to.count)
 		err = place_classes_find(space->cells, q->region->service, &q->origin, &q->classes);
 	if (!err && q->classes.any) {
@@ -371,19 +367,17 @@ static int ask_origin(struct asked *q, const struct sets *sets)
 
 int space_ask(struct space *space, const struct region *region, unsigned wanted, struct space_answer *ret_answer)
 {
-	/* Packets from the unspecified address are the least plain ones. */
-	static const struct origin origins[] = { { 4, false }, { 6, false }, { 4, true }, { 6, true } };
 	struct space_answer answer = { .is_empty = true };
 	struct sets sets = { 0 };
 	int err = places_sources(region->source, &sets.source);
 
 	if (!err)
 		err = places_destinations(region->destination, &sets.destination);
-	for (size_t i = 0; i < ARRAY_LEN(origins) && !err && (answer.is_empty || answer.found != wanted); i++) {
+	for (size_t i = 0; i < SPACE_ORIGINS && !err && (answer.is_empty || answer.found != wanted); i++) {
 		struct asked question = {
 			.space = space,
 			.region = region,
-			.origin = origins[i],
+			.origin = space_origins[i],
 			.wanted = wanted,
 			.answer = &answer,
 		};

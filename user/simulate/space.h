@@ -19,6 +19,7 @@
 #include "simulate/atom_ranges.h"
 #include "simulate/cells.h"
 #include "simulate/decision.h"
+#include "simulate/places.h"
 
 struct space;
 
@@ -58,5 +59,26 @@ void space_decide(struct space *space, const struct space_packet *packet, struct
 const struct atom_ranges *space_ranges(const struct space *space, int family);
 struct cells *space_cells(struct space *space);
 uint32_t space_atom(const struct space *space, const struct addr *addr);
+const struct place_classes *space_sports(const struct space *space); /* of all source ports of UDP and SCTP */
+
+/* Every origin that packets have; the unspecified address, whose packets are the least plain ones, last. */
+#define SPACE_ORIGINS 4
+extern const struct origin space_origins[SPACE_ORIGINS];
+
+/* An address of a set, one for each kind of atom. */
+struct end {
+	uint32_t atom;
+	struct addr addr;
+	u128 last; /* up to here all addresses are of this atom and in the set */
+};
+
+struct ends {
+	struct end *v; /* grows by array_grow; the caller frees it */
+	size_t count;
+};
+
+/* Adds the ends of a set (places.h says which addresses are possible), as sources of an origin or as destinations. 0 or -ENOMEM. */
+int space_sources(struct space *space, const struct origin *origin, const struct ranges *set, struct ends *ends);
+int space_destinations(struct space *space, int family, const struct ranges *set, struct ends *ends);
 
 #endif
