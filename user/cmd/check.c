@@ -88,11 +88,6 @@ static int work(const struct arguments *arguments, struct result *result)
 	return compile_policy(result->policy, &compile, result->diag, &result->tables);
 }
 
-static const char *action_name(enum action action)
-{
-	return action == ACTION_ALLOW ? "allow" : "drop";
-}
-
 static const char *log_name(enum default_log log)
 {
 	return log == LOG_EVERYTHING ? "all" : log == LOG_NOTHING ? "none" : "drops";

@@ -41,11 +41,6 @@ static void add_addr(struct json_object *object, const char *key, const struct a
 	add_text(object, key, text);
 }
 
-static const char *action_name(enum action action)
-{
-	return action == ACTION_ALLOW ? "allow" : action == ACTION_DROP ? "drop" : "pass";
-}
-
 static struct json_object *json_rule(const struct explained *x, const struct rule *rule)
 {
 	struct json_object *object;

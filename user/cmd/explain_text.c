@@ -65,11 +65,6 @@ static void put_ends(struct page *page, const struct first_packet *packet)
 	put_packet_service(&page->text, packet);
 }
 
-static const char *action_word(enum action action)
-{
-	return action == ACTION_ALLOW ? "allow" : "drop";
-}
-
 /* Who decided before failsafe: "rule no-telnet (…)", "the default". */
 static void put_policy_decider(struct page *page, const struct explanation *e)
 {
@@ -151,7 +146,7 @@ static void put_tier(struct page *page, const struct explain_tier *step)
 	if (step->staged) {
 		put_rule(page, step->staged);
 		buffer_printf(b, " would %s it, but it is staged\n",
-			      step->staged->action == ACTION_PASS ? "pass" : action_word(step->staged->action));
+			      action_name(step->staged->action));
 		begin_row(page, "", "");
 	}
 	if (step->rule) {
@@ -169,11 +164,11 @@ static void put_after_tiers(struct page *page, const struct explanation *e)
 
 	begin_row(page, "intra-zone", "");
 	if (e->shared) {
-		buffer_printf(&page->text, "both ends are in %s: %s\n", e->shared->name, action_word(policy->intra_zone));
+		buffer_printf(&page->text, "both ends are in %s: %s\n", e->shared->name, action_name(policy->intra_zone));
 		return;
 	}
 	buffer_put(&page->text, "the ends share no zone\n");
-	row(page, "default", action_word(policy->default_action));
+	row(page, "default", action_name(policy->default_action));
 }
 
 static void put_failsafe(struct page *page, const struct explanation *e)
@@ -219,7 +214,7 @@ static void put_policy(struct page *page, const struct explanation *e)
 	if (e->staged && !is_shown(e, e->staged)) {
 		begin_row(page, "if enforced", "");
 		buffer_printf(&page->text, "staged rule %s would decide: %s\n", e->staged->id,
-			      action_word(e->staged->action));
+			      action_name(e->staged->action));
 	}
 }
 

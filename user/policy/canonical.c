@@ -22,11 +22,6 @@ static void append_text(struct json_object *list, const char *text)
 	json_object_array_add(list, json_object_new_string(text));
 }
 
-static const char *action_name(enum action action)
-{
-	return action == ACTION_ALLOW ? "allow" : action == ACTION_PASS ? "pass" : "drop";
-}
-
 /* An address, a network, or a range: "10.2.0.9", "10.2.0.0/24", "10.2.0.9-10.2.0.17". */
 static void append_range(struct json_object *list, int family, const struct range *range)
 {
@@ -52,7 +47,7 @@ static void append_range(struct json_object *list, int family, const struct rang
 	append_text(list, text);
 }
 
-static struct json_object *addresses(const struct ranges *written)
+struct json_object *canonical_addresses(const struct ranges *written)
 {
 	struct json_object *list = json_object_new_array();
 	struct ranges set = { 0 };
@@ -85,14 +80,14 @@ static struct json_object *zone(const struct policy *policy, const struct zone *
 	struct json_object *object;
 
 	if (!zone->is_union && ranges_empty(&zone->except))
-		return addresses(&zone->listed);
+		return canonical_addresses(&zone->listed);
 	object = json_object_new_object();
 	if (!ranges_empty(&zone->listed))
-		add(object, "addresses", addresses(&zone->listed));
+		add(object, "addresses", canonical_addresses(&zone->listed));
 	if (zone->is_union)
 		add(object, "zones", zone_names(policy, zone->zones, zone->zone_count));
 	if (!ranges_empty(&zone->except))
-		add(object, "except", addresses(&zone->except));
+		add(object, "except", canonical_addresses(&zone->except));
 	return object;
 }
 
@@ -182,13 +177,13 @@ static void append_selector(struct json_object *list, const struct selector *s)
 	append_text(list, text);
 }
 
-static struct json_object *service(const struct selectors *selectors)
+struct json_object *canonical_service(const struct selectors *selectors)
 {
 	struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < selectors->count; i++)
 		append_selector(list, &selectors->v[i]);
-	return one_or_all(list);
+	return list;
 }
 
 /* The shortest unit that gives a whole number. */
@@ -239,7 +234,7 @@ static struct json_object *region(const struct policy *policy, const struct rule
 	add_text(object, "id", rule->id);
 	add(object, "from", ends(policy, &rule->from));
 	add(object, "to", ends(policy, &rule->to));
-	add(object, "service", service(&rule->service));
+	add(object, "service", one_or_all(canonical_service(&rule->service)));
 	return object;
 }
 

@@ -16,4 +16,8 @@
 /* The caller's to json_object_put(). NULL: out of memory. */
 struct json_object *policy_canonical(const struct policy *policy);
 
+/* Parts of it, as lists of texts: "tcp/80", "10.2.0.0/24". */
+struct json_object *canonical_service(const struct selectors *selectors);
+struct json_object *canonical_addresses(const struct ranges *written);
+
 #endif

@@ -34,6 +34,11 @@ static void free_strings(char **strings, size_t count)
 	free(strings);
 }
 
+const char *action_name(enum action action)
+{
+	return action == ACTION_ALLOW ? "allow" : action == ACTION_DROP ? "drop" : "pass";
+}
+
 void policy_free(struct policy *policy)
 {
 	if (!policy)

@@ -206,6 +206,9 @@ void policy_unsupported(const struct policy *policy, struct diag *diag);
 
 void policy_free(struct policy *policy);
 
+/* As the language has it. */
+const char *action_name(enum action action);
+
 /* Index of the zone with this name, or -1. */
 int policy_find_zone(const struct policy *policy, const char *name);
 
