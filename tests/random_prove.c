@@ -17,318 +17,7 @@
 #include "scene.h"
 #include "simulate/prove.h"
 #include "test.h"
-
-#define pick(random, array) ((array)[random_below(random, sizeof(array) / sizeof((array)[0]))])
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* --- The universe: an address of every kind that a policy below can name, and every port around what it names ------ */
-
-static const char *const outside4[] = { "0.0.0.0", "9.9.9.9", "127.0.0.1", "192.0.2.1", "224.0.0.1", "255.255.255.255" };
-static const char *const outside6[] = { "::", "::1", "::ffff:1.2.3.4", "2001:db8::1", "abcd::1", "fe80::1", "ff02::1" };
-
-#define INSIDE 8
-#define ADDRESSES_MAX 32
-
-static const uint16_t tcp_ports[] = { 0, 1, 21, 22, 23, 79, 80, 81, 442, 443, 444, 7999, 8000, 8001, 8002, 8003, 65535 };
-static const uint16_t udp_ports[] = { 0, 52, 53, 54, 66, 67, 68, 79, 80, 81, 65535 };
-static const uint16_t sctp_ports[] = { 0, 79, 80, 81, 65535 };
-static const uint16_t udp_sports[] = { 40000, 53, 60, 67, 80 }; /* 68 is DHCP's, see below */
-static const uint16_t sctp_sports[] = { 40000, 80 };
-static const uint16_t icmp4[] = { 0x0000, 0x0001, 0x0300, 0x0301, 0x0800, 0x0801, 0x0d00 };
-static const uint16_t icmp6[] = { 0x0100, 0x0101, 0x8000, 0x8001, 0x8100, 0x8700 };
-static const uint8_t others[] = { 0, 2, 43, 44, 47, 51, 59, 60, 135, 255 };
-
-static const char *const services[] = {
-	"tcp/22", "tcp/80", "tcp/443", "tcp/8000-8002", "tcp/0", "tcp/65535", "tcp", "udp/53", "udp/53-67", "udp/67",
-	"udp/80", "udp", "sctp/80", "sctp", "icmp/8", "icmp/3/1", "icmp", "icmpv6/128", "icmpv6/1/1", "icmpv6/135",
-	"icmpv6", "proto/0", "proto/2", "proto/43", "proto/47", "proto/51", "proto/6", "any", "any", "any",
-};
-
-struct address {
-	struct addr addr;
-	char text[ADDR_TEXT_MAX];
-};
-
-static struct address addresses[ADDRESSES_MAX];
-static size_t address_count;
-
-/* Every packet there is in the universe. */
-struct probe {
-	uint8_t from, to; /* addresses */
-	uint8_t protocol;
-	uint16_t sport, port;
-	bool enters;
-	uint16_t len;
-	uint8_t data[86];
-};
-
-static struct probe *probes;
-static size_t probe_count;
-
-static void add_address(const char *text)
-{
-	struct address *address = &addresses[address_count++];
-
-	if (addr_parse(text, &address->addr))
-		abort();
-	snprintf(address->text, sizeof(address->text), "%s", text);
-}
-
-static void make_addresses(void)
-{
-	char text[ADDR_TEXT_MAX];
-
-	for (int i = 0; i < INSIDE; i++) {
-		snprintf(text, sizeof(text), "10.0.0.%d", i);
-		add_address(text);
-	}
-	for (size_t i = 0; i < COUNT(outside4); i++)
-		add_address(outside4[i]);
-	for (int i = 0; i < INSIDE; i++) {
-		snprintf(text, sizeof(text), "fd00::%d", i);
-		add_address(text);
-	}
-	for (size_t i = 0; i < COUNT(outside6); i++)
-		add_address(outside6[i]);
-}
-
-/*
- * A frame that no stage before the policy's takes: it leaves (nothing that leaves is spoofed), its hop limit makes no
- * neighbour discovery of it. Only DHCP's first packet leaves as an essential, so that one enters.
- */
-static bool build(const struct addr *from, const struct addr *to, uint8_t protocol, uint16_t sport, uint16_t port,
-		  struct packet *ret_packet, bool *ret_enters)
-{
-	char source[ADDR_TEXT_MAX], destination[ADDR_TEXT_MAX];
-	struct packet_spec spec = { .from = source, .to = destination, .protocol = protocol, .protocol_zero = !protocol };
-
-	addr_print(from, source);
-	addr_print(to, destination);
-	spec.sport = sport;
-	spec.dport = port;
-	spec.type = port >> 8;
-	spec.code = port & 0xff;
-	packet_build(&spec, ret_packet);
-	*ret_enters = from->value == 0;
-	return true;
-}
-
-static void add_probe(uint8_t from, uint8_t to, uint8_t protocol, uint16_t sport, uint16_t port)
-{
-	struct probe *probe = &probes[probe_count];
-	struct packet packet;
-
-	if (addresses[from].addr.family != addresses[to].addr.family)
-		return;
-	*probe = (struct probe){ .from = from, .to = to, .protocol = protocol, .sport = sport, .port = port };
-	build(&addresses[from].addr, &addresses[to].addr, protocol, sport, port, &packet, &probe->enters);
-	if (packet.len > sizeof(probe->data))
-		abort();
-	memcpy(probe->data, packet.data, packet.len);
-	probe->len = packet.len;
-	probe_count++;
-}
-
-static void add_probes(uint8_t from, uint8_t to)
-{
-	for (size_t i = 0; i < COUNT(tcp_ports); i++)
-		add_probe(from, to, P_TCP, 40000, tcp_ports[i]);
-	for (size_t i = 0; i < COUNT(udp_ports); i++)
-		for (size_t j = 0; j < COUNT(udp_sports); j++)
-			add_probe(from, to, P_UDP, udp_sports[j], udp_ports[i]);
-	if (!addresses[from].addr.value)
-		add_probe(from, to, P_UDP, 68, 67);
-	for (size_t i = 0; i < COUNT(sctp_ports); i++)
-		for (size_t j = 0; j < COUNT(sctp_sports); j++)
-			add_probe(from, to, P_SCTP, sctp_sports[j], sctp_ports[i]);
-	for (size_t i = 0; i < COUNT(icmp4); i++)
-		add_probe(from, to, P_ICMP, 0, icmp4[i]);
-	for (size_t i = 0; i < COUNT(icmp6); i++)
-		add_probe(from, to, P_ICMPV6, 0, icmp6[i]);
-	for (size_t i = 0; i < COUNT(others); i++)
-		add_probe(from, to, others[i], 0, 0);
-}
-
-/* Those that the oracle takes for malformed, whatever the policy, are no packets. */
-static void drop_malformed(void)
-{
-	struct scene scene;
-	size_t kept = 0;
-
-	if (scene_open("version: 1\ndefaults: {action: drop}\nrules: []\n", &(struct scene_options){ 0 }, &scene))
-		abort();
-	for (size_t i = 0; i < probe_count; i++) {
-		const struct oracle_frame frame = { .data = probes[i].data, .len = probes[i].len, .egress = !probes[i].enters };
-		struct oracle_answer answer;
-
-		oracle_decide(scene.oracle, &frame, &answer);
-		if (answer.reason == ZW_DROP_MALFORMED)
-			continue;
-		if (answer.reason != ZW_DROP_DEFAULT) {
-			note("probe %zu is %s", i, reason_name(answer.reason));
-			exit(1);
-		}
-		probes[kept++] = probes[i];
-	}
-	probe_count = kept;
-	scene_close(&scene);
-}
-
-static void make_universe(void)
-{
-	make_addresses();
-	probes = calloc(address_count * address_count * 160, sizeof(*probes));
-	if (!probes)
-		abort();
-	for (size_t from = 0; from < address_count; from++)
-		for (size_t to = 0; to < address_count; to++)
-			add_probes(from, to);
-	drop_malformed();
-}
-
-/* --- Policies -------------------------------------------------------------------------------------------------------- */
-
-static void put_address(struct random *random, FILE *out)
-{
-	static const char *const wide[] = { "0.0.0.0/1", "224.0.0.0/4", "\"::/0\"", "\"fe80::/10\"", "\"::/1\"", "0.0.0.0/0", "0.0.0.0", "\"::\"" };
-	unsigned bits = random_below(random, 4), first = random_below(random, INSIDE) & ~((1u << bits) - 1);
-
-	if (random_percent(random, 8))
-		fputs(pick(random, wide), out);
-	else if (random_percent(random, 60))
-		fprintf(out, "10.0.0.%u/%u", first, 32 - bits);
-	else
-		fprintf(out, "\"fd00::%u/%u\"", first, 128 - bits);
-}
-
-static void put_zones(struct random *random, FILE *out, unsigned count)
-{
-	fputs("zones:\n", out);
-	for (unsigned i = 0; i < count; i++) {
-		fprintf(out, "  z%u: {addresses: [", i);
-		for (unsigned n = random_below(random, 4); n; n--) {
-			put_address(random, out);
-			fputs(n > 1 ? ", " : "", out);
-		}
-		fputs("]", out);
-		if (i && random_percent(random, 20))
-			fprintf(out, ", zones: [z%u]", random_below(random, i));
-		if (random_percent(random, 20)) {
-			fputs(", except: [", out);
-			put_address(random, out);
-			fputs("]", out);
-		}
-		fputs("}\n", out);
-	}
-}
-
-static void put_end(struct random *random, FILE *out, unsigned zones)
-{
-	static const char *const built_in[] = { "any", "any", "host", "world" };
-	unsigned form = random_below(random, 10);
-
-	if (form < 5 && zones)
-		fprintf(out, "z%u", random_below(random, zones));
-	else if (form < 8)
-		fputs(pick(random, built_in), out);
-	else
-		put_address(random, out);
-}
-
-static void put_ends(struct random *random, FILE *out, unsigned zones, const char *key)
-{
-	fprintf(out, "%s: [", key);
-	put_end(random, out, zones);
-	if (random_percent(random, 20)) {
-		fputs(", ", out);
-		put_end(random, out, zones);
-	}
-	fputs("], ", out);
-}
-
-/* Where addresses come from that are not yet assigned. */
-static void put_start(struct random *random, FILE *out)
-{
-	static const char *const udp[] = { "udp", "udp/66-68", "udp/67", "any", "icmpv6" };
-
-	fprintf(out, "from: [%s], to: [any], service: [%s]", random_percent(random, 50) ? "0.0.0.0" : "\"::\"", pick(random, udp));
-}
-
-/* Without the id and what a rule has besides. */
-static void put_region(struct random *random, FILE *out, unsigned zones)
-{
-	if (random_percent(random, 4)) {
-		put_start(random, out);
-		return;
-	}
-	put_ends(random, out, zones, "from");
-	put_ends(random, out, zones, "to");
-	fprintf(out, "service: [%s", pick(random, services));
-	while (random_percent(random, 30))
-		fprintf(out, ", %s", pick(random, services));
-	fputs("]", out);
-}
-
-static void put_regions(struct random *random, FILE *out, const char *key, unsigned count, unsigned zones)
-{
-	fprintf(out, count ? "%s:\n" : "%s: []\n", key);
-	for (unsigned i = 0; i < count; i++) {
-		fprintf(out, "  - {id: %s%u, ", key, i);
-		put_region(random, out, zones);
-		fputs("}\n", out);
-	}
-}
-
-static void put_rules(struct random *random, FILE *out, unsigned tiers, unsigned zones)
-{
-	static const char *const actions[] = { "allow", "allow", "allow", "drop", "drop", "pass" };
-	static const char *const extras[] = { ", mode: stage", ", limit: {rate: 1/s}" };
-	unsigned count = random_below(random, 9);
-
-	fprintf(out, count ? "rules:\n" : "rules: []\n");
-	for (unsigned i = 0; i < count; i++) {
-		const char *action = pick(random, actions), *extra = pick(random, extras);
-
-		fprintf(out, "  - {id: r%u, ", i);
-		put_region(random, out, zones);
-		fprintf(out, ", action: %s, tier: t%u", action, random_below(random, tiers));
-		if (random_percent(random, 12) && (!strcmp(action, "allow") || extra == extras[0]))
-			fputs(extra, out);
-		fputs("}\n", out);
-	}
-}
-
-#define REGIONS 4 /* never, and as many always */
-
-static char *make_policy(struct random *random)
-{
-	static const char *const intra[] = { "", ", intra-zone: drop", ", intra-zone: allow" };
-	unsigned zones = random_below(random, 6), tiers = 1 + random_below(random, 3);
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	if (!out)
-		abort();
-	fprintf(out, "version: 1\ndefaults: {action: %s%s}\ntiers: [t0%s%s]\n", random_percent(random, 60) ? "drop" : "allow",
-		pick(random, intra), tiers > 1 ? ", t1" : "", tiers > 2 ? ", t2" : "");
-	if (zones)
-		put_zones(random, out, zones);
-	if (random_percent(random, 80))
-		put_regions(random, out, "failsafe", random_below(random, 3), zones);
-	put_rules(random, out, tiers, zones);
-	put_regions(random, out, "never", REGIONS, zones);
-	put_regions(random, out, "always", REGIONS, zones);
-	fclose(out);
-	return text;
-}
-
-static void make_host(struct random *random, char *text)
-{
-	*text = 0;
-	for (unsigned n = random_below(random, 4); n; n--)
-		sprintf(text + strlen(text), random_percent(random, 60) ? "10.0.0.%u " : "fd00::%u ", random_below(random, INSIDE));
-}
+#include "universe.h"
 
 /* --- The oracle's answers -------------------------------------------------------------------------------------------- */
 
@@ -357,15 +46,15 @@ static bool in_end(const struct scene *scene, const struct zone_list *list, cons
 
 static struct truth look(const struct scene *scene, const bool *allowed, const struct rule *region)
 {
-	bool from[ADDRESSES_MAX], to[ADDRESSES_MAX];
+	bool from[UNIVERSE_ADDRESSES_MAX], to[UNIVERSE_ADDRESSES_MAX];
 	struct truth truth = { 0 };
 
-	for (size_t i = 0; i < address_count; i++) {
-		from[i] = in_end(scene, &region->from, &addresses[i].addr);
-		to[i] = in_end(scene, &region->to, &addresses[i].addr);
+	for (size_t i = 0; i < universe.address_count; i++) {
+		from[i] = in_end(scene, &region->from, &universe.address[i].addr);
+		to[i] = in_end(scene, &region->to, &universe.address[i].addr);
 	}
-	for (size_t i = 0; i < probe_count; i++) {
-		const struct probe *probe = &probes[i];
+	for (size_t i = 0; i < universe.probe_count; i++) {
+		const struct probe *probe = &universe.probe[i];
 
 		if (!from[probe->from] || !to[probe->to] || !in_service(&region->service, probe->protocol, probe->port))
 			continue;
@@ -379,8 +68,8 @@ static struct truth look(const struct scene *scene, const bool *allowed, const s
 /* What becomes of every packet. */
 static void ask_oracle(struct scene *scene, bool *allowed)
 {
-	for (size_t i = 0; i < probe_count; i++) {
-		const struct oracle_frame frame = { .data = probes[i].data, .len = probes[i].len, .egress = !probes[i].enters };
+	for (size_t i = 0; i < universe.probe_count; i++) {
+		const struct oracle_frame frame = { .data = universe.probe[i].data, .len = universe.probe[i].len, .egress = !universe.probe[i].enters };
 		struct oracle_answer answer;
 
 		oracle_decide(scene->oracle, &frame, &answer);
@@ -417,7 +106,7 @@ static bool is_confirmed(struct scene *scene, const struct outcome *outcome)
 		note("the counterexample of %s is not in its region", region->id);
 		return false;
 	}
-	build(&p->from, &p->to, p->protocol, p->sport, p->port, &packet, &enters);
+	universe_build(&p->from, &p->to, p->protocol, p->sport, p->port, &packet, &enters);
 	frame.data = packet.data;
 	frame.len = packet.len;
 	frame.hook = enters ? ZW_HOOK_XDP : ZW_HOOK_EGRESS;
@@ -466,7 +155,7 @@ static bool open_scene(const char *policy, const char *host, bool kernel, struct
 
 static bool check_known(struct random *random, const char *policy, const char *host, bool kernel)
 {
-	bool *allowed = calloc(probe_count, sizeof(*allowed)), good;
+	bool *allowed = calloc(universe.probe_count, sizeof(*allowed)), good;
 	struct outcomes outcomes = { 0 };
 	struct scene scene;
 
@@ -477,7 +166,7 @@ static bool check_known(struct random *random, const char *policy, const char *h
 	good = !prove(scene.policy, scene.tables, &outcomes);
 	for (size_t i = 0; i < outcomes.count && good; i++)
 		good = compare(&scene, allowed, &outcomes.v[i]);
-	good = good && outcomes.count == 2 * REGIONS;
+	good = good && outcomes.count == 2 * UNIVERSE_REGIONS;
 	outcomes_clear(&outcomes);
 	scene_close(&scene);
 	free(allowed);
@@ -492,7 +181,7 @@ static bool results_of(struct random *random, const char *policy, const char *ho
 
 	if (!good)
 		return false;
-	good = !prove(scene.policy, scene.tables, &outcomes) && outcomes.count == 2 * REGIONS;
+	good = !prove(scene.policy, scene.tables, &outcomes) && outcomes.count == 2 * UNIVERSE_REGIONS;
 	for (size_t i = 0; i < outcomes.count && good; i++)
 		ret_results[i] = outcomes.v[i].result;
 	outcomes_clear(&outcomes);
@@ -503,20 +192,20 @@ static bool results_of(struct random *random, const char *policy, const char *ho
 /* The answer without the host's addresses is the answer with any, if there is one. */
 static bool check_unknown(struct random *random, const char *policy)
 {
-	enum outcome_result without[2 * REGIONS], with[2 * REGIONS];
+	enum outcome_result without[2 * UNIVERSE_REGIONS], with[2 * UNIVERSE_REGIONS];
 	char host[128];
 
 	if (!results_of(random, policy, NULL, without))
 		return false;
-	for (int i = 0; i < 2 * REGIONS; i++) {
+	for (int i = 0; i < 2 * UNIVERSE_REGIONS; i++) {
 		hostless += without[i] != OUTCOME_HOST;
 		open_hosts += without[i] == OUTCOME_HOST;
 	}
 	for (int tries = 0; tries < 6; tries++) {
-		make_host(random, host);
+		universe_host(random, host);
 		if (!results_of(random, policy, host, with))
 			return false;
-		for (int i = 0; i < 2 * REGIONS; i++) {
+		for (int i = 0; i < 2 * UNIVERSE_REGIONS; i++) {
 			if (without[i] == OUTCOME_HOST || without[i] == with[i])
 				continue;
 			note("entry %d: result %d without the host, %d with host '%s'", i, without[i], with[i], host);
@@ -529,10 +218,10 @@ static bool check_unknown(struct random *random, const char *policy)
 static bool check(uint64_t seed, bool kernel)
 {
 	struct random random = { seed * 0x9e3779b97f4a7c15ull };
-	char *policy = make_policy(&random), host[128];
+	char *policy = universe_policy(&random), host[128];
 	bool good;
 
-	make_host(&random, host);
+	universe_host(&random, host);
 	good = check_known(&random, policy, host, kernel) && check_unknown(&random, policy);
 	if (!good) {
 		note("seed %llu, host '%s'", (unsigned long long)seed, host);
@@ -561,11 +250,11 @@ int main(int argc, char **argv)
 	}
 	if (geteuid() || getenv("TABLES_ONLY"))
 		loaded = 0;
-	make_universe();
+	universe_make();
 	for (unsigned long i = 0; i < policies && failed < 5; i++)
 		failed += !check(seed + i, i < loaded);
 	ok(!failed, "never and always are what the oracle finds in %zu packets under each of %lu policies, %lu of them loaded",
-	   probe_count, policies, loaded);
+	   universe.probe_count, policies, loaded);
 	note("%lu answers: never holds %lu, fails %lu; always holds %lu, fails %lu, empty %lu", answers,
 	     results[0][OUTCOME_HOLDS], results[0][OUTCOME_COUNTEREXAMPLE], results[1][OUTCOME_HOLDS],
 	     results[1][OUTCOME_COUNTEREXAMPLE], results[1][OUTCOME_EMPTY]);

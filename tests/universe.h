@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A small universe: random policies over a /29 and a /125, and every packet that they could tell apart, so that what is
+ * said of all packets can be held against every one of them.
+ */
+#ifndef ZW_UNIVERSE_H
+#define ZW_UNIVERSE_H
+
+#include "generate.h"
+#include "packet.h"
+
+struct address {
+	struct addr addr;
+	char text[ADDR_TEXT_MAX];
+};
+
+struct probe {
+	uint8_t from, to; /* addresses */
+	uint8_t protocol;
+	uint16_t sport, port;
+	bool enters;
+	uint16_t len;
+	uint8_t data[86];
+};
+
+#define UNIVERSE_ADDRESSES_MAX 32
+
+/* An address of every kind that a policy here can name, and every packet between them that is not malformed. */
+extern struct universe {
+	struct address address[UNIVERSE_ADDRESSES_MAX];
+	size_t address_count;
+	struct probe *probe;
+	size_t probe_count;
+} universe;
+
+void universe_make(void);
+
+/* A frame that no stage before the policy's takes, and whether it enters (else it leaves). */
+void universe_build(const struct addr *from, const struct addr *to, uint8_t protocol, uint16_t sport, uint16_t port,
+		    struct packet *ret_packet, bool *ret_enters);
+
+#define UNIVERSE_REGIONS 4 /* of never in each policy, and as many of always */
+char *universe_policy(struct random *random); /* the caller frees it */
+void universe_host(struct random *random, char *text); /* addresses, as scene_options has them: room for 128 bytes */
+
+#endif
