@@ -46,7 +46,8 @@ static void make_places(void)
 		const struct probe *probe = &universe.probe[i];
 		size_t at = 0;
 
-		while (at < place_count && (places[at].protocol != probe->protocol || places[at].port != probe->port))
+		while (at < place_count &&
+		       (places[at].protocol != probe->protocol || places[at].port != probe->port))
 			at++;
 		if (at == PLACES_MAX)
 			abort();
@@ -64,14 +65,16 @@ static bool same_rule(const char *a, const char *b)
 static void add_decider(struct expected *expected, const struct oracle_answer *answer)
 {
 	for (size_t i = 0; i < expected->decider_count; i++)
-		if (expected->decider[i].reason == answer->reason && same_rule(expected->decider[i].rule, answer->rule))
+		if (expected->decider[i].reason == answer->reason &&
+		    same_rule(expected->decider[i].rule, answer->rule))
 			return;
 	if (expected->decider_count == DECIDERS_MAX)
 		abort();
 	expected->decider[expected->decider_count++] = *answer;
 }
 
-static void look(const struct oracle_answer *answers, const bool *from, const bool *to, struct expected *expected)
+static void look(const struct oracle_answer *answers, const bool *from, const bool *to,
+		 struct expected *expected)
 {
 	*expected = (struct expected){ 0 };
 	for (size_t i = 0; i < universe.probe_count; i++) {
@@ -90,7 +93,9 @@ static void ask_oracle(struct scene *scene, struct oracle_answer *answers)
 {
 	for (size_t i = 0; i < universe.probe_count; i++) {
 		const struct probe *probe = &universe.probe[i];
-		const struct oracle_frame frame = { .data = probe->data, .len = probe->len, .egress = !probe->enters };
+		const struct oracle_frame frame = { .data = probe->data,
+						    .len = probe->len,
+						    .egress = !probe->enters };
 
 		oracle_decide(scene->oracle, &frame, &answers[i]);
 	}
@@ -123,7 +128,8 @@ static bool same_place(const struct matrix_cell *cell, const struct place_key *p
 	return !cell->some || holds(&cell->possible, place) == !!seen;
 }
 
-static bool same_deciders(const struct scene *scene, const struct matrix_cell *cell, const struct expected *expected)
+static bool same_deciders(const struct scene *scene, const struct matrix_cell *cell,
+			  const struct expected *expected)
 {
 	size_t found = 0;
 
@@ -132,13 +138,15 @@ static bool same_deciders(const struct scene *scene, const struct matrix_cell *c
 		const char *rule = d->rule ? names_rule(scene->tables->names, d->rule)->id : NULL;
 
 		for (size_t j = 0; j < expected->decider_count; j++)
-			found += expected->decider[j].reason == d->reason && expected->decider[j].allow == d->allow &&
+			found += expected->decider[j].reason == d->reason &&
+				 expected->decider[j].allow == d->allow &&
 				 same_rule(expected->decider[j].rule, rule);
 	}
 	return found == cell->decider_count && found == expected->decider_count;
 }
 
-static const char *compare(const struct scene *scene, const struct matrix_cell *cell, const struct expected *expected)
+static const char *compare(const struct scene *scene, const struct matrix_cell *cell,
+			   const struct expected *expected)
 {
 	unsigned all = 0;
 
@@ -151,7 +159,8 @@ static const char *compare(const struct scene *scene, const struct matrix_cell *
 	empty += !all;
 	closed += all == DROPPED;
 	open_all += all && !(all & DROPPED);
-	if (cell->is_empty != !all || cell->some != !!(all & ALLOWED) || cell->all != (all && !(all & DROPPED)))
+	if (cell->is_empty != !all || cell->some != !!(all & ALLOWED) ||
+	    cell->all != (all && !(all & DROPPED)))
 		return "all or nothing";
 	return same_deciders(scene, cell, expected) ? NULL : "what decides";
 }
@@ -167,7 +176,8 @@ static bool check_cell(struct scene *scene, struct zone_matrix *matrix, const st
 	if (!zone_matrix_cell(matrix, from, to, &cell))
 		wrong = compare(scene, cell, &expected);
 	if (wrong)
-		note("%s of %s to %s differs", wrong, scene->policy->zones[from].name, scene->policy->zones[to].name);
+		note("%s of %s to %s differs", wrong, scene->policy->zones[from].name,
+		     scene->policy->zones[to].name);
 	return !wrong;
 }
 
@@ -230,11 +240,12 @@ int main(int argc, char **argv)
 	answers = calloc(universe.probe_count, sizeof(*answers));
 	for (unsigned long i = 0; i < policies && failed < 5 && answers; i++)
 		failed += !check(seed + i, answers);
-	ok(answers && !failed, "%lu cells are what %zu packets say, under each of %lu policies", cells, universe.probe_count,
-	   policies);
+	ok(answers && !failed, "%lu cells are what %zu packets say, under each of %lu policies", cells,
+	   universe.probe_count, policies);
 	note("%lu cells without packets, %lu closed, %lu open", empty, closed, open_all);
 	ok(policies < 100 || (ways[0] && ways[1] && ways[2] && ways[3]),
-	   "places open %lu, by failsafe %lu, partly %lu, partly by failsafe %lu", ways[0], ways[1], ways[2], ways[3]);
+	   "places open %lu, by failsafe %lu, partly %lu, partly by failsafe %lu", ways[0], ways[1], ways[2],
+	   ways[3]);
 	free(answers);
 	free(place_of);
 	return done();

@@ -45,6 +45,7 @@ needs() {
 	check shellcheck           command shellcheck
 	check spin                 command spin
 	check scdoc                command scdoc
+	check graphviz             command dot
 	vm qemu-system-x86         command qemu-system-x86_64
 	vm busybox-static          command busybox
 	vm xz-utils                command xz

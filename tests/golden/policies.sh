@@ -1,31 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Every example policy is accepted, with the summary and the warnings that stand in policies/NAME.txt beside this file, and
-# so are the first examples of README.md and policies/README.md. UPDATE=1 writes what is printed now. How large the tables are
-# is left out.
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-ZONEWALL=$(realpath "${ZONEWALL:-build/zonewall}")
-cd "$here/../.." || exit 1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-n=0
-
-result() { # STATUS DESCRIPTION
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
-}
+# so are the first examples of README.md and policies/README.md. How large the tables are is left out.
+# shellcheck source=tests/golden/golden.bash
+. "${BASH_SOURCE%/*}/golden.bash"
 
 for policy in policies/*.yaml; do
-	expected=$here/policies/$(basename "$policy" .yaml).txt
 	"$ZONEWALL" check "$policy" >"$folder/out" 2>"$folder/err"
 	status=$?
 	sed '/^tables /,$d' "$folder/out" | cat - "$folder/err" >"$folder/all"
 	result $status "$policy is accepted"
-	[ -z "${UPDATE:-}" ] || cp "$folder/all" "$expected"
-	diff -u "$expected" "$folder/all" >"$folder/diff"
-	result $? "$policy is understood as expected"
-	sed 's/^/# /' "$folder/diff"
+	same "$here/policies/$(basename "$policy" .yaml).txt" "$folder/all" "$policy is understood as expected"
 done
 
 for page in README.md:2 policies/README.md:1; do

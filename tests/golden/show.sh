@@ -1,28 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # `zonewall show`: policies in one piece, byte for byte, as stand in show/NAME.yaml beside this file; and every example
-# policy, shown, is accepted. UPDATE=1 writes what is printed now.
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-ZONEWALL=$(realpath "${ZONEWALL:-build/zonewall}")
-cd "$here/../.." || exit 1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-n=0
-
-result() { # STATUS DESCRIPTION
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
-}
+# policy, shown, is accepted.
+# shellcheck source=tests/golden/golden.bash
+. "${BASH_SOURCE%/*}/golden.bash"
 
 for policy in policies/three-tier.yaml tests/golden/check/accepted-everything.yaml; do
-	expected=$here/show/$(basename "$policy")
 	"$ZONEWALL" show --effective "$policy" >"$folder/out" 2>"$folder/err"
 	result $? "$policy is shown"
-	[ -z "${UPDATE:-}" ] || cp "$folder/out" "$expected"
-	diff -u "$expected" "$folder/out" >"$folder/diff"
-	result $? "$policy is shown as expected"
-	sed 's/^/# /' "$folder/diff"
+	same "$here/show/$(basename "$policy")" "$folder/out" "$policy is shown as expected"
 done
 
 for policy in policies/*.yaml; do

@@ -220,42 +220,12 @@ void findings_tap(const struct findings *f, struct buffer *text)
 
 /* --- JUnit ----------------------------------------------------------------------------------------------------------- */
 
-/* For an attribute or for text (XML 1.0 2.2, 2.4): no control character is possible, not even escaped. */
-static void put_xml(const char *data, struct buffer *text)
-{
-	struct buffer clean = { 0 };
-
-	for (const char *line = data; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-		size_t len = strcspn(line, "\n");
-		struct buffer one = { 0 };
-
-		buffer_add(&one, line, len);
-		if (line != data)
-			buffer_put(&clean, "\n");
-		buffer_plain(&clean, one.data ? one.data : "");
-		clean.failed = clean.failed || one.failed;
-		buffer_free(&one);
-	}
-	for (size_t i = 0; i < clean.len; i++) {
-		static const char special[] = "&<>\"'";
-		static const char *const escaped[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&apos;" };
-		const char *found = strchr(special, clean.data[i]);
-
-		if (found)
-			buffer_put(text, escaped[found - special]);
-		else
-			buffer_add(text, &clean.data[i], 1);
-	}
-	text->failed = text->failed || clean.failed;
-	buffer_free(&clean);
-}
-
 static void put_xml_part(const struct findings *f, const struct outcome *outcome, part *part, struct buffer *text)
 {
 	struct buffer buffer = { 0 };
 
 	part(f, outcome, &buffer);
-	put_xml(buffer.data ? buffer.data : "", text);
+	buffer_xml(text, buffer.data ? buffer.data : "");
 	text->failed = text->failed || buffer.failed;
 	buffer_free(&buffer);
 }
@@ -312,7 +282,7 @@ void findings_junit_errors(const char *messages, struct buffer *text)
 	open_suite(1, 0, 1, text);
 	buffer_put(text, "    <testcase classname=\"zonewall\" name=\"the policy is read\">\n"
 			 "      <error message=\"the policy has errors\">");
-	put_xml(messages, text);
+	buffer_xml(text, messages);
 	buffer_put(text, "</error>\n    </testcase>\n");
 	close_suite(text);
 }

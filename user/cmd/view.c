@@ -217,7 +217,7 @@ struct libscols_table *view_table(const struct globals *globals, const char *col
 	while (*columns) {
 		size_t len = strcspn(columns, " ");
 		bool right = *columns == '>';
-		char name[32];
+		char name[80];
 
 		snprintf(name, sizeof(name), "%.*s", (int)(len - right), columns + right);
 		scols_table_new_column(table, name, 0, right ? SCOLS_FL_RIGHT : 0);

@@ -34,7 +34,8 @@ static struct cursor cursor_at(const struct cells *cells, uint32_t row)
 struct pair_walk pair_walk(const struct cells *cells, const struct pair *pair)
 {
 	return (struct pair_walk){
-		.row = { cursor_at(cells, pair->policy), cursor_at(cells, pair->failsafe), cursor_at(cells, pair->exchanged) },
+		.row = { cursor_at(cells, pair->policy), cursor_at(cells, pair->failsafe),
+			 cursor_at(cells, pair->exchanged) },
 		.classes = cells_class_count(cells),
 	};
 }
@@ -57,8 +58,8 @@ bool pair_next(struct pair_walk *walk, struct pair_run *ret_run)
 		if (row[i].run < row[i].last && row[i].run[1].first < end)
 			end = row[i].run[1].first;
 	}
-	*ret_run = (struct pair_run){ walk->class, end, row[ROW_POLICY].run->value, row[ROW_FAILSAFE].run->value,
-				      row[ROW_EXCHANGED].run->value };
+	*ret_run = (struct pair_run){ walk->class, end, row[ROW_POLICY].run->value,
+				      row[ROW_FAILSAFE].run->value, row[ROW_EXCHANGED].run->value };
 	walk->class = end;
 	return true;
 }

@@ -14,7 +14,8 @@
 #include "simulate/places.h"
 
 struct pair {
-	uint32_t policy, failsafe, exchanged; /* rows; exchanged: failsafe's for the pair the other way round */
+	uint32_t policy, failsafe,
+		exchanged; /* rows; exchanged: failsafe's for the pair the other way round */
 };
 
 /* 0 or -ENOMEM. */

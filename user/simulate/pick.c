@@ -8,7 +8,8 @@
 #define PLAIN_SPORT 40000
 
 /* The failsafe entry (a cell) that lets a packet pass as if it went the other way; else a cell that does not allow. */
-static uint32_t exchanged_cell(const struct cells *cells, const struct pair *pair, const struct space_packet *packet)
+static uint32_t exchanged_cell(const struct cells *cells, const struct pair *pair,
+			       const struct space_packet *packet)
 {
 	enum place_kind kind = place_kind(packet->protocol);
 	uint16_t port = place_has_sport(kind) ? packet->sport : packet->port;
@@ -18,15 +19,17 @@ static uint32_t exchanged_cell(const struct cells *cells, const struct pair *pai
 	return cells_cell(cells, pair->exchanged, cells_class(cells, packet->protocol, port));
 }
 
-enum zw_reason pair_decide(const struct cells *cells, const struct pair *pair, const struct space_packet *packet,
-			   uint32_t *ret_cell)
+enum zw_reason pair_decide(const struct cells *cells, const struct pair *pair,
+			   const struct space_packet *packet, uint32_t *ret_cell)
 {
 	uint32_t class = cells_class(cells, packet->protocol, packet->port);
 	uint32_t cell = cells_cell(cells, pair->policy, class), failsafe;
 
 	*ret_cell = cell;
 	if (cell_allows(cell))
-		return cell & ZW_CELL_RULE ? ZW_ALLOW_RULE : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT;
+		return cell & ZW_CELL_RULE    ? ZW_ALLOW_RULE
+		       : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE
+					      : ZW_ALLOW_DEFAULT;
 	failsafe = cells_cell(cells, pair->failsafe, class);
 	if (!cell_allows(failsafe))
 		failsafe = exchanged_cell(cells, pair, packet);
@@ -87,7 +90,7 @@ static const struct {
 	uint8_t protocol;
 	uint16_t port;
 } well_known[] = {
-	{ IPPROTO_TCP, 443 }, { IPPROTO_TCP, 80 },	   { IPPROTO_TCP, 22 },
+	{ IPPROTO_TCP, 443 }, { IPPROTO_TCP, 80 },      { IPPROTO_TCP, 22 },
 	{ IPPROTO_UDP, 53 },  { IPPROTO_ICMP, 8 << 8 }, { IPPROTO_ICMPV6, 128 << 8 },
 };
 

@@ -10,8 +10,8 @@
 #include "simulate/space.h"
 
 /* As stage policy, then failsafe over it (bpf/decide.h). ret_cell: policy's, or that of the entry that lets it pass. */
-enum zw_reason pair_decide(const struct cells *cells, const struct pair *pair, const struct space_packet *packet,
-			   uint32_t *ret_cell);
+enum zw_reason pair_decide(const struct cells *cells, const struct pair *pair,
+			   const struct space_packet *packet, uint32_t *ret_cell);
 
 /* Sets all of the packet but its addresses, so that it is allowed (or dropped). The caller knows that there is one. */
 void pair_pick(const struct cells *cells, const struct pair *pair, const struct selectors *service,

@@ -27,12 +27,14 @@ struct zone_matrix {
 	struct place_classes classes[SPACE_ORIGINS]; /* of all services */
 	struct zone_ends *zones;
 	uint8_t *notes; /* [origin][kind][class] */
-	uint32_t *met; /* of each policy row: the last origin of a cell that met it with no failsafe beside it */
+	uint32_t *
+		met; /* of each policy row: the last origin of a cell that met it with no failsafe beside it */
 	size_t met_count;
 	uint32_t questions;
 	struct pair *pairs[SPACE_ORIGINS]; /* of the cell, each once; grow by array_grow */
 	size_t pair_count[SPACE_ORIGINS];
-	uint32_t *decided[2]; /* of each rule, then each reason: the last cell in which it dropped (allowed) something */
+	uint32_t *decided
+		[2]; /* of each rule, then each reason: the last cell in which it dropped (allowed) something */
 	uint32_t rule_count, cell_count;
 	struct matrix_cell cell;
 };
@@ -52,7 +54,8 @@ static int make_room(struct zone_matrix *m, const struct tables *tables)
 	m->cells = space_cells(m->space);
 	m->rule_count = tables->layout.rule_count;
 	m->zones = array_new(m->policy->zone_count, sizeof(*m->zones));
-	m->notes = array_new((size_t)SPACE_ORIGINS * PLACE_KINDS * cells_class_count(m->cells), sizeof(*m->notes));
+	m->notes = array_new((size_t)SPACE_ORIGINS * PLACE_KINDS * cells_class_count(m->cells),
+			     sizeof(*m->notes));
 	for (int i = 0; i < 2; i++)
 		m->decided[i] = array_new(deciders, sizeof(*m->decided[i]));
 	for (int i = 0; i < SPACE_ORIGINS && !err; i++)
@@ -124,7 +127,8 @@ static int find_ends(struct zone_matrix *m, unsigned zone)
 	ends->known = true;
 	err = places_destinations(set, &destinations);
 	for (int i = 0; i < SPACE_ORIGINS && !err; i++)
-		err = space_sources(m->space, &space_origins[i], space_origins[i].unspecified ? set : &sources, &ends->from[i]);
+		err = space_sources(m->space, &space_origins[i],
+				    space_origins[i].unspecified ? set : &sources, &ends->from[i]);
 	for (int i = 0; i < 2 && !err; i++)
 		err = space_destinations(m->space, i ? 6 : 4, &destinations, &ends->to[i]);
 	ranges_clear(&sources);
@@ -186,7 +190,8 @@ static int find_pairs(struct zone_matrix *m, unsigned zone_from, unsigned zone_t
 
 static int note_decider(struct zone_matrix *m, bool allow, enum zw_reason reason, uint32_t cell)
 {
-	uint32_t rule = cell & ZW_CELL_RULE, *seen = &m->decided[allow][rule ? rule : m->rule_count + 1 + reason];
+	uint32_t rule = cell & ZW_CELL_RULE,
+		 *seen = &m->decided[allow][rule ? rule : m->rule_count + 1 + reason];
 
 	if (*seen == m->cell_count)
 		return 0;
@@ -202,23 +207,31 @@ static int note_policy(struct zone_matrix *m, uint32_t cell)
 	bool intra = cell & ZW_CELL_INTRA;
 
 	if (cell_allows(cell))
-		return note_decider(m, true, cell & ZW_CELL_RULE ? ZW_ALLOW_RULE : intra ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT,
+		return note_decider(m, true,
+				    cell & ZW_CELL_RULE ? ZW_ALLOW_RULE
+				    : intra             ? ZW_ALLOW_INTRA_ZONE
+							: ZW_ALLOW_DEFAULT,
 				    cell);
 	return note_decider(m, false, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell);
 }
 
 /* Packets of a kind that only failsafe with their ends exchanged can let pass, by the source ports that the origin has. */
-static int judge_sports(struct zone_matrix *m, const struct origin *origin, int kind, uint32_t exchanged, unsigned *ret_note)
+static int judge_sports(struct zone_matrix *m, const struct origin *origin, int kind, uint32_t exchanged,
+			unsigned *ret_note)
 {
 	struct pair_walk walk = row_walk(m->cells, exchanged);
-	uint32_t dhcp = cells_class(m->cells, IPPROTO_UDP, DHCP_CLIENT);
 	struct pair_run run;
+	uint32_t dhcp;
 	int err = 0;
 
-	*ret_note = 0;
+	*ret_note = cells_row_allows(m->cells, exchanged) ? 0 : NOTE_DROPPED;
+	if (*ret_note)
+		return 0;
+	dhcp = cells_class(m->cells, IPPROTO_UDP, DHCP_CLIENT);
 	while (!err && pair_next(&walk, &run)) {
-		if (origin->unspecified ? dhcp < run.first || dhcp >= run.end :
-					  !place_classes_hold(space_sports(m->space), kind, run.first, run.end))
+		if (origin->unspecified
+			    ? dhcp < run.first || dhcp >= run.end
+			    : !place_classes_hold(space_sports(m->space), kind, run.first, run.end))
 			continue;
 		*ret_note |= cell_allows(run.policy) ? NOTE_ALLOWED | NOTE_FAILSAFE : NOTE_DROPPED;
 		if (cell_allows(run.policy))
@@ -231,9 +244,9 @@ static int judge_sports(struct zone_matrix *m, const struct origin *origin, int 
 static int judge(struct zone_matrix *m, const struct origin *origin, int kind, const struct pair *pair,
 		 const struct pair_run *run, unsigned *ret_note)
 {
-	uint32_t entry = cell_allows(run->failsafe)				    ? run->failsafe :
-			 kind == PLACE_TCP || place_has_sport(kind) ? 0 :
-									      run->exchanged;
+	uint32_t entry = cell_allows(run->failsafe)                   ? run->failsafe
+			 : kind == PLACE_TCP || place_has_sport(kind) ? 0
+								      : run->exchanged;
 	int err = 0;
 
 	*ret_note = NOTE_DROPPED;
@@ -266,7 +279,7 @@ static int read_pair(struct zone_matrix *m, int origin, const struct pair *pair,
 			if (!place_classes_hold(&m->classes[origin], kind, run.first, run.end))
 				continue;
 			err = judge(m, &space_origins[origin], kind, pair, &run, &note);
-			for (uint32_t class = run.first; class < run.end && noting && !err; class++)
+			for (uint32_t class = run.first; class < run.end && noting && !err; class ++)
 				notes[class] |= note;
 		}
 	return err;
@@ -296,7 +309,8 @@ static unsigned note_of(const struct zone_matrix *m, uint8_t protocol, uint32_t 
 
 	for (int origin = 0; origin < SPACE_ORIGINS; origin++)
 		if (places_hold(&any_service, &space_origins[origin], protocol, port))
-			note |= m->notes[(size_t)(origin * PLACE_KINDS + place_kind(protocol)) * classes + class];
+			note |= m->notes[(size_t)(origin * PLACE_KINDS + place_kind(protocol)) * classes +
+					 class];
 	return note;
 }
 

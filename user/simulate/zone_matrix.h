@@ -34,10 +34,12 @@ struct matrix_cell {
 
 /* The policy is resolved, the tables are its own; both are borrowed until zone_matrix_free. 0; -ENOMEM; -EINVAL if the tables
  * are damaged. */
-int zone_matrix_new(const struct policy *policy, const struct tables *tables, struct zone_matrix **ret_matrix);
+int zone_matrix_new(const struct policy *policy, const struct tables *tables,
+		    struct zone_matrix **ret_matrix);
 void zone_matrix_free(struct zone_matrix *matrix);
 
 /* from, to: indices into policy->zones. The cell is the matrix's, valid until the next call. 0 or -ENOMEM. */
-int zone_matrix_cell(struct zone_matrix *matrix, unsigned from, unsigned to, const struct matrix_cell **ret_cell);
+int zone_matrix_cell(struct zone_matrix *matrix, unsigned from, unsigned to,
+		     const struct matrix_cell **ret_cell);
 
 #endif

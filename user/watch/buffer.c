@@ -128,17 +128,37 @@ void buffer_json_or_null(struct buffer *buffer, const char *text)
 		buffer_put(buffer, "null");
 }
 
+/* One character, or a byte that is none. Returns how many bytes it has. */
+static size_t put_plain(struct buffer *buffer, const unsigned char *at)
+{
+	size_t len = utf8_len(at);
+
+	if (!len || is_control(at))
+		buffer_put(buffer, "?");
+	else
+		buffer_add(buffer, (const char *)at, len);
+	return len ? len : 1;
+}
+
 void buffer_plain(struct buffer *buffer, const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
 
-	while (*at) {
-		size_t len = utf8_len(at);
+	while (*at)
+		at += put_plain(buffer, at);
+}
 
-		if (!len || is_control(at))
-			buffer_put(buffer, "?");
-		else
-			buffer_add(buffer, (const char *)at, len);
-		at += len ? len : 1;
+void buffer_xml(struct buffer *buffer, const char *text)
+{
+	static const char special[] = "&<>\"'\n";
+	static const char *const escaped[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "\n" };
+	const unsigned char *at = (const unsigned char *)text;
+
+	while (*at) {
+		const char *found = strchr(special, *at);
+
+		if (found)
+			buffer_put(buffer, escaped[found - special]);
+		at += found ? 1 : put_plain(buffer, at);
 	}
 }

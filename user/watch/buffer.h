@@ -46,4 +46,7 @@ void buffer_json_or_null(struct buffer *buffer, const char *text);
 /* Text for a terminal: control characters and what is not UTF-8 become '?'. */
 void buffer_plain(struct buffer *buffer, const char *text);
 
+/* The same for an attribute or text of XML and HTML (XML 1.0 2.2, 2.4), where lines stay. */
+void buffer_xml(struct buffer *buffer, const char *text);
+
 #endif
