@@ -52,4 +52,14 @@ static inline bool cell_allows(uint32_t cell)
 	return cell & ZW_CELL_ALLOW;
 }
 
+/* What stage policy gives as the reason (bpf/decide.h). */
+static inline enum zw_reason cell_reason(uint32_t cell)
+{
+	if (cell & ZW_CELL_RULE)
+		return cell_allows(cell) ? ZW_ALLOW_RULE : ZW_DROP_RULE;
+	if (!cell_allows(cell))
+		return ZW_DROP_DEFAULT;
+	return cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT;
+}
+
 #endif

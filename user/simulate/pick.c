@@ -27,9 +27,7 @@ enum zw_reason pair_decide(const struct cells *cells, const struct pair *pair,
 
 	*ret_cell = cell;
 	if (cell_allows(cell))
-		return cell & ZW_CELL_RULE    ? ZW_ALLOW_RULE
-		       : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE
-					      : ZW_ALLOW_DEFAULT;
+		return cell_reason(cell);
 	failsafe = cells_cell(cells, pair->failsafe, class);
 	if (!cell_allows(failsafe))
 		failsafe = exchanged_cell(cells, pair, packet);
@@ -37,7 +35,7 @@ enum zw_reason pair_decide(const struct cells *cells, const struct pair *pair,
 		*ret_cell = failsafe;
 		return ZW_ALLOW_FAILSAFE;
 	}
-	return cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT;
+	return cell_reason(cell);
 }
 
 struct pick {

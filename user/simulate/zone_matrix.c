@@ -204,15 +204,7 @@ static int note_decider(struct zone_matrix *m, bool allow, enum zw_reason reason
 
 static int note_policy(struct zone_matrix *m, uint32_t cell)
 {
-	bool intra = cell & ZW_CELL_INTRA;
-
-	if (cell_allows(cell))
-		return note_decider(m, true,
-				    cell & ZW_CELL_RULE ? ZW_ALLOW_RULE
-				    : intra             ? ZW_ALLOW_INTRA_ZONE
-							: ZW_ALLOW_DEFAULT,
-				    cell);
-	return note_decider(m, false, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell);
+	return note_decider(m, cell_allows(cell), cell_reason(cell), cell);
 }
 
 /* Packets of a kind that only failsafe with their ends exchanged can let pass, by the source ports that the origin has. */
