@@ -47,6 +47,7 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fu
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
+BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale flow_lru verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
@@ -119,9 +120,15 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
 
-$(BUILD)/bench/%: bench/%.c $(BUILD)/bench/%.skel.h $(BUILD)/libzonewall.a
+$(BUILD)/bench/%.o: bench/%.c | build-tools
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libzonewall.a $(LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/scale.o $(BUILD)/libzonewall.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/bench/flow_lru.o: $(BUILD)/bench/flow_lru.skel.h
+$(BUILD)/bench/verdicts.o: $(BUILD)/bench/traffic.skel.h
 
 build-tools: # says early what is missing
 	@tools/deps.sh --list build
@@ -189,8 +196,9 @@ vm: all $(BPF_TESTS) $(VM_TOOLS) ## tests on other kernels, in QEMU (KERNELS="6.
 	@tools/deps.sh build vm
 	@$(RUN) --build $(BUILD) --group vm $(VM)
 
-benches: $(BUILD)/bench/flow_lru
-bench: benches ## what a flow costs, against the kernel's LRU hash and the floor (root)
+benches: $(BENCHES)
+bench: benches ## what a packet costs, against a program that drops at once; and a flow, against the kernel's LRU hash (root)
+	@bench/bench.sh $(BUILD)/bench/verdicts
 	@$(BUILD)/bench/flow_lru
 
 mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Policies of the size of design section 13, made in memory: rules of which a tenth name hosts and CIDRs instead of
+ * zones, over prefixes of one of plan.h's shapes, each in one of the zones.
+ */
+#ifndef ZW_SCALE_H
+#define ZW_SCALE_H
+
+#include <linux/types.h>
+
+#include "plan.h"
+#include "policy/policy.h"
+
+struct scale {
+	enum plan_shape shape;
+	int family; /* 4, 6 */
+	size_t rules, prefixes, zones;
+	unsigned cidr_bits; /* the bits that rules' CIDRs leave open */
+	bool scattered; /* routing: a prefix is in any zone, however they nest; else a /16 (/32) and all in it in one */
+	const char *interface; /* NULL: none */
+	uint16_t open_port; /* allow from any to any tcp to this port: the last rule; 0: none */
+};
+
+extern const char *const plan_shape_names[PLAN_SHAPES];
+
+/* Exits without memory. policy_free() frees it. */
+struct policy *scale_policy(const struct scale *scale);
+
+#endif
