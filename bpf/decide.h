@@ -56,16 +56,16 @@ static __always_inline bool is_essential_icmpv6(const struct packet *p)
 }
 
 /* DHCP as a client (RFC 2131, RFC 8415). */
-static __always_inline bool is_essential_udp(const struct packet *p, const struct outcome *o)
+static __always_inline bool is_essential_udp(const struct packet *p)
 {
 	const struct ends *e = &p->ends;
 	__u16 sport = bpf_ntohs(e->sport), dport = bpf_ntohs(e->dport);
 
 	if (p->family == 4) {
 		if (!p->ingress)
-			return sport == 68 && dport == 67 && (!e->source[0] || is_host(o->source));
+			return sport == 68 && dport == 67 && (!e->source[0] || is_host(find_atom(4, e->source)));
 		return sport == 67 && dport == 68 &&
-		       (e->destination[0] == 0xffffffff || p->own_mac || is_host(o->destination));
+		       (e->destination[0] == 0xffffffff || p->own_mac || is_host(find_atom(4, e->destination)));
 	}
 	if (!is_link_local6(e->source))
 		return false;
@@ -75,7 +75,7 @@ static __always_inline bool is_essential_udp(const struct packet *p, const struc
 	       !e->destination[2] && e->destination[3] == bpf_htonl(0x00010002);
 }
 
-static __always_inline bool is_essential(const struct packet *p, const struct outcome *o)
+static __always_inline bool is_essential(const struct packet *p)
 {
 	if (p->fragment != FRAGMENT_NONE)
 		return false;
@@ -84,7 +84,7 @@ static __always_inline bool is_essential(const struct packet *p, const struct ou
 	if (p->ends.protocol == PROTO_IGMP && p->family == 4)
 		return p->ttl == 1 && bpf_ntohl(p->ends.destination[0]) >> 28 == 0xe;
 	if (p->ends.protocol == PROTO_UDP)
-		return is_essential_udp(p, o);
+		return is_essential_udp(p);
 	return false;
 }
 
@@ -109,6 +109,12 @@ static __always_inline bool is_opening_syn(const struct packet *p)
 	return p->ends.protocol == PROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
+/* For a flow's slot: the cell, and which ends are this host's. */
+static __always_inline __u32 with_hosts(__u32 cell, __u32 opener, __u32 other)
+{
+	return cell | (is_host(opener) ? ZW_CELL_FROM_HOST : 0) | (is_host(other) ? ZW_CELL_TO_HOST : 0);
+}
+
 /*
  * Is this live flow allowed? Decided under this generation: as it was. Under any other: its first packet is decided
  * again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed flow is
@@ -117,18 +123,18 @@ static __always_inline bool is_opening_syn(const struct packet *p)
 static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u8 protocol, __u32 source,
 					   __u32 destination)
 {
-	__u64 terms = flow_terms(f);
+	const __u32 opener = from_opener ? source : destination, other = from_opener ? destination : source;
+	const __u64 terms = flow_terms(f);
 	__u32 cell;
 
 	if (flow_generation(f) == zw_layout.generation)
-		return terms ? (__u32)terms : ZW_CELL_ALLOW;
+		return terms ? (__u32)terms & ~ZW_CELL_HOST : ZW_CELL_ALLOW;
 	if (!terms)
 		return 0;
-	cell = zw_policy_cell(from_opener ? source : destination, from_opener ? destination : source, protocol,
-			      terms >> 32 & 0xffff);
+	cell = zw_policy_cell(opener, other, protocol, terms >> 32 & 0xffff);
 	if (!(cell & ZW_CELL_ALLOW))
 		return 0;
-	flow_restamp(f, terms, zw_layout.generation, cell);
+	flow_restamp(f, terms, zw_layout.generation, with_hosts(cell, opener, other));
 	return cell;
 }
 
@@ -188,7 +194,7 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 	w->lookup.opening = (struct opening){
 		.now = p->now,
 		.generation = zw_layout.generation,
-		.cell = cell,
+		.cell = with_hosts(cell, w->outcome.source, w->outcome.destination),
 		.state = opening_state(p),
 		.port = p->ends.port,
 		.packets = p->packets,
@@ -227,27 +233,55 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 	flow_count(repeated, &w->lookup, p, is_from_opener(repeated, &w->lookup.key));
 }
 
-/* Stages flow, related, state and policy. */
-static __always_inline void decide_state(struct work *w)
+static __always_inline bool is_icmp(const struct packet *p)
+{
+	return p->ends.protocol == PROTO_ICMP || p->ends.protocol == PROTO_ICMPV6;
+}
+
+/*
+ * Can the packet be a live flow's? A SYN that opens asks policy. Of ICMP only echo messages have flows, and a request is
+ * found only where its sender opened.
+ */
+static __always_inline bool may_follow(const struct packet *p)
+{
+	return !is_opening_syn(p) && (!is_icmp(p) || p->ends.echo);
+}
+
+/*
+ * Does all that the tables would say of this packet stand in its flow? This generation has decided the flow, and the attach
+ * point takes any source but this host's. Then no table is read for it.
+ */
+static __always_inline bool is_settled(const struct packet *p, const struct flow *f)
+{
+	return may_follow(p) && flow_generation(f) == zw_layout.generation && flow_terms(f) &&
+	       !(zw_layout.source_sets && p->source_set);
+}
+
+/* Stage spoof for such a packet. */
+static __always_inline bool is_settled_spoofed(const struct work *w, const struct flow *f)
+{
+	__u32 sender = is_from_opener(f, &w->lookup.key) ? ZW_CELL_FROM_HOST : ZW_CELL_TO_HOST;
+
+	return w->packet.ingress && (flow_terms(f) & sender);
+}
+
+/* Stages flow, related, state and policy. f: the packet's live flow, or NULL. */
+static __always_inline void decide_state(struct work *w, struct flow *f)
 {
 	const struct packet *p = &w->packet;
 	bool tcp = p->ends.protocol == PROTO_TCP, syn = is_opening_syn(p);
-	bool icmp = p->ends.protocol == PROTO_ICMP || p->ends.protocol == PROTO_ICMPV6;
-	struct flow f;
-	bool found = flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
 
-	/* Of ICMP only echo messages have flows, and a request is found only where its sender opened. */
-	if (found && !syn && (!icmp || p->ends.echo)) {
-		decide_flow(w, &f);
+	if (f && may_follow(p)) {
+		decide_flow(w, f);
 		return;
 	}
-	if (icmp && decide_related(w))
+	if (is_icmp(p) && decide_related(w))
 		return;
 	if (tcp && !syn && (zw_layout.tcp_strict || (p->tcp_flags & TCP_SYN))) {
 		end(&w->outcome, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 		return;
 	}
-	decide_policy(w, found && syn && !gives_way(f.head_word) ? &f : NULL);
+	decide_policy(w, f && syn && !gives_way(f->head_word) ? f : NULL);
 }
 
 /*
@@ -273,20 +307,32 @@ static __always_inline void decide_failsafe(const struct packet *p, struct outco
 	end(o, ZW_ALLOW_FAILSAFE, cell, zw_layout.generation);
 }
 
+/*
+ * The stages in their order. The flow is looked for first: what its slot says of a packet is what the tables would, and
+ * they are read only for other packets.
+ */
 ZW_GLOBAL int zw_decide_stages(struct work *w)
 {
 	const __u32 generation = zw_layout.generation;
 	const struct packet *p;
+	bool found, spoofed;
 	struct outcome *o;
+	struct flow f;
 
 	if (!w)
 		return 0;
 	p = &w->packet;
 	o = &w->outcome;
-	locate(p, o);
-	if (is_spoofed(p, o))
+	found = p->fragment != FRAGMENT_LATER && !p->cut_first && flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
+	if (found && is_settled(p, &f)) {
+		spoofed = is_settled_spoofed(w, &f);
+	} else {
+		locate(p, o);
+		spoofed = is_spoofed(p, o);
+	}
+	if (spoofed)
 		end(o, ZW_DROP_SPOOFED, 0, generation);
-	else if (is_essential(p, o))
+	else if (is_essential(p))
 		end(o, ZW_ALLOW_ESSENTIAL, 0, generation);
 	else if (p->ends.protocol == PROTO_TCP && p->fragment != FRAGMENT_LATER && !p->cut_first &&
 		 !are_flags_possible(p->tcp_flags))
@@ -296,7 +342,7 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 	else if (p->cut_first)
 		end(o, ZW_DROP_FRAGMENT, 0, generation);
 	else {
-		decide_state(w);
+		decide_state(w, found ? &f : NULL);
 		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
 			decide_failsafe(p, o);
 	}

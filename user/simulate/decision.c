@@ -214,12 +214,11 @@ void decider_decide(struct decider *decider, const struct frame *frame, struct d
 	ended = parse(w, frame);
 	w->packet.packets = 1;
 	w->packet.bytes = w->packet.ip_len;
-	if (ended) {
+	if (ended)
 		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
-		locate(&w->packet, o);
-	} else {
+	else
 		decide(w);
-	}
+	locate(&w->packet, o);
 	*ret_decision = (struct decision){
 		.allow = !ZW_REASON_IS_DROP(o->reason),
 		.reason = o->reason,
