@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stage spoof, one packet a row: where a packet enters and whence it says it comes. Each row runs in both families where it
+ * Stage spoof, one packet a row, and packets of live flows: where a packet enters and whence it says it comes. Each row runs in both families where it
  * is not bound to one, on XDP, TC ingress and TC egress, through the programs, the tables and the oracle; verdict, reason,
  * rule and the reason's counter must be as written. How an attach point gets its source is tests/net/spoof.sh's matter.
  */
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "scene.h"
 #include "test.h"
 
@@ -175,7 +176,7 @@ static uint64_t count(enum zw_reason reason)
 
 static const char *rule_of(enum zw_reason reason)
 {
-	return reason == ZW_ALLOW_RULE ? "open" : "";
+	return reason == ZW_ALLOW_RULE || reason == ZW_ALLOW_FLOW ? "open" : "";
 }
 
 static void run(const struct row *row, int family, enum zw_hook hook)
@@ -200,6 +201,66 @@ static void run(const struct row *row, int family, enum zw_hook hook)
 	ok(good, "%s (IPv%d, %s)", row->what, family, scene_hook_name(hook));
 	if (!good)
 		note("%s; wanted %s", text, reason_name(row->want));
+}
+
+/* Packets of one connection, after each other: its flow says whether this host's address is at an end. */
+struct step {
+	const char *what, *interface;
+	bool leaves, back; /* back: to the one who opens */
+	uint8_t flags;
+	enum zw_reason want;
+};
+
+#define ENTERS(interface_) interface_, false
+#define LEAVES "eth0", true
+#define FLOW ZW_ALLOW_FLOW
+
+static const struct step opened_here[] = {
+	{ "this host opens", LEAVES, false, F_SYN, ALLOWED },
+	{ "and is answered", ENTERS("eth0"), true, F_SYN | F_ACK, FLOW },
+	{ "this host goes on", LEAVES, false, F_ACK, FLOW },
+	{ "somebody else goes on for it", ENTERS("eth0"), false, F_ACK, SPOOFED },
+	{ "somebody else repeats its SYN", ENTERS("eth0"), false, F_SYN, SPOOFED },
+	{ "an answer from where the other side is", ENTERS("red0"), true, F_ACK, FLOW },
+	{ "an answer from where it is not", ENTERS("wan0"), true, F_ACK, SPOOFED },
+	{ "an answer on its way elsewhere", LEAVES, true, F_ACK, FLOW },
+};
+
+static const struct step opened_there[] = {
+	{ "the other side opens", ENTERS("eth0"), false, F_SYN, ALLOWED },
+	{ "this host answers", LEAVES, true, F_SYN | F_ACK, FLOW },
+	{ "the other side goes on", ENTERS("eth0"), false, F_ACK, FLOW },
+	{ "somebody else answers for this host", ENTERS("eth0"), true, F_ACK, SPOOFED },
+	{ "the other side goes on where it is not", ENTERS("wan0"), false, F_ACK, SPOOFED },
+};
+
+static void run_step(const struct step *step, bool here, int family, enum zw_hook in)
+{
+	const char *from = here != step->back ? "host" : "red", *to = here != step->back ? "red" : "host";
+	const struct row row = { .what = step->what, .interface = step->interface,
+				 .packet = { .from = from, .to = to, .flags = step->flags, .sport = step->back ? 80 : 40000,
+					     .dport = step->back ? 40000 : 80 },
+				 .want = step->want };
+
+	run(&row, family, step->leaves ? ZW_HOOK_EGRESS : in);
+}
+
+static void run_flows(bool kernel)
+{
+	const struct scene_options options = { .host = "10.9.0.1 fd00:9::1", .kernel = kernel, .stateful = true };
+
+	for (int family = 4; family <= 6; family += 2)
+		for (int hook = ZW_HOOK_XDP; hook <= ZW_HOOK_INGRESS; hook++)
+			for (int here = 0; here < 2; here++) {
+				const struct step *steps = here ? opened_here : opened_there;
+				size_t count = here ? ARRAY_LEN(opened_here) : ARRAY_LEN(opened_there);
+
+				if (!ok(!scene_open(policy, &options, &scene), "the policy loads, for flows"))
+					return;
+				for (size_t i = 0; i < count; i++)
+					run_step(&steps[i], here, family, hook);
+				scene_close(&scene);
+			}
 }
 
 /* More interfaces than a word has bits, each with an address of its own, and more addresses than two words have. */
@@ -262,6 +323,7 @@ int main(void)
 				if ((!rows[i].family || rows[i].family == family) && (!rows[i].hooks || rows[i].hooks >> hook & 1))
 					run(&rows[i], family, hook);
 	scene_close(&scene);
+	run_flows(options.kernel);
 	run_many(options.kernel);
 	ok(scene_kernel_refused == 0, "the kernel's test run took every frame");
 	return done();
