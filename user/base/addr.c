@@ -131,6 +131,27 @@ static int add(struct range **array, size_t *count, u128 first, u128 last)
 	return 0;
 }
 
+void range_print(int family, const struct range *range, char *text)
+{
+	struct addr first = { family, range->first }, last = { family, range->last };
+	const int bits = family == 4 ? 32 : 128;
+	u128 size = range->last - range->first; /* less one, so that it does not overflow */
+	int len = bits;
+
+	addr_print(&first, text);
+	if (!size)
+		return;
+	while (len && (size >> (bits - len) & 1))
+		len--;
+	text += strlen(text);
+	if (!(size & (size + 1)) && !(range->first & size)) {
+		sprintf(text, "/%d", len);
+	} else {
+		*text++ = '-';
+		addr_print(&last, text);
+	}
+}
+
 int ranges_add(struct ranges *ranges, int family, u128 first, u128 last)
 {
 	if (family == 4)

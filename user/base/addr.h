@@ -42,6 +42,10 @@ int addr_parse(const char *text, struct addr *ret_addr);
 /* Writes the canonical text (RFC 5952) of an address into text, which holds ADDR_TEXT_MAX bytes. */
 void addr_print(const struct addr *addr, char *text);
 
+/* Writes an address, a network or a range: "10.2.0.9", "10.2.0.0/24", "10.2.0.9-10.2.0.17". */
+#define RANGE_TEXT_MAX (2 * ADDR_TEXT_MAX)
+void range_print(int family, const struct range *range, char *text);
+
 /* addr from 4 or 16 bytes in wire order. */
 struct addr addr_from_bytes(int family, const void *bytes);
 void addr_to_bytes(const struct addr *addr, void *bytes);

@@ -22,28 +22,11 @@ static void append_text(struct json_object *list, const char *text)
 	json_object_array_add(list, json_object_new_string(text));
 }
 
-/* An address, a network, or a range: "10.2.0.9", "10.2.0.0/24", "10.2.0.9-10.2.0.17". */
 static void append_range(struct json_object *list, int family, const struct range *range)
 {
-	struct addr first = { family, range->first }, last = { family, range->last };
-	char text[2 * ADDR_TEXT_MAX], end[ADDR_TEXT_MAX];
-	const int bits = family == 4 ? 32 : 128;
-	u128 size = range->last - range->first; /* less one, so that it does not overflow */
-	int len = bits;
+	char text[RANGE_TEXT_MAX];
 
-	addr_print(&first, text);
-	while (len && (size >> (bits - len) & 1))
-		len--;
-	if (!size) {
-		append_text(list, text);
-		return;
-	}
-	if (!(size & (size + 1)) && !(range->first & size)) {
-		sprintf(text + strlen(text), "/%d", len);
-	} else {
-		addr_print(&last, end);
-		strcat(strcat(text, "-"), end);
-	}
+	range_print(family, range, text);
 	append_text(list, text);
 }
 
