@@ -9,34 +9,10 @@
 #define ZW_COMPILE_CLASSES_H
 
 #include "compile/atoms.h"
+#include "compile/lists.h"
 #include "compile/sets.h"
 
 #define END_ANY 0xffffffffu
-
-/* An array of lists of numbers: list i is number[start[i]] .. number[start[i + 1] - 1]. */
-struct lists {
-	size_t *start;
-	uint32_t *number;
-	size_t count;
-};
-
-/* Makes room for `count` lists. Afterwards: lists_expect for each number, lists_ready once, lists_put for each. */
-int lists_new(struct lists *lists, size_t count);
-static inline void lists_expect(struct lists *lists, size_t list)
-{
-	lists->start[list + 2]++;
-}
-int lists_ready(struct lists *lists);
-static inline void lists_put(struct lists *lists, size_t list, uint32_t number)
-{
-	lists->number[lists->start[list + 1]++] = number;
-}
-static inline const uint32_t *lists_get(const struct lists *lists, size_t list, size_t *ret_count)
-{
-	*ret_count = lists->start[list + 1] - lists->start[list];
-	return lists->number + lists->start[list];
-}
-void lists_clear(struct lists *lists);
 
 struct side {
 	struct sets ends; /* zones of each end */

@@ -14,6 +14,7 @@
 
 #include "compile/classes.h"
 #include "compile/ports.h"
+#include "compile/tables.h"
 #include "policy/policy.h"
 
 struct entry {
@@ -30,9 +31,6 @@ struct entries {
 	uint32_t default_cell;
 	struct side side[2];
 };
-
-/* Rules in evaluation order: ret_order[n - 1] is the index in policy->rules of rule number n. 0 or -ENOMEM. */
-int rules_order(const struct policy *policy, uint32_t **ret_order);
 
 int entries_of_rules(const struct policy *policy, const uint32_t *order, struct services *services,
 		     struct entries *entries);

@@ -258,15 +258,24 @@ uint32_t names_find_rule(const struct names *names, const char *id)
 	return 0;
 }
 
-size_t names_zones(const struct names *names, uint32_t atom, const char *const **ret_zones)
+size_t names_zone_indices(const struct names *names, uint32_t atom, const uint32_t **ret_zones)
 {
 	const struct parts *p = &names->parts;
 
 	*ret_zones = NULL;
 	if (atom >= p->header->atoms)
 		return 0;
-	*ret_zones = names->listed + p->starts[atom];
+	*ret_zones = p->listed + p->starts[atom];
 	return p->starts[atom + 1] - p->starts[atom];
+}
+
+size_t names_zones(const struct names *names, uint32_t atom, const char *const **ret_zones)
+{
+	const uint32_t *indices;
+	size_t count = names_zone_indices(names, atom, &indices);
+
+	*ret_zones = indices ? names->listed + (indices - names->parts.listed) : NULL;
+	return count;
 }
 
 size_t names_zone_count(const struct names *names)

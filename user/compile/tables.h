@@ -36,6 +36,9 @@ uint32_t names_find_rule(const struct names *names, const char *id); /* number, 
  * of the atom and points ret_zones at an array of zone names (owned by names). */
 size_t names_zones(const struct names *names, uint32_t atom, const char *const **ret_zones);
 
+/* The same as indices for names_zone(). */
+size_t names_zone_indices(const struct names *names, uint32_t atom, const uint32_t **ret_zones);
+
 size_t names_zone_count(const struct names *names);
 const char *names_zone(const struct names *names, size_t index);
 
@@ -87,5 +90,8 @@ struct compile_options {
 int compile_policy(const struct policy *policy, const struct compile_options *options, struct diag *diag,
 		   struct tables **ret_tables);
 void tables_free(struct tables *tables);
+
+/* Rules in evaluation order: ret_order[n - 1] is the index in policy->rules of rule number n. 0 or -ENOMEM. */
+int rules_order(const struct policy *policy, uint32_t **ret_order);
 
 #endif
