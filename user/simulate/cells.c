@@ -330,6 +330,72 @@ static int read_buckets(struct cells *cells, enum zw_matrix_id matrix, const str
 	return err ? err : read_words(cells, matrix, m->defaults, m->default_count);
 }
 
+/* Every atom was read by find_kinds(). */
+static const struct zw_atom *atom_at(const struct cells *cells, uint32_t atom)
+{
+	return (const struct zw_atom *)(cells->tables + (size_t)cells->layout.atoms * sizeof(struct zw_line)) + atom;
+}
+
+uint32_t cells_policy_class(const struct cells *cells, enum side side, uint32_t atom)
+{
+	const struct zw_classes *classes = &atom_at(cells, atom)->classes[ZW_MATRIX_POLICY];
+
+	return side == SIDE_SOURCE ? classes->source : classes->destination;
+}
+
+uint32_t cells_policy_group(const struct cells *cells, enum side side, uint32_t atom)
+{
+	if (!cells->layout.matrix[ZW_MATRIX_POLICY].pair_buckets)
+		return cells_policy_class(cells, side, atom);
+	return atom_at(cells, atom)->group[side];
+}
+
+struct zw_classes cells_failsafe_classes(const struct cells *cells, uint32_t atom)
+{
+	return atom_at(cells, atom)->classes[ZW_MATRIX_FAILSAFE];
+}
+
+uint32_t cells_origin(const struct cells *cells, uint32_t atom)
+{
+	return atom_at(cells, atom)->origin;
+}
+
+int cells_group_row(struct cells *cells, uint32_t source, uint32_t destination, uint32_t *ret_row)
+{
+	const struct zw_matrix *m = &cells->layout.matrix[ZW_MATRIX_POLICY];
+	uint32_t line = m->pair_buckets ? m->defaults : m->pairs;
+	uint32_t stride = m->pair_buckets ? m->default_destinations : m->destinations;
+
+	use(cells);
+	return row_of_line(cells, ZW_MATRIX_POLICY, table_word(line, (uint64_t)source * stride + destination), ret_row);
+}
+
+static int walk_bucket(const struct zw_pair_bucket *bucket,
+		       int (*visit)(void *context, uint32_t source, uint32_t destination), void *context)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < bucket->used && i < ZW_PAIRS_A_BUCKET && !r; i++)
+		r = visit(context, bucket->pair[i].source, bucket->pair[i].destination);
+	return r;
+}
+
+int cells_walk_pairs(const struct cells *cells, int (*visit)(void *context, uint32_t source, uint32_t destination),
+		     void *context)
+{
+	const struct zw_matrix *m = &cells->layout.matrix[ZW_MATRIX_POLICY];
+	int r = 0;
+
+	for (uint32_t i = 0; i < m->pair_buckets && !r; i++) {
+		const struct zw_pair_bucket *bucket;
+
+		use(cells); /* visit may have asked another generation */
+		bucket = tables_at((uint64_t)m->pairs + i, 0, sizeof(*bucket));
+		r = bucket ? walk_bucket(bucket, visit, context) : 0;
+	}
+	return r;
+}
+
 int cells_read_all(struct cells *cells, enum zw_matrix_id matrix)
 {
 	const struct zw_matrix *m = &cells->layout.matrix[matrix];

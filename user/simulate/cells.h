@@ -51,6 +51,22 @@ const struct cell_run *cells_runs(const struct cells *cells, uint32_t row, size_
 uint32_t cells_cell(const struct cells *cells, uint32_t row, uint32_t class);
 bool cells_row_allows(const struct cells *cells, uint32_t row); /* some class */
 
+/*
+ * How the policy matrix is stored (zonewall.h): each pair of groups of atoms has a row, but for pairs of classes that stand
+ * by themselves. Where the matrix is a plain array, classes are the groups.
+ */
+uint32_t cells_policy_class(const struct cells *cells, enum side side, uint32_t atom);
+uint32_t cells_policy_group(const struct cells *cells, enum side side, uint32_t atom);
+int cells_group_row(struct cells *cells, uint32_t source, uint32_t destination, uint32_t *ret_row); /* 0 or -ENOMEM */
+
+/* Calls visit for each pair of classes that stands by itself, while it returns 0. Returns what it returned last. */
+int cells_walk_pairs(const struct cells *cells, int (*visit)(void *context, uint32_t source, uint32_t destination),
+		     void *context);
+
+/* The failsafe matrix's classes of an atom; its origin class. */
+struct zw_classes cells_failsafe_classes(const struct cells *cells, uint32_t atom);
+uint32_t cells_origin(const struct cells *cells, uint32_t atom);
+
 /* Reads the rows of all pairs of a matrix: then they are those from 1 to before the count that are its own. 0 or -ENOMEM. */
 int cells_read_all(struct cells *cells, enum zw_matrix_id matrix);
 uint32_t cells_row_count(const struct cells *cells); /* read so far, ROW_NONE among them */
