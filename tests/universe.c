@@ -21,8 +21,8 @@ static const char *const outside6[] = { "::", "::1", "::ffff:1.2.3.4", "2001:db8
 static const uint16_t tcp_ports[] = { 0, 1, 21, 22, 23, 79, 80, 81, 442, 443, 444, 7999, 8000, 8001, 8002, 8003, 65535 };
 static const uint16_t udp_ports[] = { 0, 52, 53, 54, 66, 67, 68, 79, 80, 81, 65535 };
 static const uint16_t sctp_ports[] = { 0, 79, 80, 81, 65535 };
-static const uint16_t udp_sports[] = { 40000, 53, 60, 67, 80 }; /* 68 is DHCP's, see below */
-static const uint16_t sctp_sports[] = { 40000, 80 };
+static const uint16_t udp_sports[] = { 40000, 1, 53, 60, 67, 80 }; /* 68 is DHCP's, see below */
+static const uint16_t sctp_sports[] = { 40000, 1, 80 };
 static const uint16_t icmp4[] = { 0x0000, 0x0001, 0x0300, 0x0301, 0x0800, 0x0801, 0x0d00 };
 static const uint16_t icmp6[] = { 0x0100, 0x0101, 0x8000, 0x8001, 0x8100, 0x8700 };
 static const uint8_t others[] = { 0, 2, 43, 44, 47, 51, 59, 60, 135, 255 };
@@ -146,7 +146,7 @@ static void drop_malformed(void)
 void universe_make(void)
 {
 	make_addresses();
-	universe.probe = calloc(universe.address_count * universe.address_count * 160, sizeof(*universe.probe));
+	universe.probe = calloc(universe.address_count * universe.address_count * 190, sizeof(*universe.probe));
 	if (!universe.probe)
 		abort();
 	for (size_t from = 0; from < universe.address_count; from++)
@@ -248,23 +248,30 @@ static void put_regions(struct random *random, FILE *out, const char *key, unsig
 	}
 }
 
-static void put_rules(struct random *random, FILE *out, unsigned tiers, unsigned zones)
+void universe_rule(struct random *random, FILE *out, unsigned id, unsigned tiers, unsigned zones)
 {
 	static const char *const actions[] = { "allow", "allow", "allow", "drop", "drop", "pass" };
 	static const char *const extras[] = { ", mode: stage", ", limit: {rate: 1/s}" };
+	static const char *const logs[] = { "none", "new", "all" };
+	const char *action = pick(random, actions), *extra = pick(random, extras);
+
+	fprintf(out, "  - {id: r%u, ", id);
+	put_region(random, out, zones);
+	fprintf(out, ", action: %s, tier: t%u", action, random_below(random, tiers));
+	if (random_percent(random, 12) && (!strcmp(action, "allow") || extra == extras[0]))
+		fputs(extra, out);
+	if (random_percent(random, 8) && strcmp(action, "pass"))
+		fprintf(out, ", log: %s", pick(random, logs));
+	fputs("}\n", out);
+}
+
+static void put_rules(struct random *random, FILE *out, unsigned tiers, unsigned zones)
+{
 	unsigned count = random_below(random, 9);
 
 	fprintf(out, count ? "rules:\n" : "rules: []\n");
-	for (unsigned i = 0; i < count; i++) {
-		const char *action = pick(random, actions), *extra = pick(random, extras);
-
-		fprintf(out, "  - {id: r%u, ", i);
-		put_region(random, out, zones);
-		fprintf(out, ", action: %s, tier: t%u", action, random_below(random, tiers));
-		if (random_percent(random, 12) && (!strcmp(action, "allow") || extra == extras[0]))
-			fputs(extra, out);
-		fputs("}\n", out);
-	}
+	for (unsigned i = 0; i < count; i++)
+		universe_rule(random, out, i, tiers, zones);
 }
 
 char *universe_policy(struct random *random)

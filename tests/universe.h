@@ -6,6 +6,8 @@
 #ifndef ZW_UNIVERSE_H
 #define ZW_UNIVERSE_H
 
+#include <stdio.h>
+
 #include "generate.h"
 #include "packet.h"
 
@@ -38,6 +40,9 @@ void universe_make(void);
 /* A frame that no stage before the policy's takes, and whether it enters (else it leaves). */
 void universe_build(const struct addr *from, const struct addr *to, uint8_t protocol, uint16_t sport, uint16_t port,
 		    struct packet *ret_packet, bool *ret_enters);
+
+/* A rule's line in such a policy: "  - {id: r<id>, ...}", in one of the first `tiers` tiers, of zones z0 and so on. */
+void universe_rule(struct random *random, FILE *out, unsigned id, unsigned tiers, unsigned zones);
 
 #define UNIVERSE_REGIONS 4 /* of never in each policy, and as many of always */
 char *universe_policy(struct random *random); /* the caller frees it */
