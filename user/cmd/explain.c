@@ -341,7 +341,7 @@ static void note_conditions(struct explained *x)
 	for (size_t i = 0; i < count && i < SHOWN_MAX && !text.len; i++) {
 		const struct rule *rule = explained_rule(x, shown[i]->rule);
 
-		if (rule && put_conditions(&text, x, rule))
+		if (rule && put_conditions(&text, rule, x->now))
 			note(x, "rule '%s' counts as if its conditions were met", rule->id);
 	}
 	buffer_free(&text);

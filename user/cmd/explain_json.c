@@ -54,7 +54,7 @@ static struct json_object *json_rule(const struct explained *x, const struct rul
 	add_buffer(object, "place", &text);
 	add_text(object, "owner", rule->owner);
 	add_text(object, "action", action_name(rule->action));
-	put_conditions(&text, x, rule);
+	put_conditions(&text, rule, x->now);
 	add_buffer(object, "provided", &text);
 	return object;
 }

@@ -186,7 +186,7 @@ static void put_rule_conditions(struct page *page, const struct rule *rule)
 {
 	struct buffer conditions = { 0 };
 
-	if (put_conditions(&conditions, page->explained, rule))
+	if (put_conditions(&conditions, rule, page->explained->now))
 		row(page, "provided", conditions.data);
 	page->text.failed |= conditions.failed;
 	buffer_free(&conditions);

@@ -166,7 +166,7 @@ static void put_limit(struct buffer *buffer, const struct limit *limit)
 		      limit->per_source ? " from each source" : "", limit->burst);
 }
 
-bool put_conditions(struct buffer *buffer, const struct explained *explained, const struct rule *rule)
+bool put_conditions(struct buffer *buffer, const struct rule *rule, int64_t now)
 {
 	const char *comma = "";
 
@@ -182,7 +182,7 @@ bool put_conditions(struct buffer *buffer, const struct explained *explained, co
 	if (rule->expires) {
 		buffer_printf(buffer, "%suntil ", comma);
 		put_instant(buffer, rule->until);
-		buffer_put(buffer, rule->until <= explained->now ? " (which is over: the rule has ended)" : "");
+		buffer_put(buffer, rule->until <= now ? " (which is over: the rule has ended)" : "");
 		comma = "; ";
 	}
 	return *comma;

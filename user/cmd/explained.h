@@ -54,7 +54,7 @@ size_t put_zones_of(struct buffer *buffer, const struct policy *policy, const st
 bool lacks_family(const struct policy *policy, const struct zone_list *list, int family);
 
 /* "at most 50 new flows a second", "TLS 1.2", "until …"; false: the rule has no conditions. */
-bool put_conditions(struct buffer *buffer, const struct explained *explained, const struct rule *rule);
+bool put_conditions(struct buffer *buffer, const struct rule *rule, int64_t now);
 
 void put_instant(struct buffer *buffer, int64_t seconds);
 

@@ -55,6 +55,14 @@ int sources_read_words(struct sources *sources, int count, char **words)
 	return EXIT_USAGE;
 }
 
+void sources_refuse_until(const struct sources *sources, const struct policy *policy, struct diag *diag)
+{
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (policy->rules.v[i].expires)
+			diag_error(diag, &policy->rules.v[i].place, NULL, "until is not built in this version: %s has no answer",
+				   sources->command);
+}
+
 void sources_clear(struct sources *sources)
 {
 	ranges_clear(&sources->host);

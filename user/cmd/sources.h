@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/addr.h"
+#include "policy/policy.h"
 
 struct sources {
 	const char *command; /* its name, for messages; set by the caller */
@@ -23,6 +23,9 @@ int sources_read_hosts(struct sources *sources, char *text);
 
 /* The words after the options: files, and addresses if --host came before (`--host ADDR ADDR FILE`). 0 or an exit status. */
 int sources_read_words(struct sources *sources, int count, char **words);
+
+/* What a rule with `until` allows depends on the time: commands that speak of all packets have no answer in this version. */
+void sources_refuse_until(const struct sources *sources, const struct policy *policy, struct diag *diag);
 
 void sources_clear(struct sources *sources);
 

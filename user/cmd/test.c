@@ -53,15 +53,6 @@ static int read_arguments(struct work *work, int argc, char **argv)
 	return sources_read_words(&work->sources, argc - optind, argv + optind);
 }
 
-/* A proof holds before and after each `until`, and no test has a time: as `simulate`, this version has no answer. */
-static void refuse_unbuilt(const struct policy *policy, struct diag *diag)
-{
-	for (size_t i = 0; i < policy->rules.count; i++)
-		if (policy->rules.v[i].expires)
-			diag_error(diag, &policy->rules.v[i].place, NULL,
-				   "until is not built in this version: test has no answer");
-}
-
 static int compile(struct work *work)
 {
 	const struct compile_options compile = { 0 };
@@ -73,7 +64,7 @@ static int compile(struct work *work)
 	err = policy_read(work->sources.files, work->sources.file_count, work->diag, &work->policy);
 	if (err)
 		return err;
-	refuse_unbuilt(work->policy, work->diag);
+	sources_refuse_until(&work->sources, work->policy, work->diag);
 	if (diag_errors(work->diag))
 		return -EINVAL;
 	err = policy_resolve(work->policy, work->sources.has_host ? &work->sources.host : NULL);
