@@ -123,19 +123,6 @@ static const struct rule_total *find_total(struct totals *totals, const char *id
 	return found;
 }
 
-static const char *action_text(const struct rule_name *rule)
-{
-	switch ((enum action)rule->action) {
-	case ACTION_ALLOW:
-		return "allow";
-	case ACTION_DROP:
-		return "drop";
-	case ACTION_PASS:
-		return "pass";
-	}
-	return "";
-}
-
 static void add_counters(struct json_object *object, const struct zw_rule_counters *counters, const struct clock *clock)
 {
 	add_number(object, "flows", counters->flows);
@@ -153,7 +140,7 @@ static struct json_object *rule_json(const struct rule_name *rule, uint32_t numb
 	add_string(object, "id", rule->id);
 	add_number(object, "number", number);
 	add_string(object, "kind", rule->is_failsafe ? "failsafe" : "rule");
-	add_string(object, "action", rule->is_failsafe ? "allow" : action_text(rule));
+	add_string(object, "action", rule->is_failsafe ? "allow" : action_name(rule->action));
 	add_string(object, "service", rule->service);
 	add_string(object, "place", rule->place);
 	add_string(object, "owner", *rule->owner ? rule->owner : NULL);
