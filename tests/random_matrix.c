@@ -229,12 +229,7 @@ int main(int argc, char **argv)
 	struct oracle_answer *answers;
 	uint64_t seed = 1;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--seed"))
-			seed = strtoull(argv[i + 1], NULL, 10);
-		if (!strcmp(argv[i], "--policies"))
-			policies = strtoul(argv[i + 1], NULL, 10);
-	}
+	read_seed(argc, argv, "--policies", &seed, &policies);
 	universe_make();
 	make_places();
 	answers = calloc(universe.probe_count, sizeof(*answers));

@@ -9,8 +9,10 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static unsigned test_count, test_failures;
 
@@ -45,6 +47,17 @@ __attribute__((unused)) static _Noreturn void skip_all(const char *why)
 {
 	printf("1..0 # SKIP %s\n", why);
 	exit(0);
+}
+
+/* A random test's command line: --seed N, and how many there are to be: `option` N. */
+__attribute__((unused)) static void read_seed(int argc, char **argv, const char *option, uint64_t *seed, unsigned long *count)
+{
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (!strcmp(argv[i], "--seed"))
+			*seed = strtoull(argv[i + 1], NULL, 10);
+		if (!strcmp(argv[i], option))
+			*count = strtoul(argv[i + 1], NULL, 10);
+	}
 }
 
 __attribute__((unused)) static int done(void)

@@ -219,12 +219,7 @@ int main(int argc, char **argv)
 	unsigned long sets = 400, failures = 0;
 	struct random random = { 1 };
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--seed"))
-			random.state = strtoull(argv[i + 1], NULL, 10);
-		if (!strcmp(argv[i], "--sets"))
-			sets = strtoul(argv[i + 1], NULL, 10);
-	}
+	read_seed(argc, argv, "--sets", &random.state, &sets);
 	for (unsigned long i = 0; i < sets && failures < 5; i++)
 		failures += !one_set(&random);
 	ok(!failures, "words mean the places that they stand for: %lu sets", sets);

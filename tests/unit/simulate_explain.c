@@ -260,12 +260,7 @@ int main(int argc, char **argv)
 	uint64_t seed = 1;
 	unsigned long policies = POLICIES, failures = 0;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--seed"))
-			seed = strtoull(argv[i + 1], NULL, 10);
-		if (!strcmp(argv[i], "--policies"))
-			policies = strtoul(argv[i + 1], NULL, 10);
-	}
+	read_seed(argc, argv, "--policies", &seed, &policies);
 	for (unsigned long i = 0; i < policies && failures < 5; i++)
 		failures += !one_policy(seed + i);
 	ok(!failures, "the walk says what oracle and tables say, and misses are the nearest: %lu packets, %lu policies, seed %llu",

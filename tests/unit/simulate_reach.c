@@ -76,12 +76,11 @@ static void ask(struct scene *scene, const struct asked *q, struct first_packet 
 }
 
 /* A few addresses around a point of the policy; sometimes around one of each family. */
-static void draw_end(struct random *random, const struct model *model, const struct addr *addr, struct ranges *ranges)
+static void draw_end(struct random *random, const struct addr *addr, struct ranges *ranges)
 {
 	u128 max = addr->family == 4 ? ADDR_MAX4 : ADDR_MAX6, first = addr->value;
 	unsigned before = random_below(random, 3), more = random_below(random, ADDRESSES);
 
-	(void)model;
 	first = first < before ? 0 : first - before;
 	if (ranges_add(ranges, addr->family, first, max - first < more ? max : first + more) || ranges_normalise(ranges))
 		abort();
@@ -99,6 +98,33 @@ static void draw_selector(const struct first_packet *p, struct random *random, s
 	selector->last = 65535u - selector->first < more ? 65535 : selector->first + more;
 }
 
+/* Around what stage essentials takes: DHCP, DHCPv6, MLD, router advertisements. */
+static void draw_essential(struct random *random, struct asked *q)
+{
+	static const struct {
+		const char *from, *to;
+		uint8_t protocol;
+		uint16_t first, last, sport;
+	} rows[] = {
+		{ "0.0.0.0", "255.255.255.255", 17, 66, 69, 68 },
+		{ "10.0.0.1", "255.255.255.255", 17, 66, 69, 67 },
+		{ "fe80::1", "ff02::1:2", 17, 545, 548, 546 },
+		{ "fe80::1", "fe80::3", 17, 545, 548, 547 },
+		{ "fe80::1", "ff02::1", 58, 129 << 8 | 254, 130 << 8 | 1, 0 },
+		{ "fe80::1", "ff02::1", 58, 134 << 8 | 254, 137 << 8 | 1, 0 },
+	};
+	unsigned row = random_below(random, sizeof(rows) / sizeof(rows[0]));
+	struct addr from, to;
+
+	if (addr_parse(rows[row].from, &from) || addr_parse(rows[row].to, &to))
+		abort();
+	draw_end(random, &from, &q->end[0]);
+	draw_end(random, &to, &q->end[1]);
+	q->selector[0] = (struct selector){ .protocol = rows[row].protocol, .first = rows[row].first, .last = rows[row].last };
+	q->service.count = 1;
+	q->packet.sport = rows[row].sport;
+}
+
 static void draw_question(struct random *random, const struct model *model, struct asked *q)
 {
 	struct first_packet drawn;
@@ -110,12 +136,14 @@ static void draw_question(struct random *random, const struct model *model, stru
 	}
 	for (unsigned i = 0; i < 1 + random_below(random, 2); i++) {
 		first_draw(random, model, &drawn);
-		draw_end(random, model, &drawn.from, &q->end[0]);
-		draw_end(random, model, &drawn.to, &q->end[1]);
+		draw_end(random, &drawn.from, &q->end[0]);
+		draw_end(random, &drawn.to, &q->end[1]);
 	}
 	q->packet = drawn;
 	q->own_leave = random_percent(random, 50);
-	if (random_percent(random, 20)) {
+	if (random_percent(random, 8)) {
+		draw_essential(random, q);
+	} else if (random_percent(random, 20)) {
 		q->selector[0] = (struct selector){ .any_protocol = true, .last = 65535 };
 		q->service.count = 1;
 	}
@@ -231,7 +259,7 @@ static void count(const struct reach *reach)
 	tally.none += reach_answer(reach) == REACH_NONE;
 }
 
-static bool one_question(struct random *random, const struct model *model, struct scene *scene)
+static bool one_question(struct random *random, const struct model *model, struct scene *scene, struct space *space)
 {
 	struct asked q;
 	struct expected expected = { .count = 0 };
@@ -242,7 +270,7 @@ static bool one_question(struct random *random, const struct model *model, struc
 	draw_question(random, model, &q);
 	any = q.service.v[0].any_protocol;
 	asked = (struct reach_question){ &q.end[0], &q.end[1], &q.service, q.packet, q.own_leave };
-	if (reach_find(scene->policy, scene->tables, &asked, &reach))
+	if (reach_find(space, scene->tables, &asked, &reach))
 		return false;
 	if (any) {
 		sample(random, model, scene, &q, &expected);
@@ -274,14 +302,17 @@ static bool one_policy(uint64_t seed)
 	struct model *model = model_new(&random);
 	char *yaml = model_yaml(model), *host = model_host(model);
 	struct scene_options options = { .host = host, .dense_bytes = model->dense_bytes };
+	struct space *space = NULL;
 	struct scene scene;
 	bool good = true;
 
 	if (!scene_open(yaml, &options, &scene)) {
+		good = !space_new(scene.tables->bytes, &scene.tables->layout, &space);
 		for (int i = 0; i < QUESTIONS && good; i++)
-			good = one_question(&random, model, &scene);
+			good = one_question(&random, model, &scene, space);
 		if (!good)
 			note("--seed %llu --policies 1", (unsigned long long)seed);
+		space_free(space);
 		scene_close(&scene);
 	}
 	free(yaml);
@@ -295,12 +326,7 @@ int main(int argc, char **argv)
 	uint64_t seed = 1;
 	unsigned long policies = POLICIES, failures = 0;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (!strcmp(argv[i], "--seed"))
-			seed = strtoull(argv[i + 1], NULL, 10);
-		if (!strcmp(argv[i], "--policies"))
-			policies = strtoul(argv[i + 1], NULL, 10);
-	}
+	read_seed(argc, argv, "--policies", &seed, &policies);
 	for (unsigned long i = 0; i < policies && failures < 5; i++)
 		failures += !one_policy(seed + i);
 	ok(!failures, "outcomes are those of every packet: %lu questions (%lu of any service), %lu packets, %lu policies, seed %llu",

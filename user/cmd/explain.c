@@ -42,10 +42,11 @@ static const struct option_help options[] = {
 };
 
 DEFINE_CLEANUP(struct decider *, decider_free)
+DEFINE_CLEANUP(struct space *, space_free)
 DEFINE_CLEANUP(struct testrun *, testrun_free)
 
-/* Where the policy is from. */
-struct origin {
+/* What is asked about. */
+struct subject {
 	bool is_running;
 	struct sources sources; /* else */
 	struct running running;
@@ -101,7 +102,7 @@ static int read_sport(struct explained *x, const char *text)
 	return EXIT_DONE;
 }
 
-static int read_option(struct explained *x, struct origin *origin, int option)
+static int read_option(struct explained *x, struct subject *subject, int option)
 {
 	switch (option) {
 	case OPTION_FROM:
@@ -119,9 +120,9 @@ static int read_option(struct explained *x, struct origin *origin, int option)
 		x->packet.interface = optarg;
 		return EXIT_DONE;
 	case OPTION_HOST:
-		return sources_read_hosts(&origin->sources, optarg);
+		return sources_read_hosts(&subject->sources, optarg);
 	case OPTION_RUNNING:
-		origin->is_running = true;
+		subject->is_running = true;
 		return EXIT_DONE;
 	default:
 		return EXIT_USAGE;
@@ -144,21 +145,21 @@ static int check_given(const struct explained *x)
 	return EXIT_DONE;
 }
 
-static int read_arguments(struct explained *x, struct origin *origin, int argc, char **argv)
+static int read_arguments(struct explained *x, struct subject *subject, int argc, char **argv)
 {
-	struct sources *sources = &origin->sources;
+	struct sources *sources = &subject->sources;
 	int option, status;
 
 	while ((option = command_getopt(&cmd_explain, argc, argv)) != -1) {
-		status = read_option(x, origin, option);
+		status = read_option(x, subject, option);
 		if (status)
 			return status;
 	}
 	status = check_given(x);
-	if (!status && origin->is_running && (sources->has_host || argc > optind))
+	if (!status && subject->is_running && (sources->has_host || argc > optind))
 		return complain("leave out --running, or the rest",
 				"--running takes neither files nor --host: it is about this host, and what is applied here");
-	if (!status && !origin->is_running)
+	if (!status && !subject->is_running)
 		status = sources_read_words(sources, argc - optind, argv + optind);
 	if (!status && ranges_normalise(&sources->host))
 		return out_of_memory();
@@ -192,16 +193,16 @@ static int take_running(struct explained *x, const struct running *running)
 	return err ? err : policy_resolve(x->policy, &running->host);
 }
 
-static int load(const struct globals *globals, struct explained *x, struct origin *origin)
+static int load(const struct globals *globals, struct explained *x, struct subject *subject)
 {
-	int err, status = origin->is_running ? running_open(globals, &origin->running) : EXIT_DONE;
+	int err, status = subject->is_running ? running_open(globals, &subject->running) : EXIT_DONE;
 
 	if (status)
 		return status;
 	x->diag = diag_new();
 	if (!x->diag)
 		return out_of_memory();
-	err = origin->is_running ? take_running(x, &origin->running) : compile(x, &origin->sources);
+	err = subject->is_running ? take_running(x, &subject->running) : compile(x, &subject->sources);
 	diag_print(x->diag, stderr, globals->colour && isatty(STDERR_FILENO));
 	if (err == -ENOMEM)
 		return out_of_memory();
@@ -442,8 +443,11 @@ static int answer_zones(struct explained *x, const struct engines *engines)
 		.packet = x->packet,
 		.own_leave = !x->packet.interface,
 	};
-	int status = EXIT_DONE, err = reach_find(x->policy, x->tables, &question, &x->reach);
+	_cleanup_(space_freep) struct space *space = NULL;
+	int status = EXIT_DONE, err = space_new(x->tables->bytes, &x->tables->layout, &space);
 
+	if (!err)
+		err = reach_find(space, x->tables, &question, &x->reach);
 	if (err == -E2BIG) {
 		complain("ask about a smaller zone", "the two ends have too many pairs of classes");
 		return EXIT_FAILED;
@@ -477,20 +481,20 @@ static int answer(const struct globals *globals, struct explained *x)
 	return err ? out_of_memory() : EXIT_DONE;
 }
 
-static void clear_origin(struct origin *origin)
+static void clear_subject(struct subject *subject)
 {
-	sources_clear(&origin->sources);
-	running_close(&origin->running);
+	sources_clear(&subject->sources);
+	running_close(&subject->running);
 }
 
 static int run(const struct globals *globals, int argc, char **argv)
 {
-	_cleanup_(clear_origin) struct origin origin = { .sources.command = "explain" };
+	_cleanup_(clear_subject) struct subject subject = { .sources.command = "explain" };
 	_cleanup_(clear) struct explained x = { .now = time(NULL), .packet.sport = DEFAULT_SPORT };
-	int status = read_arguments(&x, &origin, argc, argv);
+	int status = read_arguments(&x, &subject, argc, argv);
 
 	if (!status)
-		status = load(globals, &x, &origin);
+		status = load(globals, &x, &subject);
 	if (!status)
 		status = take_question(&x);
 	return status ? status : answer(globals, &x);

@@ -143,6 +143,21 @@ int atom_ranges_read(const void *tables, const struct zw_layout *layout, int fam
 	return err;
 }
 
+size_t atom_ranges_at(const struct atom_ranges *ranges, u128 at)
+{
+	size_t low = 0, high = ranges->count;
+
+	while (high - low > 1) {
+		size_t middle = (low + high) / 2;
+
+		if (ranges->v[middle].first <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 void atom_ranges_clear(struct atom_ranges *ranges)
 {
 	free(ranges->v);

@@ -25,6 +25,8 @@ struct atom_ranges {
 
 /* family: 4, 6. 0; -ENOMEM; -EINVAL if the tables are damaged. */
 int atom_ranges_read(const void *tables, const struct zw_layout *layout, int family, struct atom_ranges *ret_ranges);
+/* Index of the range that holds an address. */
+size_t atom_ranges_at(const struct atom_ranges *ranges, u128 at);
 void atom_ranges_clear(struct atom_ranges *ranges);
 
 #endif

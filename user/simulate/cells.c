@@ -230,6 +230,12 @@ uint32_t cells_class(const struct cells *cells, uint8_t protocol, uint16_t port)
 	return runs[find_run(runs, count, port)].value;
 }
 
+const struct zw_atom *cells_atom(struct cells *cells, uint32_t atom)
+{
+	use(cells);
+	return get_atom(atom);
+}
+
 uint32_t cells_kind(const struct cells *cells, enum side side, uint32_t atom)
 {
 	return cells->kind_of[side][atom];

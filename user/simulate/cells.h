@@ -38,6 +38,8 @@ uint32_t cells_class_count(const struct cells *cells);
 const struct cell_run *cells_ports(const struct cells *cells, uint8_t protocol, size_t *ret_count);
 uint32_t cells_class(const struct cells *cells, uint8_t protocol, uint16_t port);
 
+const struct zw_atom *cells_atom(struct cells *cells, uint32_t atom);
+
 enum side { SIDE_SOURCE, SIDE_DESTINATION };
 uint32_t cells_kind(const struct cells *cells, enum side side, uint32_t atom); /* 0..count - 1 */
 uint32_t cells_kind_count(const struct cells *cells, enum side side);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Can anything in one set of addresses reach anything in another by a service? The answer is exact: the sets are cut where
- * any zone or any stage tells addresses apart, the service where any rule tells ports apart, and one packet of each
- * combination that the tables decide differently is decided.
+ * the tables or any stage tell addresses apart, the service where any rule or stage tells ports apart, and one packet of
+ * each combination that may be decided differently is decided.
  */
 #ifndef ZW_REACH_H
 #define ZW_REACH_H
 
 #include "compile/tables.h"
 #include "simulate/explain.h"
+#include "simulate/space.h"
 
 struct reach_question {
 	const struct ranges *from, *to;
@@ -37,9 +38,9 @@ struct reach {
 enum reach_answer { REACH_NONE, REACH_NO, REACH_PARTLY, REACH_YES };
 enum reach_answer reach_answer(const struct reach *reach);
 
-/* 0; -ENOMEM; -E2BIG: more than REACH_PAIRS_MAX pairs of classes. */
+/* The space is that of the tables. 0; -ENOMEM; -E2BIG: more than REACH_PAIRS_MAX pairs of classes. */
 #define REACH_PAIRS_MAX ((uint64_t)1 << 28)
-int reach_find(const struct policy *policy, const struct tables *tables, const struct reach_question *question,
+int reach_find(struct space *space, const struct tables *tables, const struct reach_question *question,
 	       struct reach *ret_reach);
 void reach_clear(struct reach *reach);
 

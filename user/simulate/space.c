@@ -94,27 +94,11 @@ const struct place_classes *space_sports(const struct space *space)
 	return &space->sports;
 }
 
-/* Index of the range that holds an address. */
-static size_t find_range(const struct atom_ranges *ranges, u128 at)
-{
-	size_t low = 0, high = ranges->count;
-
-	while (high - low > 1) {
-		size_t middle = (low + high) / 2;
-
-		if (ranges->v[middle].first <= at)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 uint32_t space_atom(const struct space *space, const struct addr *addr)
 {
 	const struct atom_ranges *ranges = space_ranges(space, addr->family);
 
-	return ranges->v[find_range(ranges, addr->value)].atom;
+	return ranges->v[atom_ranges_at(ranges, addr->value)].atom;
 }
 
 /* --- One packet --------------------------------------------------------------------------------------------------- */
@@ -236,7 +220,7 @@ static int add_ends(struct space *space, enum side side, int family, const struc
 	const struct atom_ranges *ranges = space_ranges(space, family);
 
 	for (size_t i = 0; i < count; i++)
-		for (size_t r = find_range(ranges, set[i].first); r < ranges->count && ranges->v[r].first <= set[i].last; r++) {
+		for (size_t r = atom_ranges_at(ranges, set[i].first); r < ranges->count && ranges->v[r].first <= set[i].last; r++) {
 			const struct atom_range *range = &ranges->v[r];
 			uint32_t *seen = &space->seen[side][cells_kind(space->cells, side, range->atom)];
 			u128 first = range->first > set[i].first ? range->first : set[i].first;
