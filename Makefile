@@ -22,7 +22,7 @@ WARN    := -Wall -Wextra $(if $(WERROR),-Werror)
 CFLAGS  ?= -O2 -g
 CFLAGS_ALL = -std=gnu11 $(WARN) -D_GNU_SOURCE -DZW_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibpf -I$(BUILD) \
 	$(SANFLAGS) $(CFLAGS)
-LIBS    := -lbpf -lelf -lz -lyaml -ljson-c -lsmartcols -lmnl
+LIBS    := -lbpf -lelf -lz -lyaml -ljson-c -lsmartcols -lmnl -lpcap
 MACHINE := $(shell uname -m)-linux-gnu
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARN) -Wno-unused-parameter -Iinclude -Ibpf -I/usr/include/$(MACHINE)
 

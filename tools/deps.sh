@@ -23,6 +23,7 @@ needs() {
 	build libjson-c-dev        header json-c/json.h
 	build libsmartcols-dev     header libsmartcols/libsmartcols.h
 	build libmnl-dev           header libmnl/libmnl.h
+	build libpcap-dev          header pcap/pcap.h
 	man scdoc                  command scdoc
 	check libcmocka-dev        header cmocka.h
 	check libclang-rt-14-dev   file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a

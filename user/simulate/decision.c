@@ -266,6 +266,15 @@ const char *reason_name(enum zw_reason reason)
 	return (unsigned)reason < ZW_REASONS && reason_names[reason] ? reason_names[reason] : "unknown";
 }
 
+bool reason_shows_rule(enum zw_reason reason)
+{
+	const uint32_t shown = 1u << ZW_ALLOW_RULE | 1u << ZW_DROP_RULE | 1u << ZW_ALLOW_FAILSAFE |
+			       1u << ZW_DROP_LIMIT | 1u << ZW_DROP_PLAINTEXT | 1u << ZW_ALLOW_FLOW |
+			       1u << ZW_ALLOW_RELATED | 1u << ZW_ALLOW_FRAGMENT | 1u << ZW_DROP_REVOKED;
+
+	return shown >> reason & 1;
+}
+
 uint32_t reason_find(const char *name)
 {
 	uint32_t reasons = 0;

@@ -50,6 +50,8 @@ uint32_t tables_atom(const void *tables, const struct zw_layout *layout, int fam
 
 /* The name of a reason in messages and JSON (section 5): "rule", "tcp-state", ... Same name may stand for an allow and a drop. */
 const char *reason_name(enum zw_reason reason);
+/* Does the deciding rule stand beside it? For all others section 11 says null. */
+bool reason_shows_rule(enum zw_reason reason);
 /* All reasons with this name: bit mask by number; 0 if there is none. */
 uint32_t reason_find(const char *name);
 
