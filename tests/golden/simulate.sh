@@ -156,7 +156,8 @@ status "an unknown option" 2 "$folder/policy.yaml" --colour
 status "an unknown engine" 2 "$folder/policy.yaml" --engine paper
 status "an unknown hook" 2 "$folder/policy.yaml" --hook xpd
 status "a host that is no address" 2 "$folder/policy.yaml" --host me
-status "--pcap is not built" 6 "$folder/policy.yaml" --pcap file
+policy=bound check "--interface tells it for all lines, but for those that say it" 0 "$ALLOW"$'\n'"$(printf '%s' "${ALLOW%\}},\"interface\":\"veth1\"}")" \
+	"$SPOOFED"$'\n'"$ALLOWED" --interface veth-db
 status "several host addresses" 0 "$folder/policy.yaml" --host 10.9.0.1,fd00:9::1 --host 10.9.0.2
 status "host addresses as words" 0 --host 10.9.0.1 fd00:9::1 "$folder/policy.yaml"
 

@@ -41,16 +41,23 @@ static bool is_icmp(uint8_t protocol)
 	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 }
 
+void put_protocol(struct buffer *buffer, uint8_t protocol)
+{
+	const char *name = protocol_name(protocol);
+
+	if (name)
+		buffer_put(buffer, name);
+	else
+		buffer_printf(buffer, "proto/%u", protocol);
+}
+
 void put_packet_service(struct buffer *buffer, const struct first_packet *packet)
 {
-	const char *name = protocol_name(packet->protocol);
-
-	if (!name)
-		buffer_printf(buffer, "proto/%u", packet->protocol);
-	else if (is_icmp(packet->protocol))
-		buffer_printf(buffer, "%s/%u/%u", name, packet->port >> 8, packet->port & 255);
-	else
-		buffer_printf(buffer, "%s/%u", name, packet->port);
+	put_protocol(buffer, packet->protocol);
+	if (is_icmp(packet->protocol))
+		buffer_printf(buffer, "/%u/%u", packet->port >> 8, packet->port & 255);
+	else if (protocol_name(packet->protocol))
+		buffer_printf(buffer, "/%u", packet->port);
 }
 
 static void put_selector(struct buffer *buffer, const struct selector *s)

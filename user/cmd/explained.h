@@ -38,6 +38,9 @@ int explained_print_json(const struct explained *explained);
 /* "policies/web.yaml:14"; "" for what stands in no file (the default failsafe). */
 void put_place(struct buffer *buffer, const struct explained *explained, const struct place *place);
 
+/* "tcp", "proto/47" */
+void put_protocol(struct buffer *buffer, uint8_t protocol);
+
 /* "tcp/5432", "icmp/8/0", "proto/47" */
 void put_packet_service(struct buffer *buffer, const struct first_packet *packet);
 
