@@ -5,7 +5,16 @@
 #include "base/util.h"
 #include "base/yaml.h"
 
+#ifdef __has_feature /* clang's way to say what gcc says with __SANITIZE_ADDRESS__ */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define BLOCK_BYTES 0 /* each piece has memory of its own, so that a read beyond its end is seen */
+#else
 #define BLOCK_BYTES (128u << 10)
+#endif
 /* Maps with fewer keys are searched for duplicates in a plain loop. */
 #define FEW_KEYS 12
 
