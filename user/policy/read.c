@@ -174,7 +174,7 @@ static struct node list_node(const struct node *word, char *text, struct node *p
 {
 	struct node list = { .kind = NODE_LIST, .place = word->place, .child = parts };
 
-	for (char *at = text, *comma = at; comma; at = comma + 1) {
+	for (char *at = text, *comma; at; at = comma ? comma + 1 : NULL) {
 		struct node *part = &parts[list.count++];
 
 		comma = strchr(at, ',');
