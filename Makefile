@@ -205,12 +205,12 @@ bench: benches ## what a packet costs, against a program that drops at once; and
 mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)
 	@BUILD=$(BUILD) JOBS=$(JOBS) perl tests/mutants/run.pl $(ONLY)
 
-coverage: ## which ways through the parser the fuzzers' corpus takes; fails if one is missing and not explained
+coverage: ## what the fuzzers' corpora take; fails if a way through the packets' parser is missing and not explained
 	@tools/deps.sh build check coverage
 	@$(sub_make) BUILD=build/coverage CC=$(CLANG) CFLAGS='-O1 -g' \
 		SANFLAGS='-fprofile-instr-generate -fcoverage-mapping -fsanitize=fuzzer-no-link' \
-		build/coverage/tests/fuzz/packet_fuzz
-	@tools/coverage.sh build/coverage/tests/fuzz/packet_fuzz
+		fuzzers
+	@tools/coverage.sh build/coverage/tests/fuzz
 
 both-compilers: # all warnings are errors
 	@$(sub_make) BUILD=build/gcc CC=gcc WERROR=1 CFLAGS='-O2 -g' all tests benches

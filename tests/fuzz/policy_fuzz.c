@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Policies of any bytes: read, resolved, warned about, compiled and their mistakes printed. The input is up to three
- * files, with lines "%%" between them: a.yaml, which is read, b.yaml and feed.txt beside it for it to name.
+ * Policies of any bytes: read, resolved, warned about, compiled and their mistakes printed; and what is understood, written
+ * out as `show` does it and read again, is the same policy. The input is up to three files, with lines "%%" between them:
+ * a.yaml, which is read, b.yaml and feed.txt beside it for it to name.
  */
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <sys/stat.h>
 
 #include "base/util.h"
+#include "base/yaml_print.h"
 #include "compile/tables.h"
+#include "policy/canonical.h"
 #include "policy/policy.h"
 
 static char directory[] = "/tmp/zonewall-fuzz-XXXXXX";
@@ -117,6 +120,42 @@ static void check_policy(struct policy *policy, struct diag *diag)
 	ranges_clear(&host);
 }
 
+static char *write_out(const struct policy *policy, size_t *ret_len)
+{
+	struct json_object *object = policy_canonical(policy);
+	char *text = NULL;
+	FILE *to = open_memstream(&text, ret_len);
+
+	if (!object || !to)
+		abort();
+	yaml_print(object, to);
+	fclose(to);
+	json_object_put(object);
+	return text;
+}
+
+static void read_again(const struct policy *policy)
+{
+	const char *const files[] = { file[0].path };
+	struct diag *diag = diag_new();
+	struct policy *again = NULL;
+	size_t len, len_again;
+	char *text = write_out(policy, &len), *text_again = NULL;
+
+	write_file(0, (const uint8_t *)text, len);
+	if (!policy_read(files, 1, diag, &again))
+		text_again = write_out(again, &len_again);
+	if (!text_again || strcmp(text, text_again)) {
+		fprintf(stderr, "%s---\n%s", text, text_again ? text_again : "cannot be read\n");
+		diag_print(diag, stderr, false);
+		abort();
+	}
+	policy_free(again);
+	diag_free(diag);
+	free(text);
+	free(text_again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *const files[] = { file[0].path };
@@ -132,8 +171,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = policy_read(files, 1, diag, &policy);
 	if (!!err != !!diag_errors(diag) || !!err == !!policy)
 		abort();
-	if (policy)
+	if (policy) {
 		check_policy(policy, diag);
+		read_again(policy);
+	}
 	policy_free(policy);
 	diag_print(diag, nowhere, true);
 	json_object_put(diag_json(diag));
