@@ -14,11 +14,8 @@
 #include "cmd/explained.h"
 #include "cmd/running.h"
 #include "cmd/sources.h"
-#include "kernel/edge.h"
 #include "kernel/instance.h"
-#include "kernel/testrun.h"
 #include "policy/near.h"
-#include "simulate/frame.h"
 
 #define DEFAULT_SPORT 40000
 
@@ -41,21 +38,12 @@ static const struct option_help options[] = {
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
-DEFINE_CLEANUP(struct decider *, decider_free)
-DEFINE_CLEANUP(struct space *, space_free)
-DEFINE_CLEANUP(struct testrun *, testrun_free)
 
 /* What is asked about. */
 struct subject {
 	bool is_running;
 	struct sources sources; /* else */
 	struct running running;
-};
-
-/* Who decides packets. */
-struct engines {
-	struct decider *decider;
-	struct testrun *kernel; /* NULL: files are not the kernel's */
 };
 
 /* Says what is wrong with the command line. */
@@ -361,119 +349,12 @@ static void take_notes(struct explained *x)
 		note(x, "essential packets pass whatever the policy says, and do not count here");
 }
 
-/* --- The answer -------------------------------------------------------------------------------------------------- */
-
-static void tell_decision(const char *who, const struct decision *decision)
-{
-	fprintf(stderr, "  %s: %s (%s, rule %u)\n", who, decision->allow ? "allow" : "drop", reason_name(decision->reason),
-		decision->rule);
-}
-
-static int disagree(const struct explained *x, const struct first_packet *p, const struct explanation *e,
-		    const struct decision *tables, const struct decision *kernel)
-{
-	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
-
-	addr_print(&p->from, from);
-	addr_print(&p->to, to);
-	fprintf(stderr, "zonewall explain: %s to %s, protocol %u, port %u is not decided in one way\n  rules: %s (%s)\n", from,
-		to, p->protocol, p->port, ZW_REASON_IS_DROP(e->reason) ? "drop" : "allow", reason_name(e->reason));
-	tell_decision("tables", tables);
-	if (kernel)
-		tell_decision("kernel", kernel);
-	if (!x->generation)
-		fputs("fix: the fault is zonewall's; please report it with the policy\n", stderr);
-	else
-		fputs("fix: if this host's addresses have changed, or zonewall is of another version than applied the "
-		      "policy, apply it again; else the fault is zonewall's: please report it with the policy\n", stderr);
-	return EXIT_FAILED;
-}
-
-static bool same_decision(const struct decision *a, const struct decision *b)
-{
-	return a->allow == b->allow && a->reason == b->reason && a->rule == b->rule && a->atom[0] == b->atom[0] &&
-	       a->atom[1] == b->atom[1];
-}
-
-/* Walks one packet, and asks the tables and, where they are its own, the kernel. */
-static int explain_one(const struct explained *x, const struct engines *engines, const struct first_packet *packet,
-		       struct explanation *ret_explanation)
-{
-	const struct names *names = x->tables->names;
-	struct decision tables, kernel;
-	uint8_t bytes[FRAME_MAX];
-	struct frame frame;
-	int err;
-
-	if (explain(x->policy, packet, ret_explanation))
-		return out_of_memory();
-	explain_frame(names, packet, bytes, &frame);
-	decider_decide(engines->decider, &frame, &tables);
-	err = engines->kernel ? testrun_decide(engines->kernel, &frame, &kernel) : 0;
-	if (err)
-		return edge_exit_status(edge_error(err, "cannot ask the kernel's program"));
-	if (!explain_agrees(x->policy, packet, ret_explanation, names, &tables) ||
-	    (engines->kernel && !same_decision(&tables, &kernel)))
-		return disagree(x, packet, ret_explanation, &tables, engines->kernel ? &kernel : NULL);
-	return EXIT_DONE;
-}
-
-/* The walk must agree about each packet that is shown. */
-static int check_examples(const struct explained *x, const struct engines *engines, bool allow)
-{
-	const struct reach_outcome *shown[SHOWN_MAX];
-	size_t count = shown_outcomes(&x->reach, allow, shown);
-	int status = EXIT_DONE;
-
-	for (size_t i = 0; !status && i < count && i < SHOWN_MAX; i++) {
-		struct explanation explanation = { 0 };
-
-		status = explain_one(x, engines, &shown[i]->example, &explanation);
-		explanation_clear(&explanation);
-	}
-	return status;
-}
-
-static int answer_zones(struct explained *x, const struct engines *engines)
-{
-	const struct reach_question question = {
-		.from = &x->policy->zones[x->question.from_zone].set,
-		.to = &x->policy->zones[x->question.to_zone].set,
-		.service = &x->question.selectors,
-		.packet = x->packet,
-		.own_leave = !x->packet.interface,
-	};
-	_cleanup_(space_freep) struct space *space = NULL;
-	int status = EXIT_DONE, err = space_new(x->tables->bytes, &x->tables->layout, &space);
-
-	if (!err)
-		err = reach_find(space, x->tables, &question, &x->reach);
-	if (err == -E2BIG) {
-		complain("ask about a smaller zone", "the two ends have too many pairs of classes");
-		return EXIT_FAILED;
-	}
-	if (err)
-		return out_of_memory();
-	for (int allow = 0; !status && allow < 2; allow++)
-		status = check_examples(x, engines, allow);
-	return status;
-}
+/* --- The whole ----------------------------------------------------------------------------------------------------- */
 
 static int answer(const struct globals *globals, struct explained *x)
 {
-	const struct testrun_options hooks = { .hooks = 1u << ZW_HOOK_XDP | 1u << ZW_HOOK_EGRESS };
-	_cleanup_(decider_freep) struct decider *decider = NULL;
-	_cleanup_(testrun_freep) struct testrun *kernel = NULL;
-	struct engines engines;
-	int err, status;
+	int status = explained_answer(x), err;
 
-	if (decider_new(x->tables->bytes, &x->tables->layout, false, &decider))
-		return out_of_memory();
-	err = x->generation ? testrun_new(x->tables, &hooks, &kernel) : 0;
-	if (err)
-		return edge_exit_status(err); /* it said what is wrong */
-	engines = (struct engines){ decider, kernel };
-	status = x->is_packet ? explain_one(x, &engines, &x->packet, &x->explanation) : answer_zones(x, &engines);
 	if (status)
 		return status;
 	take_notes(x);

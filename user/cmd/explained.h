@@ -31,6 +31,9 @@ struct explained {
 	size_t note_count;
 };
 
+/* explain_answer.c: fills in explanation or reach. An exit status; what is wrong has been told. */
+int explained_answer(struct explained *explained);
+
 /* explain_text.c, explain_json.c: to stdout. 0 or -ENOMEM. */
 int explained_print(const struct explained *explained, bool colour);
 int explained_print_json(const struct explained *explained);
