@@ -104,9 +104,9 @@ static int sweep_all(struct sweep *s)
 	int err = all_addresses(&all);
 
 	if (!err)
-		err = places_sources(&all, &may[SIDE_SOURCE]);
+		err = packets_sources(&all, &may[SIDE_SOURCE]);
 	if (!err)
-		err = places_destinations(&all, &may[SIDE_DESTINATION]);
+		err = packets_destinations(&all, &may[SIDE_DESTINATION]);
 	for (s->family = 4; s->family <= 6 && !err; s->family += 2) {
 		for (int side = 0; side < 2; side++)
 			s->may[side] = cursor_of(&may[side], s->family);

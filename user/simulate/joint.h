@@ -21,7 +21,7 @@
 #include "simulate/places.h"
 #include "simulate/space.h"
 
-/* Origins as a set: bit i is space_origins[i]. */
+/* Origins as a set: bit i is packet_origins[i]. */
 
 struct joint_range {
 	u128 first, last;

@@ -101,8 +101,8 @@ unsigned places_origins(uint32_t first, uint32_t last, uint32_t sports)
 {
 	unsigned origins = 0;
 
-	for (int i = 0; i < SPACE_ORIGINS; i++)
-		if (has_origin(&space_origins[i], first, last, sports))
+	for (int i = 0; i < ORIGINS; i++)
+		if (has_origin(&packet_origins[i], first, last, sports))
 			origins |= 1u << i;
 	return origins;
 }

@@ -18,7 +18,7 @@
 int places_protocol(uint32_t place);
 
 /*
- * Of which origins (bit i: space_origins[i]) is there a packet to one of the places first..last? sports: from one of these
+ * Of which origins (bit i: packet_origins[i]) is there a packet to one of the places first..last? sports: from one of these
  * source ports, first << 16 | last.
  */
 unsigned places_origins(uint32_t first, uint32_t last, uint32_t sports);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which packets there are (see space.h): the addresses they can have, and the places (protocol, port) of a service in a
- * family, as the port classes they are in.
+ * The places (protocol, port) that packets go to (policy/packets.h), as the port classes they are in.
  */
 #ifndef ZW_PLACES_H
 #define ZW_PLACES_H
 
-#include "policy/policy.h"
+#include "policy/packets.h"
 #include "simulate/cells.h"
 
 /* Packets by what failsafe makes of their ends and ports exchanged. */
@@ -17,18 +16,6 @@ enum place_kind {
 	PLACE_OTHER, /* type and code, or nothing, stay what they are */
 	PLACE_KINDS
 };
-
-/*
- * Where a packet comes from: an address, or the unspecified one, which only DHCP's clients (UDP 68 to 67) and ICMPv6
- * may have (RFC 4862 5.4: addresses that are not yet assigned).
- */
-struct origin {
-	int family; /* 4, 6 */
-	bool unspecified;
-};
-
-#define DHCP_CLIENT 68
-#define DHCP_SERVER 67
 
 /* Ports first..last of a protocol, all in one class. Returns true to go on. */
 typedef bool place_visitor(void *context, uint8_t protocol, uint16_t first, uint16_t last, uint32_t class);
@@ -65,9 +52,5 @@ static inline bool place_classes_hold(const struct place_classes *classes, int k
 {
 	return classes->before[kind][end] != classes->before[kind][first];
 }
-
-/* Addresses that a packet may come from (without the unspecified one) or go to: set minus all others. 0 or -ENOMEM. */
-int places_sources(const struct ranges *set, struct ranges *ret_set);
-int places_destinations(const struct ranges *set, struct ranges *ret_set);
 
 #endif

@@ -28,8 +28,6 @@ struct asked {
 };
 #define KNOWN 4u
 
-const struct origin space_origins[SPACE_ORIGINS] = { { 4, false }, { 6, false }, { 4, true }, { 6, true } };
-
 /* --- The object ------------------------------------------------------------------------------------------------- */
 
 static int find_sports(struct space *space)
@@ -353,15 +351,15 @@ int space_ask(struct space *space, const struct region *region, unsigned wanted,
 {
 	struct space_answer answer = { .is_empty = true };
 	struct sets sets = { 0 };
-	int err = places_sources(region->source, &sets.source);
+	int err = packets_sources(region->source, &sets.source);
 
 	if (!err)
-		err = places_destinations(region->destination, &sets.destination);
-	for (size_t i = 0; i < SPACE_ORIGINS && !err && (answer.is_empty || answer.found != wanted); i++) {
+		err = packets_destinations(region->destination, &sets.destination);
+	for (size_t i = 0; i < ORIGINS && !err && (answer.is_empty || answer.found != wanted); i++) {
 		struct asked question = {
 			.space = space,
 			.region = region,
-			.origin = space_origins[i],
+			.origin = packet_origins[i],
 			.wanted = wanted,
 			.answer = &answer,
 		};

@@ -61,10 +61,6 @@ struct cells *space_cells(struct space *space);
 uint32_t space_atom(const struct space *space, const struct addr *addr);
 const struct place_classes *space_sports(const struct space *space); /* of all source ports of UDP and SCTP */
 
-/* Every origin that packets have; the unspecified address, whose packets are the least plain ones, last. */
-#define SPACE_ORIGINS 4
-extern const struct origin space_origins[SPACE_ORIGINS];
-
 /* An address of a set, one for each kind of atom. */
 struct end {
 	uint32_t atom;
@@ -77,7 +73,7 @@ struct ends {
 	size_t count;
 };
 
-/* Adds the ends of a set (places.h says which addresses are possible), as sources of an origin or as destinations. 0 or -ENOMEM. */
+/* Adds the ends of a set (packets.h says which addresses are possible), as sources of an origin or as destinations. 0 or -ENOMEM. */
 int space_sources(struct space *space, const struct origin *origin, const struct ranges *set, struct ends *ends);
 int space_destinations(struct space *space, int family, const struct ranges *set, struct ends *ends);
 

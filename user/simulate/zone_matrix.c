@@ -16,7 +16,7 @@
 enum { NOTE_ALLOWED = 1, NOTE_DROPPED = 2, NOTE_FAILSAFE = 4 };
 
 struct zone_ends {
-	struct ends from[SPACE_ORIGINS], to[2]; /* to: IPv4, IPv6 */
+	struct ends from[ORIGINS], to[2]; /* to: IPv4, IPv6 */
 	bool known;
 };
 
@@ -24,15 +24,15 @@ struct zone_matrix {
 	const struct policy *policy;
 	struct space *space;
 	struct cells *cells;
-	struct place_classes classes[SPACE_ORIGINS]; /* of all services */
+	struct place_classes classes[ORIGINS]; /* of all services */
 	struct zone_ends *zones;
 	uint8_t *notes; /* [origin][kind][class] */
 	uint32_t *
 		met; /* of each policy row: the last origin of a cell that met it with no failsafe beside it */
 	size_t met_count;
 	uint32_t questions;
-	struct pair *pairs[SPACE_ORIGINS]; /* of the cell, each once; grow by array_grow */
-	size_t pair_count[SPACE_ORIGINS];
+	struct pair *pairs[ORIGINS]; /* of the cell, each once; grow by array_grow */
+	size_t pair_count[ORIGINS];
 	uint32_t *decided
 		[2]; /* of each rule, then each reason: the last cell in which it dropped (allowed) something */
 	uint32_t rule_count, cell_count;
@@ -54,12 +54,12 @@ static int make_room(struct zone_matrix *m, const struct tables *tables)
 	m->cells = space_cells(m->space);
 	m->rule_count = tables->layout.rule_count;
 	m->zones = array_new(m->policy->zone_count, sizeof(*m->zones));
-	m->notes = array_new((size_t)SPACE_ORIGINS * PLACE_KINDS * cells_class_count(m->cells),
+	m->notes = array_new((size_t)ORIGINS * PLACE_KINDS * cells_class_count(m->cells),
 			     sizeof(*m->notes));
 	for (int i = 0; i < 2; i++)
 		m->decided[i] = array_new(deciders, sizeof(*m->decided[i]));
-	for (int i = 0; i < SPACE_ORIGINS && !err; i++)
-		err = place_classes_find(m->cells, &any_service, &space_origins[i], &m->classes[i]);
+	for (int i = 0; i < ORIGINS && !err; i++)
+		err = place_classes_find(m->cells, &any_service, &packet_origins[i], &m->classes[i]);
 	return m->zones && m->notes && m->decided[0] && m->decided[1] ? err : -ENOMEM;
 }
 
@@ -94,12 +94,12 @@ void zone_matrix_free(struct zone_matrix *m)
 	if (!m)
 		return;
 	for (size_t i = 0; m->zones && i < m->policy->zone_count; i++) {
-		for (int origin = 0; origin < SPACE_ORIGINS; origin++)
+		for (int origin = 0; origin < ORIGINS; origin++)
 			free(m->zones[i].from[origin].v);
 		free(m->zones[i].to[0].v);
 		free(m->zones[i].to[1].v);
 	}
-	for (int i = 0; i < SPACE_ORIGINS; i++) {
+	for (int i = 0; i < ORIGINS; i++) {
 		place_classes_clear(&m->classes[i]);
 		free(m->pairs[i]);
 	}
@@ -120,15 +120,15 @@ static int find_ends(struct zone_matrix *m, unsigned zone)
 	const struct ranges *set = &m->policy->zones[zone].set;
 	struct zone_ends *ends = &m->zones[zone];
 	struct ranges sources = { 0 }, destinations = { 0 };
-	int err = ends->known ? 0 : places_sources(set, &sources);
+	int err = ends->known ? 0 : packets_sources(set, &sources);
 
 	if (err || ends->known)
 		return err;
 	ends->known = true;
-	err = places_destinations(set, &destinations);
-	for (int i = 0; i < SPACE_ORIGINS && !err; i++)
-		err = space_sources(m->space, &space_origins[i],
-				    space_origins[i].unspecified ? set : &sources, &ends->from[i]);
+	err = packets_destinations(set, &destinations);
+	for (int i = 0; i < ORIGINS && !err; i++)
+		err = space_sources(m->space, &packet_origins[i],
+				    packet_origins[i].unspecified ? set : &sources, &ends->from[i]);
 	for (int i = 0; i < 2 && !err; i++)
 		err = space_destinations(m->space, i ? 6 : 4, &destinations, &ends->to[i]);
 	ranges_clear(&sources);
@@ -173,9 +173,9 @@ static int find_pairs(struct zone_matrix *m, unsigned zone_from, unsigned zone_t
 {
 	int err = 0;
 
-	for (int origin = 0; origin < SPACE_ORIGINS; origin++) {
+	for (int origin = 0; origin < ORIGINS; origin++) {
 		const struct ends *from = &m->zones[zone_from].from[origin];
-		const struct ends *to = &m->zones[zone_to].to[space_origins[origin].family == 6];
+		const struct ends *to = &m->zones[zone_to].to[packet_origins[origin].family == 6];
 
 		m->questions++;
 		m->pair_count[origin] = 0;
@@ -270,7 +270,7 @@ static int read_pair(struct zone_matrix *m, int origin, const struct pair *pair,
 
 			if (!place_classes_hold(&m->classes[origin], kind, run.first, run.end))
 				continue;
-			err = judge(m, &space_origins[origin], kind, pair, &run, &note);
+			err = judge(m, &packet_origins[origin], kind, pair, &run, &note);
 			for (uint32_t class = run.first; class < run.end && noting && !err; class ++)
 				notes[class] |= note;
 		}
@@ -299,8 +299,8 @@ static unsigned note_of(const struct zone_matrix *m, uint8_t protocol, uint32_t 
 	uint32_t classes = cells_class_count(m->cells);
 	unsigned note = 0;
 
-	for (int origin = 0; origin < SPACE_ORIGINS; origin++)
-		if (places_hold(&any_service, &space_origins[origin], protocol, port))
+	for (int origin = 0; origin < ORIGINS; origin++)
+		if (places_hold(&any_service, &packet_origins[origin], protocol, port))
 			note |= m->notes[(size_t)(origin * PLACE_KINDS + place_kind(protocol)) * classes +
 					 class];
 	return note;
@@ -359,7 +359,7 @@ static int compare_deciders(const void *a, const void *b)
 /* Most cells of most policies allow nothing. */
 static bool may_allow(const struct zone_matrix *m)
 {
-	for (int origin = 0; origin < SPACE_ORIGINS; origin++)
+	for (int origin = 0; origin < ORIGINS; origin++)
 		for (size_t i = 0; i < m->pair_count[origin]; i++)
 			if (cells_row_allows(m->cells, m->pairs[origin][i].policy) ||
 			    pair_has_failsafe(m->cells, &m->pairs[origin][i]))
@@ -369,14 +369,14 @@ static bool may_allow(const struct zone_matrix *m)
 
 static int read_cell(struct zone_matrix *m)
 {
-	size_t notes = (size_t)SPACE_ORIGINS * PLACE_KINDS * cells_class_count(m->cells);
+	size_t notes = (size_t)ORIGINS * PLACE_KINDS * cells_class_count(m->cells);
 	struct matrix_cell *cell = &m->cell;
 	bool noting = may_allow(m);
 	int err = 0;
 
 	if (noting)
 		memset(m->notes, 0, notes);
-	for (int origin = 0; origin < SPACE_ORIGINS; origin++)
+	for (int origin = 0; origin < ORIGINS; origin++)
 		for (size_t i = 0; i < m->pair_count[origin] && !err; i++)
 			err = read_pair(m, origin, &m->pairs[origin][i], noting);
 	cell->is_empty = !cell->decider_count;

@@ -149,7 +149,7 @@ int zone_sets_make(const struct diff_source sources[DIFF_SIDES], const struct jo
 void zone_sets_clear(struct zone_sets *sets)
 {
 	for (int side = 0; side < 2; side++)
-		for (int i = 0; i < 1 << SPACE_ORIGINS; i++)
+		for (int i = 0; i < 1 << ORIGINS; i++)
 			free(sets->sizes[side][i]);
 	lists_clear(&sets->elements_of);
 	lists_clear(&sets->zones_of);

@@ -24,7 +24,7 @@ struct zone_sets {
 	size_t count;
 	struct lists elements_of; /* of each zone, ascending */
 	struct lists zones_of; /* of each element: named zones, those that are there again left out */
-	uint32_t *sizes[2][1 << SPACE_ORIGINS];
+	uint32_t *sizes[2][1 << ORIGINS];
 };
 
 /* All borrowed. 0 or -ENOMEM; the caller clears it in any case. */
