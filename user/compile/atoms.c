@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compile/atoms.h"
+#include "policy/packets.h"
 
 /* Sum of the sizes of all atoms: many large zones that overlap at random have exponentially many sets. */
 #define MEMBERS_MAX ((size_t)1 << 26)
@@ -188,15 +189,29 @@ static int build_family(const struct policy *policy, const bool *used, bool v6, 
 	return err;
 }
 
-static int mark_families(struct atoms *atoms)
+static void mark_family(struct atoms *atoms, int family, const struct intervals *intervals)
 {
-	atoms->family = calloc(atoms_count(atoms), 1);
-	if (!atoms->family)
-		return -ENOMEM;
-	for (size_t i = 0; i < atoms->v4.all.count; i++)
-		atoms->family[atoms->v4.all.v[i].atom] |= ATOM_IP4;
-	for (size_t i = 0; i < atoms->v6.all.count; i++)
-		atoms->family[atoms->v6.all.v[i].atom] |= ATOM_IP6;
+	const struct interval *v = intervals->all.v;
+	size_t count = intervals->all.count;
+
+	for (size_t i = 0; i < count; i++) {
+		u128 first = interval_start(&v[i]), end = family == 4 ? ADDR_MAX4 : ADDR_MAX6;
+		u128 last = i + 1 < count ? interval_start(&v[i + 1]) - 1 : end;
+
+		atoms->origins[0][v[i].atom] |= packets_from(family, first, last);
+		atoms->origins[1][v[i].atom] |= packets_to(family, first, last);
+	}
+}
+
+static int mark_origins(struct atoms *atoms)
+{
+	for (int side = 0; side < 2; side++) {
+		atoms->origins[side] = calloc(atoms_count(atoms), 1);
+		if (!atoms->origins[side])
+			return -ENOMEM;
+	}
+	mark_family(atoms, 4, &atoms->v4);
+	mark_family(atoms, 6, &atoms->v6);
 	return 0;
 }
 
@@ -212,7 +227,7 @@ int atoms_build(const struct policy *policy, const bool *used, struct atoms *ret
 	if (!err)
 		err = build_family(policy, used, true, runs, ret_atoms);
 	if (!err)
-		err = mark_families(ret_atoms);
+		err = mark_origins(ret_atoms);
 	free(runs);
 	if (err)
 		atoms_clear(ret_atoms);
@@ -224,6 +239,7 @@ void atoms_clear(struct atoms *atoms)
 	sets_clear(&atoms->zones);
 	array_free(&atoms->v4.all);
 	array_free(&atoms->v6.all);
-	free(atoms->family);
+	free(atoms->origins[0]);
+	free(atoms->origins[1]);
 	memset(atoms, 0, sizeof(*atoms));
 }

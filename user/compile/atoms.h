@@ -28,10 +28,8 @@ struct intervals {
 struct atoms {
 	struct sets zones; /* zones of each atom: ascending indices into policy->zones */
 	struct intervals v4, v6;
-	uint8_t *family; /* of each atom: ATOM_IP4 | ATOM_IP6 */
+	uint8_t *origins[2]; /* of each atom, as a source and as a destination: policy/packets.h */
 };
-#define ATOM_IP4 1
-#define ATOM_IP6 2
 
 static inline u128 interval_start(const struct interval *interval)
 {

@@ -95,17 +95,17 @@ static int classify_atoms(struct side *side, const struct atoms *atoms, const st
 	return err;
 }
 
-/* What classes each end has, and what families each class. */
-static int invert(struct side *side, const struct atoms *atoms)
+/* What classes each end has, and what packets there are of each class. */
+static int invert(struct side *side, const struct atoms *atoms, const uint8_t *origins)
 {
 	size_t classes = sets_count(&side->classes);
 	int err = lists_new(&side->classes_of, sets_count(&side->ends));
 
-	side->family = calloc(classes, 1);
-	if (err || !side->family)
+	side->origins = calloc(classes, 1);
+	if (err || !side->origins)
 		return -ENOMEM;
 	for (size_t i = 0; i < atoms_count(atoms); i++)
-		side->family[side->class_of[i]] |= atoms->family[i];
+		side->origins[side->class_of[i]] |= origins[i];
 	for (int put = 0; put < 2 && !err; put++) {
 		for (size_t c = 0; c < classes; c++) {
 			size_t n;
@@ -124,7 +124,7 @@ static int invert(struct side *side, const struct atoms *atoms)
 	return err;
 }
 
-int side_classify(struct side *side, const struct atoms *atoms, size_t zone_count)
+int side_classify(struct side *side, int number, const struct atoms *atoms, size_t zone_count)
 {
 	struct lists ends_of = { 0 };
 	int err = find_ends_of_zones(side, zone_count, &ends_of);
@@ -135,7 +135,7 @@ int side_classify(struct side *side, const struct atoms *atoms, size_t zone_coun
 	if (!err)
 		err = classify_atoms(side, atoms, &ends_of);
 	if (!err)
-		err = invert(side, atoms);
+		err = invert(side, atoms, atoms->origins[number]);
 	lists_clear(&ends_of);
 	return err;
 }
@@ -146,6 +146,6 @@ void side_clear(struct side *side)
 	sets_clear(&side->classes);
 	lists_clear(&side->classes_of);
 	free(side->class_of);
-	free(side->family);
+	free(side->origins);
 	memset(side, 0, sizeof(*side));
 }

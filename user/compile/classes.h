@@ -18,15 +18,15 @@ struct side {
 	struct sets ends; /* zones of each end */
 	struct sets classes; /* ends of each class */
 	uint32_t *class_of; /* of each atom */
-	uint8_t *family; /* of each class: ATOM_IP4 | ATOM_IP6 */
+	uint8_t *origins; /* of each class: policy/packets.h */
 	struct lists classes_of; /* classes of each end */
 };
 
 /* The end that this list of zones is, or END_ANY. The list is not empty. 0 or -ENOMEM. */
 int side_add(struct side *side, const unsigned *zones, size_t count, uint32_t *ret_end);
 
-/* After the last side_add. 0 or -ENOMEM. */
-int side_classify(struct side *side, const struct atoms *atoms, size_t zone_count);
+/* After the last side_add. number: 0 source, 1 destination. 0 or -ENOMEM. */
+int side_classify(struct side *side, int number, const struct atoms *atoms, size_t zone_count);
 void side_clear(struct side *side);
 
 #endif

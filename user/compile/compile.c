@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "compile/address.h"
 #include "compile/analyse.h"
 #include "compile/matrix.h"
@@ -35,6 +36,7 @@ struct compiler {
 	size_t section[SECTIONS]; /* lines */
 	struct zw_layout layout;
 	struct tables_stats stats;
+	struct analysis *analysis;
 };
 
 static size_t range_count(const struct zone *zone)
@@ -226,7 +228,7 @@ static int cut_addresses(struct compiler *c)
 	}
 	for (int m = 0; m < ZW_MATRICES && !err; m++)
 		for (int side = 0; side < 2 && !err; side++)
-			err = side_classify(&c->entries[m].side[side], &c->atoms, c->policy->zone_count);
+			err = side_classify(&c->entries[m].side[side], side, &c->atoms, c->policy->zone_count);
 	return err ? err : origins_find(c->policy, &c->atoms, &c->origins);
 }
 
@@ -375,9 +377,11 @@ static int build(struct compiler *c, const struct compile_options *options)
 	if (!err)
 		err = write_atoms(c);
 	if (!err && options && options->analyse)
-		err = analyse(c->policy, &c->matrix[ZW_MATRIX_POLICY], c->diag);
+		err = analyse(c->policy, &c->matrix[ZW_MATRIX_POLICY], &c->analysis);
 	if (err)
 		return err;
+	if (c->analysis)
+		analysis_warn(c->analysis, c->diag);
 	fill_layout(c);
 	fill_stats(c);
 	return 0;
@@ -395,6 +399,7 @@ static int hand_over(struct compiler *c, struct tables **ret_tables)
 	tables->bytes = aligned_alloc(sizeof(struct zw_line), tables->len);
 	tables->layout = c->layout;
 	tables->stats = c->stats;
+	tables->analysis = take_ptr(c->analysis);
 	if (tables->bytes) {
 		memcpy(tables->bytes, c->lines.all.v, tables->len);
 		array_free(&c->lines.all);
@@ -411,6 +416,7 @@ static int hand_over(struct compiler *c, struct tables **ret_tables)
 static void compiler_clear(struct compiler *c)
 {
 	free(c->order);
+	analysis_free(c->analysis);
 	services_clear(&c->services);
 	atoms_clear(&c->atoms);
 	origins_clear(&c->origins);
@@ -445,5 +451,6 @@ void tables_free(struct tables *tables)
 		return;
 	free(tables->bytes);
 	names_free(tables->names);
+	analysis_free(tables->analysis);
 	free(tables);
 }

@@ -3,11 +3,12 @@
 
 #include "compile/matrix.h"
 #include "compile/sort.h"
+#include "policy/packets.h"
 
-static int gather(const struct matrix *m, uint32_t combination, struct case_entries *entries)
+static int gather(const struct lists *lists, uint32_t combination, struct case_entries *entries)
 {
-	const uint32_t *entry = m->entries_of.number + m->entries_of.start[combination];
-	size_t n = m->live_of[combination];
+	size_t n;
+	const uint32_t *entry = lists_get(lists, combination, &n);
 	int err = array_reserve(&entries->list, n);
 
 	for (size_t i = 0; i < n && !err; i++)
@@ -16,7 +17,7 @@ static int gather(const struct matrix *m, uint32_t combination, struct case_entr
 }
 
 /* The entries of all combinations of a base, and of those that are named besides. */
-static int gather_case(const struct matrix *m, uint32_t number, struct case_entries *entries)
+static int gather_case(const struct matrix *m, const struct lists *lists, uint32_t number, struct case_entries *entries)
 {
 	size_t n, in_case, in_base;
 	const uint32_t *member = sets_get(&m->cases, number, &in_case),
@@ -27,25 +28,25 @@ static int gather_case(const struct matrix *m, uint32_t number, struct case_entr
 		const uint32_t *combination = sets_get(&m->wild[side], base[side], &n);
 
 		for (size_t i = 0; i < n && !err; i++)
-			err = gather(m, combination[i], entries);
+			err = gather(lists, combination[i], entries);
 	}
 	if (m->any_any != NONE && !err)
-		err = gather(m, m->any_any, entries);
+		err = gather(lists, m->any_any, entries);
 	for (size_t i = 2; i < in_base && !err; i++)
-		err = gather(m, base[i], entries);
+		err = gather(lists, base[i], entries);
 	for (size_t i = 1; i < in_case && !err; i++)
-		err = gather(m, member[i], entries);
+		err = gather(lists, member[i], entries);
 	return err;
 }
 
-int matrix_case(const struct matrix *m, uint32_t number, struct case_entries *ret_entries)
+int matrix_case(const struct matrix *m, const struct lists *lists, uint32_t number, struct case_entries *ret_entries)
 {
 	size_t n;
 	int err;
 
 	ret_entries->list.count = 0;
 	ret_entries->entry.count = 0;
-	err = gather_case(m, number, ret_entries);
+	err = gather_case(m, lists, number, ret_entries);
 	n = ret_entries->list.count;
 	if (!err)
 		err = array_reserve(&ret_entries->list, n);
@@ -97,14 +98,14 @@ static int make_case(struct maker *k, const uint32_t *members, size_t count, uin
 
 	if (err || *ret_case < known)
 		return err;
-	err = matrix_case(m, *ret_case, &k->entries);
+	err = matrix_case(m, &m->live_of, *ret_case, &k->entries);
 	if (!err)
 		err = rows_make(k->rows, m->services, m->entries, k->entries.entry.v, k->entries.entry.count,
 				k->lines, &row);
 	if (!err)
 		err = array_push(&m->row, row);
 	if (!err)
-		err = array_push(&m->real, 0);
+		err = array_push(&m->origins, 0);
 	return err;
 }
 
@@ -244,19 +245,35 @@ static int make_pair(struct maker *k, uint32_t source, uint32_t destination, siz
 		err = make_case(k, k->members.v, k->members.count, &number);
 	if (err)
 		return err;
-	if (m->entries->side[0].family[source] & m->entries->side[1].family[destination])
-		m->real.v[number] = 1;
+	m->origins.v[number] |= m->entries->side[0].origins[source] & m->entries->side[1].origins[destination];
 	pair.row = m->row.v[number];
 	if (pair.row == m->row.v[m->base_case.v[base]])
 		return 0;
 	return array_push(&m->pairs, pair);
 }
 
-/* Counts of pairs of two groups, to know whether one has the default row. */
+/*
+ * Counts of pairs of two groups, for each origin, to know whether packets of it meet the default row. An unspecified
+ * address is in one class: of that, one group has counts.
+ */
 struct tally {
-	uint32_t *named; /* of each pair of groups: pairs whose classes share a family */
-	uint64_t *classes[2][4]; /* of each group: classes by their families */
+	uint32_t *named[ORIGINS]; /* of each pair of groups (destination group): pairs that have packets of the origin */
+	uint32_t *classes[2][ORIGINS]; /* of each group: classes that have */
 };
+
+static size_t tally_at(const struct matrix *m, int origin, size_t source, size_t destination)
+{
+	return (packet_origins[origin].unspecified ? 0 : source * matrix_group_count(m, 1)) + destination;
+}
+
+static void tally_pair(const struct matrix *m, struct tally *tally, uint32_t source, uint32_t destination)
+{
+	unsigned origins = m->entries->side[0].origins[source] & m->entries->side[1].origins[destination];
+
+	for (int i = 0; i < ORIGINS; i++)
+		if (origins >> i & 1)
+			tally->named[i][tally_at(m, i, m->group_of[0][source], m->group_of[1][destination])]++;
+}
 
 static int make_pairs(struct maker *k, struct tally *tally)
 {
@@ -274,55 +291,53 @@ static int make_pairs(struct maker *k, struct tally *tally)
 
 			end = same_destination(k, i);
 			err = make_pair(k, source, destination, i, end);
-			if (side[0].family[source] & side[1].family[destination])
-				tally->named[m->group_of[0][source] * matrix_group_count(m, 1) +
-					     m->group_of[1][destination]]++;
+			tally_pair(m, tally, source, destination);
 		}
 	}
 	return err;
 }
 
-/* A default row is real if its groups have more pairs with a common family than are named. */
-static void mark_real_defaults(struct matrix *m, const struct tally *tally)
+/* Packets of an origin meet a default row if its groups have more pairs with such packets than are named. */
+static void mark_defaults(struct matrix *m, const struct tally *tally)
 {
 	for (size_t s = 0; s < matrix_group_count(m, 0); s++) {
 		for (size_t d = 0; d < matrix_group_count(m, 1); d++) {
-			size_t at = s * matrix_group_count(m, 1) + d;
-			uint64_t all = 0;
+			uint8_t *origins = &m->origins.v[m->base_case.v[m->base_of[s * matrix_group_count(m, 1) + d]]];
 
-			for (int a = 1; a < 4; a++)
-				for (int b = 1; b < 4; b++)
-					if (a & b)
-						all += tally->classes[0][a][s] * tally->classes[1][b][d];
-			if (all > tally->named[at])
-				m->real.v[m->base_case.v[m->base_of[at]]] = 1;
+			for (int i = 0; i < ORIGINS; i++)
+				if ((uint64_t)tally->classes[0][i][s] * tally->classes[1][i][d] >
+				    tally->named[i][tally_at(m, i, s, d)])
+					*origins |= 1u << i;
 		}
 	}
 }
 
 static int tally_new(const struct matrix *m, struct tally *tally)
 {
-	tally->named = calloc(matrix_group_count(m, 0) * matrix_group_count(m, 1) + 1, sizeof(*tally->named));
-	if (!tally->named)
-		return -ENOMEM;
-	for (int side = 0; side < 2; side++) {
-		for (int f = 0; f < 4; f++) {
-			tally->classes[side][f] = calloc(matrix_group_count(m, side) + 1, sizeof(uint64_t));
-			if (!tally->classes[side][f])
+	for (int i = 0; i < ORIGINS; i++) {
+		size_t sources = packet_origins[i].unspecified ? 1 : matrix_group_count(m, 0);
+
+		tally->named[i] = calloc(sources * matrix_group_count(m, 1) + 1, sizeof(**tally->named));
+		if (!tally->named[i])
+			return -ENOMEM;
+		for (int side = 0; side < 2; side++) {
+			tally->classes[side][i] = calloc(matrix_group_count(m, side) + 1, sizeof(uint32_t));
+			if (!tally->classes[side][i])
 				return -ENOMEM;
+			for (size_t c = 0; c < matrix_class_count(m, side); c++)
+				tally->classes[side][i][m->group_of[side][c]] += m->entries->side[side].origins[c] >> i & 1;
 		}
-		for (size_t c = 0; c < matrix_class_count(m, side); c++)
-			tally->classes[side][m->entries->side[side].family[c]][m->group_of[side][c]]++;
 	}
 	return 0;
 }
 
 static void tally_clear(struct tally *tally)
 {
-	free(tally->named);
-	for (int side = 0; side < 2; side++)
-		for (int f = 0; f < 4; f++)
-			free(tally->classes[side][f]);
+	for (int i = 0; i < ORIGINS; i++) {
+		free(tally->named[i]);
+		free(tally->classes[0][i]);
+		free(tally->classes[1][i]);
+	}
 }
 
 static int decide(struct matrix *m, struct rows *rows, struct lines *lines)
@@ -336,7 +351,7 @@ static int decide(struct matrix *m, struct rows *rows, struct lines *lines)
 	if (!err)
 		err = make_pairs(&maker, &tally);
 	if (!err)
-		mark_real_defaults(m, &tally);
+		mark_defaults(m, &tally);
 	case_entries_clear(&maker.entries);
 	array_free(&maker.named);
 	array_free(&maker.members);
@@ -345,23 +360,27 @@ static int decide(struct matrix *m, struct rows *rows, struct lines *lines)
 	return err;
 }
 
-/* Rules with the same ends stand together in every case: what one of them hides in its tier, it hides everywhere. */
-static int find_live(struct matrix *m, struct rows *rows)
+int matrix_live(const struct matrix *m, struct rows *rows, unsigned depth, struct lists *ret_lists)
 {
-	size_t count = sets_count(&m->combinations);
-	int err = 0;
+	size_t count = sets_count(&m->combinations), at = 0;
+	struct lists lists = { 0 };
+	int err = lists_new(&lists, count);
 
-	m->live_of = calloc(count + 1, sizeof(*m->live_of));
-	if (!m->live_of)
-		return -ENOMEM;
+	lists.number = malloc((m->entries->all.count + 1) * sizeof(*lists.number));
+	if (!lists.number)
+		err = -ENOMEM;
 	for (size_t i = 0; i < count && !err; i++) {
-		size_t begin = m->entries_of.start[i], live = m->entries_of.start[i + 1] - begin;
+		size_t n;
+		const uint32_t *list = lists_get(&m->entries_of, i, &n);
 
-		if (live > 1)
-			err = rows_split(rows, m->services, m->entries, m->entries_of.number + begin, live,
-					 &live);
-		m->live_of[i] = live;
+		err = rows_live(rows, m->services, m->entries, list, n, depth, lists.number + at, &n);
+		at += n;
+		lists.start[i + 1] = at;
 	}
+	if (err)
+		lists_clear(&lists);
+	else
+		*ret_lists = lists;
 	return err;
 }
 
@@ -376,7 +395,7 @@ int matrix_build(struct matrix *m, const struct entries *entries, const struct s
 	m->services = services;
 	err = matrix_group(m, dense_bytes, trouble);
 	if (!err)
-		err = find_live(m, rows);
+		err = matrix_live(m, rows, 1, &m->live_of);
 	return err ? err : decide(m, rows, lines);
 }
 
@@ -384,7 +403,7 @@ void matrix_clear(struct matrix *m)
 {
 	sets_clear(&m->combinations);
 	lists_clear(&m->entries_of);
-	free(m->live_of);
+	lists_clear(&m->live_of);
 	lists_clear(&m->by_source);
 	lists_clear(&m->groups_of);
 	sets_clear(&m->bases);
@@ -392,7 +411,7 @@ void matrix_clear(struct matrix *m)
 	free(m->base_of);
 	sets_clear(&m->cases);
 	array_free(&m->row);
-	array_free(&m->real);
+	array_free(&m->origins);
 	array_free(&m->pairs);
 	for (int side = 0; side < 2; side++) {
 		free(m->any[side]);

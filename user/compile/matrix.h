@@ -35,9 +35,8 @@ struct matrix {
 	bool dense; /* all ends are grouped */
 
 	struct sets combinations; /* source end, destination end */
-	struct lists
-		entries_of; /* entries of each combination: ascending, those that cannot decide behind the others */
-	uint32_t *live_of; /* of each combination: how many can decide */
+	struct lists entries_of; /* entries of each combination, ascending */
+	struct lists live_of; /* of each combination: those that can decide (matrix_live, depth 1) */
 	struct lists by_source; /* combinations without `any`, by source end */
 	uint32_t *any[2]; /* of each source (destination) end: its combination with any, or NONE */
 	uint32_t any_any;
@@ -55,7 +54,7 @@ struct matrix {
 
 	struct sets cases; /* base, named combinations, ascending */
 	ARRAY(uint32_t) row; /* of each case */
-	ARRAY(uint8_t) real; /* of each case: a pair has it whose classes have addresses of one family */
+	ARRAY(uint8_t) origins; /* of each case: of which origins (policy/packets.h) there are packets between its pairs */
 	ARRAY(struct zw_pair) pairs; /* whose row is not the default one of their groups; ascending */
 };
 
@@ -108,14 +107,20 @@ int matrix_build(struct matrix *matrix, const struct entries *entries, const str
 int matrix_write(const struct matrix *matrix, struct lines *lines, struct zw_matrix *ret_layout);
 
 /*
- * The entries of a case in evaluation order, without those that another of the same ends and tier hides. ret_entries
- * is reused from call to call. 0 or -ENOMEM.
+ * Of each combination the entries that are among the first `depth` of their tier to match some service, ascending. Rules
+ * with the same ends stand together in every case: the others are not among the first of any. 0 or -ENOMEM.
+ */
+int matrix_live(const struct matrix *matrix, struct rows *rows, unsigned depth, struct lists *ret_lists);
+
+/*
+ * The entries of a case in evaluation order: of those that `lists` has of each combination. ret_entries is reused from
+ * call to call. 0 or -ENOMEM.
  */
 struct case_entries {
 	ARRAY(uint64_t) list; /* as much again behind it to sort with */
 	ARRAY(uint32_t) entry;
 };
-int matrix_case(const struct matrix *matrix, uint32_t number, struct case_entries *ret_entries);
+int matrix_case(const struct matrix *matrix, const struct lists *lists, uint32_t number, struct case_entries *ret_entries);
 void case_entries_clear(struct case_entries *entries);
 
 void matrix_clear(struct matrix *matrix);

@@ -3,6 +3,7 @@
 
 #include "compile/ports.h"
 #include "compile/sort.h"
+#include "policy/packets.h"
 
 #define PORTS 65536u
 #define PLACES (ZW_PORT_TABLES * PORTS + 256)
@@ -183,6 +184,33 @@ int services_cut(struct services *services)
 	free(events);
 	free(active);
 	return err ? err : find_runs(services);
+}
+
+/* Of which origins there are packets to the places from `first` on, up to `end` or where the table ends: *ret_end. */
+static unsigned place_origins(uint32_t first, uint32_t end, uint32_t *ret_end)
+{
+	uint32_t table = first / PORTS, table_end = (table + 1) * PORTS;
+
+	if (table >= ZW_PORT_TABLES) {
+		uint8_t protocol = first - ZW_PORT_TABLES * PORTS;
+
+		*ret_end = first + 1;
+		return place_of(protocol, 0) == first ? packets_for(protocol, 0, 0) : 0;
+	}
+	*ret_end = end < table_end ? end : table_end;
+	return packets_for(with_ports[table], first % PORTS, (*ret_end - 1) % PORTS);
+}
+
+void services_origins(const struct services *services, uint8_t *ret_origins)
+{
+	const struct cut *cut = services->cuts.v;
+
+	for (size_t i = 0; i < services->cuts.count; i++) {
+		uint32_t end = i + 1 < services->cuts.count ? cut[i + 1].place : PLACES, next;
+
+		for (uint32_t place = cut[i].place; place < end; place = next)
+			ret_origins[cut[i].class] |= place_origins(place, end, &next);
+	}
 }
 
 static int write_table(const struct services *services, struct lines *lines, unsigned table,

@@ -55,6 +55,9 @@ static inline const struct class_run *services_runs(const struct services *servi
 	return services->runs.v + services->run[service];
 }
 
+/* Of each class: of which origins (policy/packets.h) there are packets to it. ret_origins is zero. */
+void services_origins(const struct services *services, uint8_t *ret_origins);
+
 /* Appends the port tables and sets layout->ports and ->protocols. 0, -ENOMEM, -E2BIG (over budget). */
 int services_write(const struct services *services, struct lines *lines, struct zw_layout *layout);
 void services_clear(struct services *services);

@@ -169,9 +169,10 @@ int rows_make(struct rows *rows, const struct services *services, const struct e
 	return keep(rows, lines, entries->default_cell, ret_row);
 }
 
-/* Closes the open pieces of an entry's services. Was there one? */
-static bool close_pieces(struct pieces *pieces, const struct services *services, const struct entry *entry)
+/* Counts a match in the open pieces of an entry's services; the last one closes them. Was there one? */
+static bool match_pieces(struct rows *rows, const struct services *services, const struct entry *entry, unsigned depth)
 {
+	struct pieces *pieces = &rows->pieces;
 	size_t runs;
 	const struct class_run *run = services_runs(services, entry->service, &runs);
 	bool found = false;
@@ -180,41 +181,43 @@ static bool close_pieces(struct pieces *pieces, const struct services *services,
 		uint32_t first, end;
 
 		pieces_of(pieces, &run[i], &first, &end);
-		for (uint32_t p = pieces_open(pieces->next, first); p < end;
-		     p = pieces_open(pieces->next, p)) {
-			pieces->next[p] = p + 1;
+		for (uint32_t p = pieces_open(pieces->next, first); p < end; p = pieces_open(pieces->next, p + 1)) {
+			if (++rows->cell[p] == depth)
+				pieces->next[p] = p + 1;
 			found = true;
 		}
 	}
 	return found;
 }
 
-int rows_split(struct rows *rows, const struct services *services, const struct entries *entries,
-	       uint32_t *list, size_t count, size_t *ret_live)
+int rows_live(struct rows *rows, const struct services *services, const struct entries *entries, const uint32_t *list,
+	      size_t count, unsigned depth, uint32_t *ret_live, size_t *ret_count)
 {
 	struct pieces *pieces = &rows->pieces;
-	size_t live = 0, dead = 0;
-	int err = pieces_cut(pieces, services, entries->all.v, list, count);
-	uint32_t tier = 0;
+	size_t live = 0;
+	int err;
 
+	*ret_count = count;
+	if (count <= depth) {
+		memcpy(ret_live, list, count * sizeof(*list));
+		return 0;
+	}
+	err = pieces_cut(pieces, services, entries->all.v, list, count);
 	if (!err)
-		err = grow_cells(rows, count);
+		err = grow_cells(rows, pieces->count);
 	if (err)
 		return err;
 	for (size_t i = 0; i < count; i++) {
 		const struct entry *entry = &entries->all.v[list[i]];
 
-		if (i && entry->tier != tier)
-			for (uint32_t p = 0; p < pieces->count; p++)
-				pieces->next[p] = p;
-		tier = entry->tier;
-		if (close_pieces(pieces, services, entry))
-			list[live++] = list[i];
-		else
-			rows->words[dead++] = list[i];
+		for (uint32_t p = 0; p < pieces->count && (!i || entry->tier != entries->all.v[list[i - 1]].tier); p++) {
+			pieces->next[p] = p;
+			rows->cell[p] = 0;
+		}
+		if (match_pieces(rows, services, entry, depth))
+			ret_live[live++] = list[i];
 	}
-	memcpy(list + live, rows->words, dead * sizeof(*list));
-	*ret_live = live;
+	*ret_count = live;
 	return 0;
 }
 

@@ -62,11 +62,11 @@ int rows_make(struct rows *rows, const struct services *services, const struct e
 	      const uint32_t *list, size_t count, struct lines *lines, uint32_t *ret_row);
 
 /*
- * Puts the entries of the list first that are the first of their tier to match some service; *ret_live is how many. The
- * others decide nothing in any list that holds this one. 0 or -ENOMEM.
+ * The entries of the list that are among the first `depth` of their tier to match some service, in their order; ret_live has
+ * room for `count`. 0 or -ENOMEM.
  */
-int rows_split(struct rows *rows, const struct services *services, const struct entries *entries,
-	       uint32_t *list, size_t count, size_t *ret_live);
+int rows_live(struct rows *rows, const struct services *services, const struct entries *entries, const uint32_t *list,
+	      size_t count, unsigned depth, uint32_t *ret_live, size_t *ret_count);
 void rows_clear(struct rows *rows);
 
 #endif

@@ -15,6 +15,7 @@
 #include "zonewall.h"
 
 struct policy;
+struct analysis;
 
 /* A rule or failsafe entry as people know it. Index = rule number - 1. Strings belong to the names. */
 struct rule_name {
@@ -75,11 +76,12 @@ struct tables {
 	struct zw_layout layout; /* generation and simulate are the publisher's to set */
 	struct names *names;
 	struct tables_stats stats;
+	struct analysis *analysis; /* compile/analysis.h; NULL: not asked for. It borrows from the policy */
 };
 
 struct compile_options {
 	uint64_t budget_bytes; /* of the tables; 0: a quarter of RAM, at most ZW_TABLES_MAX */
-	bool analyse; /* also warn of shadowed and redundant rules (design 4.7) */
+	bool analyse; /* what rules are for; and warn of shadowed and redundant ones (design 4.7) */
 	uint64_t dense_bytes; /* up to this size the pairs of classes are a plain array, beyond a sparse table; 0: 16 MiB */
 };
 
