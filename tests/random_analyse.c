@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "compile/analysis.h"
+#include "policy/packets.h"
 #include "scene.h"
 #include "test.h"
 #include "universe.h"
@@ -46,7 +47,7 @@ struct truth {
 	bool instead_default, instead_intra_zone;
 };
 
-static unsigned long found[3], named_rules, judged, hostless;
+static unsigned long found[3], impossible, named_rules, judged, hostless;
 
 /* --- The walk --------------------------------------------------------------------------------------------------- */
 
@@ -238,6 +239,25 @@ static bool decides(const struct world *w, unsigned rule, uint32_t *ret_by)
 	return any;
 }
 
+/* A host may have no address, here or of a family. */
+static bool has_empty_end(const struct world *w, const struct rule *rule)
+{
+	const struct zone_list *lists[] = { &rule->from, &rule->to };
+
+	for (int i = 0; i < 2; i++) {
+		bool is_empty = true;
+
+		for (size_t j = 0; j < lists[i]->count; j++) {
+			if (lists[i]->zone[j] == ZONE_INDEX_HOST)
+				return true;
+			is_empty = is_empty && ranges_empty(&w->policy->zones[lists[i]->zone[j]].set);
+		}
+		if (is_empty)
+			return true;
+	}
+	return false;
+}
+
 static bool can_match(const struct world *w, unsigned rule)
 {
 	for (size_t i = 0; i < universe.probe_count; i++)
@@ -328,6 +348,27 @@ static bool is_left_out(const struct rule *rule)
 	return rule->mode != MODE_ENFORCE || !rule->from.count || !rule->to.count || !rule->service.count;
 }
 
+/* The warning without tables says that a rule matches nothing: exactly where nothing matches, unless an end is empty. */
+static bool told_to_match_nothing(const struct world *w)
+{
+	struct packet_ends ends;
+	bool good = true;
+
+	if (packet_ends_find(w->policy, &ends))
+		abort();
+	for (unsigned r = 0; r < w->count && good; r++) {
+		const struct rule *rule = &w->policy->rules.v[r];
+		bool told = packets_why_none(w->policy, &ends, rule);
+
+		impossible += told;
+		good = !(told && can_match(w, r)) && (told || can_match(w, r) || has_empty_end(w, rule));
+		if (!good)
+			note("%s: told to match nothing: %d", rule->id, told);
+	}
+	packet_ends_clear(&ends);
+	return good;
+}
+
 static struct tables *analyse_tables(struct random *random, const struct policy *policy)
 {
 	const struct compile_options options = {
@@ -354,6 +395,7 @@ static bool check_known(struct random *random, const char *policy, const char *h
 	if (!good)
 		return false;
 	find_truths(&world, truths);
+	good = told_to_match_nothing(&world);
 	tables = analyse_tables(random, world.policy);
 	for (size_t i = 0; i < tables->analysis->count && good; i++, told++)
 		good = is_true(&world, &tables->analysis->v[i], &truths[tables->analysis->v[i].rule - world.policy->rules.v]);
@@ -458,7 +500,7 @@ int main(int argc, char **argv)
 	for (unsigned long i = 0; i < policies && failed < 5; i++)
 		failed += !check(seed + i);
 	ok(!failed, "what is said of the rules of %lu policies is what %zu packets show", policies, universe.probe_count);
-	note("%lu rules: %lu shadowed, %lu partly, %lu redundant; %lu names; %lu findings without the host's addresses", judged,
-	     found[0], found[1], found[2], named_rules, hostless);
+	note("%lu rules: %lu match nothing, %lu shadowed, %lu partly, %lu redundant; %lu names; %lu findings without the host's addresses",
+	     judged, impossible, found[0], found[1], found[2], named_rules, hostless);
 	return done();
 }

@@ -5,6 +5,8 @@
 
 #include "base/util.h"
 
+#define ALL_ORIGINS ((1u << ORIGINS) - 1)
+
 const struct origin packet_origins[ORIGINS] = { { 4, false }, { 6, false }, { 4, true }, { 6, true } };
 
 /* Headers that the parser reads through are no protocols: AH everywhere, IPv6's extension headers (RFC 8200 4, RFC 6275). */
@@ -60,7 +62,7 @@ unsigned packets_for_service(const struct selectors *service)
 		const struct selector *s = &service->v[i];
 
 		if (s->any_protocol)
-			return (1u << ORIGINS) - 1;
+			return ALL_ORIGINS;
 		origins |= packets_for(s->protocol, s->first, s->last);
 	}
 	return origins;
@@ -152,4 +154,75 @@ unsigned packets_to(int family, u128 first, u128 last)
 	if (is_covered(family, first, last, no_destinations, ARRAY_LEN(no_destinations)))
 		return 0;
 	return origin_bit(family, false) | origin_bit(family, true);
+}
+
+static unsigned set_origins(const struct ranges *set, unsigned (*origins_of)(int family, u128 first, u128 last))
+{
+	unsigned origins = 0;
+
+	for (size_t i = 0; i < set->v4_count; i++)
+		origins |= origins_of(4, set->v4[i].first, set->v4[i].last);
+	for (size_t i = 0; i < set->v6_count; i++)
+		origins |= origins_of(6, set->v6[i].first, set->v6[i].last);
+	return origins;
+}
+
+int packet_ends_find(const struct policy *policy, struct packet_ends *ret_ends)
+{
+	struct packet_ends ends = { array_new(policy->zone_count, 1), array_new(policy->zone_count, 1) };
+
+	if (!ends.from || !ends.to) {
+		packet_ends_clear(&ends);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < policy->zone_count; i++) {
+		const struct zone *zone = &policy->zones[i];
+		bool is_host = zone->kind == ZONE_HOST;
+
+		ends.from[i] = is_host ? ALL_ORIGINS : set_origins(&zone->set, packets_from);
+		ends.to[i] = is_host ? ALL_ORIGINS : set_origins(&zone->set, packets_to);
+	}
+	*ret_ends = ends;
+	return 0;
+}
+
+void packet_ends_clear(struct packet_ends *ends)
+{
+	free(ends->from);
+	free(ends->to);
+}
+
+static unsigned list_origins(const struct zone_list *list, const uint8_t *of_zone)
+{
+	unsigned origins = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		origins |= of_zone[list->zone[i]];
+	return origins;
+}
+
+static bool is_empty(const struct policy *policy, const struct zone_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (policy->zones[list->zone[i]].kind == ZONE_HOST || !ranges_empty(&policy->zones[list->zone[i]].set))
+			return false;
+	return true;
+}
+
+const char *packets_why_none(const struct policy *policy, const struct packet_ends *ends, const struct rule *rule)
+{
+	unsigned from = list_origins(&rule->from, ends->from), to = list_origins(&rule->to, ends->to);
+	unsigned service = packets_for_service(&rule->service);
+
+	if ((from & to & service) || is_empty(policy, &rule->from) || is_empty(policy, &rule->to) || !rule->service.count)
+		return NULL;
+	if (!from)
+		return "no packet comes from its sources (loopback, multicast or broadcast)";
+	if (!to)
+		return "no packet goes to its destinations (loopback or unspecified)";
+	if (!(from & to))
+		return "its ends have no address family in common";
+	if (!service)
+		return "no packet has its protocol: the header is read through";
+	return "no packet between its ends has its service";
 }

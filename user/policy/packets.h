@@ -46,4 +46,15 @@ unsigned packets_to(int family, u128 first, u128 last);
 unsigned packets_for(uint8_t protocol, uint32_t first, uint32_t last);
 unsigned packets_for_service(const struct selectors *service);
 
+/*
+ * Why a rule matches no packet, for people: "its ends have no address family in common". NULL: it matches some, or one of its
+ * ends has no address at all. `host` may be any address, whether it is known or not.
+ */
+struct packet_ends {
+	uint8_t *from, *to; /* of each zone: of which origins there are packets from (to) it */
+};
+int packet_ends_find(const struct policy *policy, struct packet_ends *ret_ends); /* The policy is resolved. 0 or -ENOMEM. */
+void packet_ends_clear(struct packet_ends *ends);
+const char *packets_why_none(const struct policy *policy, const struct packet_ends *ends, const struct rule *rule);
+
 #endif

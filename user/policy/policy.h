@@ -201,6 +201,12 @@ int policy_union(const struct policy *policy, const struct zone_list *list, stru
 /* Warnings that need resolved sets but no compiled tables: design 4.7 without shadowed and redundant. */
 void policy_warn(const struct policy *policy, struct diag *diag);
 
+/*
+ * Zones that something names (rules, failsafe, never, always, interfaces), and the members of unions that something names.
+ * used: of each zone, false before. 0 or -ENOMEM.
+ */
+int policy_used_zones(const struct policy *policy, bool *used);
+
 /* Errors for what this version reads but cannot enforce yet (limit, tls, until, mode: stage): `apply` asks. */
 void policy_unsupported(const struct policy *policy, struct diag *diag);
 

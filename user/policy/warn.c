@@ -2,6 +2,7 @@
 /* What is no mistake, and probably not meant (design 4.7); and what this version cannot do yet. */
 #include <time.h>
 
+#include "policy/packets.h"
 #include "policy/reader.h"
 
 /* Zones that may hold another one are looked for at one address of it; so many of them are compared in full. */
@@ -29,9 +30,13 @@ static void mark_rules(const struct rules *rules, bool *used)
 	}
 }
 
-/* Zones that something names, and the members of unions that something names. */
-static void mark_used(const struct policy *policy, bool *used, const unsigned *order)
+int policy_used_zones(const struct policy *policy, bool *used)
 {
+	_cleanup_free_ unsigned *order = array_new(policy->zone_count, sizeof(*order));
+	int cycle, err = order ? zones_order(policy, order, &cycle) : -ENOMEM;
+
+	if (err)
+		return err;
 	mark_rules(&policy->rules, used);
 	mark_rules(&policy->failsafe, used);
 	mark_rules(&policy->never, used);
@@ -46,6 +51,7 @@ static void mark_used(const struct policy *policy, bool *used, const unsigned *o
 		for (size_t j = 0; used[order[i]] && j < zone->zone_count; j++)
 			used[zone->zones[j]] = true;
 	}
+	return 0;
 }
 
 static void warn_unused(const struct policy *policy, struct diag *diag, const bool *used)
@@ -56,23 +62,6 @@ static void warn_unused(const struct policy *policy, struct diag *diag, const bo
 				     policy->zones[i].name);
 }
 
-enum { FAMILY_4 = 1, FAMILY_6 = 2 };
-
-static unsigned families(const struct policy *policy, const struct zone_list *list)
-{
-	unsigned families = 0;
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct zone *zone = &policy->zones[list->zone[i]];
-
-		/* The host's addresses may not be known here. */
-		if (zone->kind == ZONE_HOST)
-			return FAMILY_4 | FAMILY_6;
-		families |= (zone->set.v4_count ? FAMILY_4 : 0) | (zone->set.v6_count ? FAMILY_6 : 0);
-	}
-	return families;
-}
-
 static bool has_any_service(const struct selectors *service)
 {
 	for (size_t i = 0; i < service->count; i++)
@@ -81,13 +70,13 @@ static bool has_any_service(const struct selectors *service)
 	return false;
 }
 
-static void warn_rule(const struct policy *policy, struct diag *diag, const struct rule *rule, int64_t now)
+static void warn_rule(const struct policy *policy, const struct packet_ends *ends, struct diag *diag, const struct rule *rule,
+		      int64_t now)
 {
-	unsigned from = families(policy, &rule->from), to = families(policy, &rule->to);
+	const char *why = packets_why_none(policy, ends, rule);
 
-	if (from && to && !(from & to))
-		diag_warning(diag, &rule->place, NULL,
-			     "rule '%s' matches nothing: its ends have no address family in common", rule->id);
+	if (why)
+		diag_warning(diag, &rule->place, NULL, "rule '%s' matches nothing: %s", rule->id, why);
 	if (rule->expires && rule->until <= now)
 		diag_warning(diag, &rule->place, "take the rule away, or give it a later 'until'", "rule '%s' has expired",
 			     rule->id);
@@ -266,22 +255,21 @@ static int warn_nested(const struct policy *policy, struct diag *diag)
 void policy_warn(const struct policy *policy, struct diag *diag)
 {
 	_cleanup_free_ bool *used = array_new(policy->zone_count, sizeof(*used));
-	_cleanup_free_ unsigned *order = array_new(policy->zone_count, sizeof(*order));
+	struct packet_ends ends;
 	int64_t now = time(NULL);
-	int cycle;
 
-	if (!used || !order || zones_order(policy, order, &cycle))
+	if (!used || policy_used_zones(policy, used) || packet_ends_find(policy, &ends))
 		return;
-	mark_used(policy, used, order);
 	warn_unused(policy, diag, used);
 	warn_empty_world(policy, diag, used);
 	for (size_t i = 0; i < policy->rules.count; i++)
-		warn_rule(policy, diag, &policy->rules.v[i], now);
+		warn_rule(policy, &ends, diag, &policy->rules.v[i], now);
 	for (size_t i = 0; i < policy->failsafe.count; i++)
 		if (!policy->failsafe_is_default)
-			warn_rule(policy, diag, &policy->failsafe.v[i], now);
+			warn_rule(policy, &ends, diag, &policy->failsafe.v[i], now);
 	if (policy->intra_zone_set && policy->intra_zone == ACTION_ALLOW)
 		warn_nested(policy, diag);
+	packet_ends_clear(&ends);
 }
 
 static void refuse(struct diag *diag, const struct rule *rule, bool uses, const char *what)
