@@ -274,6 +274,24 @@ bool ranges_contain(const struct ranges *set, const struct addr *addr)
 	return false;
 }
 
+static bool meet(const struct range *a, size_t a_count, const struct range *b, size_t b_count)
+{
+	for (size_t i = 0, j = 0; i < a_count && j < b_count;) {
+		if (a[i].last < b[j].first)
+			i++;
+		else if (b[j].last < a[i].first)
+			j++;
+		else
+			return true;
+	}
+	return false;
+}
+
+bool ranges_meet(const struct ranges *a, const struct ranges *b)
+{
+	return meet(a->v4, a->v4_count, b->v4, b->v4_count) || meet(a->v6, a->v6_count, b->v6, b->v6_count);
+}
+
 bool ranges_empty(const struct ranges *ranges)
 {
 	return !ranges->v4_count && !ranges->v6_count;

@@ -55,6 +55,7 @@ int ranges_add_all(struct ranges *to, const struct ranges *from); /* 0 or -ENOME
 int ranges_normalise(struct ranges *ranges); /* sort, merge; 0 or -ENOMEM */
 int ranges_subtract(struct ranges *set, const struct ranges *minus); /* both normalised; 0 or -ENOMEM */
 bool ranges_contain(const struct ranges *set, const struct addr *addr); /* normalised: binary search */
+bool ranges_meet(const struct ranges *a, const struct ranges *b); /* both normalised: do they share an address? */
 bool ranges_empty(const struct ranges *ranges);
 void ranges_clear(struct ranges *ranges); /* frees the arrays */
 

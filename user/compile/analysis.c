@@ -12,13 +12,11 @@ void analysis_free(struct analysis *analysis)
 	free(analysis);
 }
 
-#define NAMES_MAX 1024
-
 static void append(char *text, const char *more)
 {
 	size_t len = strlen(text);
 
-	snprintf(text + len, NAMES_MAX - len, "%s", more);
+	snprintf(text + len, NAMED_TEXT_MAX - len, "%s", more);
 }
 
 /* "'a' (web.yaml:3)" */
@@ -28,13 +26,12 @@ static void append_rule(char *text, const struct rule *rule, const struct diag *
 	size_t len = strlen(text);
 
 	if (file)
-		snprintf(text + len, NAMES_MAX - len, "'%s' (%s:%u)", rule->id, file, rule->place.line);
+		snprintf(text + len, NAMED_TEXT_MAX - len, "'%s' (%s:%u)", rule->id, file, rule->place.line);
 	else
-		snprintf(text + len, NAMES_MAX - len, "'%s'", rule->id);
+		snprintf(text + len, NAMED_TEXT_MAX - len, "'%s'", rule->id);
 }
 
-/* "'a' (web.yaml:3), 'b' (web.yaml:7) and others" */
-static void name(char text[NAMES_MAX], const struct named *named, const struct diag *diag)
+void named_print(const struct named *named, const struct diag *diag, char *text)
 {
 	const char *last[3];
 	size_t lasts = 0;
@@ -56,7 +53,7 @@ static void name(char text[NAMES_MAX], const struct named *named, const struct d
 	}
 }
 
-static bool is_plural(const struct named *named)
+bool named_are_several(const struct named *named)
 {
 	return named->count + named->more + named->intra_zone + named->by_default > 1;
 }
@@ -65,20 +62,20 @@ static void warn_redundant(const struct rule_finding *finding, struct diag *diag
 {
 	const struct rule *rule = finding->rule;
 	const char *verb = rule->action == ACTION_ALLOW ? "allow" : "drop";
-	char by[NAMES_MAX];
+	char by[NAMED_TEXT_MAX];
 
-	name(by, &finding->instead, diag);
+	named_print(&finding->instead, diag, by);
 	if (rule->action == ACTION_PASS)
 		diag_warning(diag, &rule->place, NULL, "rule '%s' is redundant: without it, %s decide%s the same", rule->id, by,
-			     is_plural(&finding->instead) ? "" : "s");
+			     named_are_several(&finding->instead) ? "" : "s");
 	else
 		diag_warning(diag, &rule->place, NULL, "rule '%s' is redundant: what it %ss, %s %s%s too", rule->id, verb, by, verb,
-			     is_plural(&finding->instead) ? "" : "s");
+			     named_are_several(&finding->instead) ? "" : "s");
 }
 
 void analysis_warn(const struct analysis *analysis, struct diag *diag)
 {
-	char by[NAMES_MAX];
+	char by[NAMED_TEXT_MAX];
 
 	for (size_t i = 0; i < analysis->count; i++) {
 		const struct rule_finding *finding = &analysis->v[i];
@@ -87,7 +84,7 @@ void analysis_warn(const struct analysis *analysis, struct diag *diag)
 			warn_redundant(finding, diag);
 		if (!finding->shadowed)
 			continue;
-		name(by, &finding->by, diag);
+		named_print(&finding->by, diag, by);
 		diag_warning(diag, &finding->rule->place, "remove it, or put it before them",
 			     "rule '%s' is shadowed by %s: it never decides", finding->rule->id, by);
 	}

@@ -41,6 +41,11 @@ struct analysis {
 	size_t count;
 };
 
+/* "'a' (web.yaml:3), 'b' (web.yaml:7) and the default"; diag knows the files. */
+#define NAMED_TEXT_MAX 1024
+void named_print(const struct named *named, const struct diag *diag, char *text);
+bool named_are_several(const struct named *named);
+
 void analysis_free(struct analysis *analysis);
 
 /* Warns of shadowed and redundant rules (design 4.7). */

@@ -1,53 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "compile/analyse.h"
 
-static bool has_zone(const struct zone_list *list, unsigned zone)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (list->zone[i] == zone)
-			return true;
-	return false;
-}
-
-static bool names_host(const struct zone_list *list)
-{
-	return has_zone(list, ZONE_INDEX_HOST) || has_zone(list, ZONE_INDEX_WORLD);
-}
-
 bool unknown_names(const struct analyser *a, uint32_t entry)
 {
 	const struct rule *rule = entry_at(a, entry)->rule;
 
-	return !a->policy->host_known && rule && (names_host(&rule->from) || names_host(&rule->to));
-}
-
-static bool ranges_meet(const struct range *a, size_t a_count, const struct range *b, size_t b_count)
-{
-	for (size_t i = 0, j = 0; i < a_count && j < b_count;) {
-		if (a[i].last < b[j].first)
-			i++;
-		else if (b[j].last < a[i].first)
-			j++;
-		else
-			return true;
-	}
-	return false;
-}
-
-static bool zones_meet(const struct zone *a, const struct zone *b)
-{
-	return ranges_meet(a->set.v4, a->set.v4_count, b->set.v4, b->set.v4_count) ||
-	       ranges_meet(a->set.v6, a->set.v6_count, b->set.v6, b->set.v6_count);
+	return !a->policy->host_known && rule && (zone_list_names_host(&rule->from) || zone_list_names_host(&rule->to));
 }
 
 /* May the ends share an address? `host` may be any. */
 static bool ends_meet(const struct policy *policy, const struct zone_list *end, const struct zone_list *unknown)
 {
-	if (has_zone(unknown, ZONE_INDEX_HOST))
+	if (zone_list_has(unknown, ZONE_INDEX_HOST))
 		return true;
 	for (size_t i = 0; i < end->count; i++)
 		for (size_t j = 0; j < unknown->count; j++)
-			if (zones_meet(&policy->zones[end->zone[i]], &policy->zones[unknown->zone[j]]))
+			if (ranges_meet(&policy->zones[end->zone[i]].set, &policy->zones[unknown->zone[j]].set))
 				return true;
 	return false;
 }

@@ -66,6 +66,27 @@ void policy_free(struct policy *policy)
 	free(policy);
 }
 
+bool zone_list_has(const struct zone_list *list, unsigned zone)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->zone[i] == zone)
+			return true;
+	return false;
+}
+
+bool zone_list_names_host(const struct zone_list *list)
+{
+	return zone_list_has(list, ZONE_INDEX_HOST) || zone_list_has(list, ZONE_INDEX_WORLD);
+}
+
+bool selectors_have_any(const struct selectors *selectors)
+{
+	for (size_t i = 0; i < selectors->count; i++)
+		if (selectors->v[i].any_protocol)
+			return true;
+	return false;
+}
+
 int policy_find_zone(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->zone_count; i++)

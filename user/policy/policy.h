@@ -214,6 +214,9 @@ void policy_free(struct policy *policy);
 
 /* As the language has it. */
 const char *action_name(enum action action);
+bool zone_list_has(const struct zone_list *list, unsigned zone);
+bool zone_list_names_host(const struct zone_list *list); /* host, or world, which leaves it out: not known without its addresses */
+bool selectors_have_any(const struct selectors *selectors); /* the service any */
 
 /* Index of the zone with this name, or -1. */
 int policy_find_zone(const struct policy *policy, const char *name);

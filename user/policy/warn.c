@@ -8,14 +8,6 @@
 /* Zones that may hold another one are looked for at one address of it; so many of them are compared in full. */
 #define CONTAINERS_TRIED 16
 
-static bool has_zone(const struct zone_list *list, unsigned zone)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (list->zone[i] == zone)
-			return true;
-	return false;
-}
-
 static void mark_list(const struct zone_list *list, bool *used)
 {
 	for (size_t i = 0; i < list->count; i++)
@@ -62,14 +54,6 @@ static void warn_unused(const struct policy *policy, struct diag *diag, const bo
 				     policy->zones[i].name);
 }
 
-static bool has_any_service(const struct selectors *service)
-{
-	for (size_t i = 0; i < service->count; i++)
-		if (service->v[i].any_protocol)
-			return true;
-	return false;
-}
-
 static void warn_rule(const struct policy *policy, const struct packet_ends *ends, struct diag *diag, const struct rule *rule,
 		      int64_t now)
 {
@@ -82,9 +66,9 @@ static void warn_rule(const struct policy *policy, const struct packet_ends *end
 			     rule->id);
 	if (rule->action != ACTION_ALLOW)
 		return;
-	if (has_zone(&rule->from, ZONE_INDEX_ANY) && has_zone(&rule->to, ZONE_INDEX_ANY))
+	if (zone_list_has(&rule->from, ZONE_INDEX_ANY) && zone_list_has(&rule->to, ZONE_INDEX_ANY))
 		diag_warning(diag, &rule->place, NULL, "rule '%s' allows from any to any", rule->id);
-	if (has_any_service(&rule->service))
+	if (selectors_have_any(&rule->service))
 		diag_warning(diag, &rule->place, NULL, "rule '%s' allows the service any", rule->id);
 }
 
@@ -98,7 +82,7 @@ static void warn_empty_world(const struct policy *policy, struct diag *diag, con
 		for (size_t j = 0; j < lists[i]->count; j++) {
 			const struct rule *rule = &lists[i]->v[j];
 
-			if (!has_zone(&rule->from, ZONE_INDEX_WORLD) && !has_zone(&rule->to, ZONE_INDEX_WORLD))
+			if (!zone_list_has(&rule->from, ZONE_INDEX_WORLD) && !zone_list_has(&rule->to, ZONE_INDEX_WORLD))
 				continue;
 			diag_warning(diag, &rule->place, NULL,
 				     "'%s' uses 'world', which is empty: the zones list every address", rule->id);

@@ -4,24 +4,11 @@
 #include "base/util.h"
 #include "simulate/places.h"
 
-static bool has_kind(const struct policy *policy, const struct zone_list *list, enum zone_kind kind)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (policy->zones[list->zone[i]].kind == kind)
-			return true;
-	return false;
-}
-
-bool host_use_names(const struct policy *policy, const struct zone_list *list)
-{
-	return has_kind(policy, list, ZONE_HOST) || has_kind(policy, list, ZONE_WORLD);
-}
-
 /* With `host` a rule matches more once it is known, with `world` less; `pass` hands over to whatever stands behind it. */
-static unsigned effects_of(const struct policy *policy, const struct rule *rule)
+static unsigned effects_of(const struct rule *rule)
 {
-	bool more = has_kind(policy, &rule->from, ZONE_HOST) || has_kind(policy, &rule->to, ZONE_HOST);
-	bool less = has_kind(policy, &rule->from, ZONE_WORLD) || has_kind(policy, &rule->to, ZONE_WORLD);
+	bool more = zone_list_has(&rule->from, ZONE_INDEX_HOST) || zone_list_has(&rule->to, ZONE_INDEX_HOST);
+	bool less = zone_list_has(&rule->from, ZONE_INDEX_WORLD) || zone_list_has(&rule->to, ZONE_INDEX_WORLD);
 	bool allows = rule->action == ACTION_ALLOW;
 	unsigned effects = 0;
 
@@ -38,7 +25,7 @@ static int add_users(struct host_use *use, const struct rules *rules, bool is_fa
 {
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct rule *rule = &rules->v[i];
-		unsigned effects = rule->mode == MODE_STAGE ? 0 : effects_of(use->policy, rule);
+		unsigned effects = rule->mode == MODE_STAGE ? 0 : effects_of(rule);
 
 		if (!effects)
 			continue;
@@ -64,28 +51,13 @@ void host_use_clear(struct host_use *use)
 	*use = (struct host_use){ 0 };
 }
 
-static bool ranges_meet(const struct range *a, size_t a_count, const struct range *b, size_t b_count)
-{
-	for (size_t i = 0, j = 0; i < a_count && j < b_count;) {
-		if (a[i].last < b[j].first)
-			i++;
-		else if (b[j].last < a[i].first)
-			j++;
-		else
-			return true;
-	}
-	return false;
-}
-
 /* May the list hold an address of the set? The host may be anywhere. */
 static bool list_meets(const struct policy *policy, const struct zone_list *list, const struct ranges *set)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct zone *zone = &policy->zones[list->zone[i]];
 
-		if (zone->kind == ZONE_HOST ? !ranges_empty(set) :
-					      ranges_meet(zone->set.v4, zone->set.v4_count, set->v4, set->v4_count) ||
-						      ranges_meet(zone->set.v6, zone->set.v6_count, set->v6, set->v6_count))
+		if (zone->kind == ZONE_HOST ? !ranges_empty(set) : ranges_meet(&zone->set, set))
 			return true;
 	}
 	return false;

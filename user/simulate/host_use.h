@@ -28,9 +28,6 @@ struct host_use {
 int host_use_find(const struct policy *policy, struct host_use *ret_use); /* 0 or -ENOMEM */
 void host_use_clear(struct host_use *use);
 
-/* Does a list name host or world? Then its set is not known. */
-bool host_use_names(const struct policy *policy, const struct zone_list *list);
-
 /* The first rule or entry that may do one of `effects` to some packet of the region; NULL: none. */
 const struct rule *host_use_matters(const struct host_use *use, const struct region *region, unsigned effects);
 

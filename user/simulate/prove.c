@@ -199,7 +199,7 @@ static int prove_one(const struct policy *policy, const struct host_use *use, st
 	const struct region region = { &source, &destination, &rule->service };
 	int err;
 
-	if (!policy->host_known && (host_use_names(policy, &rule->from) || host_use_names(policy, &rule->to))) {
+	if (!policy->host_known && (zone_list_names_host(&rule->from) || zone_list_names_host(&rule->to))) {
 		outcome->result = OUTCOME_HOST;
 		return 0;
 	}
