@@ -16,6 +16,7 @@
 #include "compile/analysis.h"
 #include "policy/packets.h"
 #include "scene.h"
+#include "simulate/audit.h"
 #include "test.h"
 #include "universe.h"
 
@@ -47,7 +48,7 @@ struct truth {
 	bool instead_default, instead_intra_zone;
 };
 
-static unsigned long found[3], impossible, named_rules, judged, hostless;
+static unsigned long found[3], impossible, cut_off, named_rules, judged, hostless;
 
 /* --- The walk --------------------------------------------------------------------------------------------------- */
 
@@ -384,6 +385,49 @@ static struct tables *analyse_tables(struct random *random, const struct policy 
 	return tables;
 }
 
+/* Does the policy let any packet go to the zone, or come from it? Failsafe does not count. */
+static bool is_open(const struct world *w, unsigned zone)
+{
+	for (size_t i = 0; i < universe.probe_count; i++) {
+		const struct probe *p = &universe.probe[i];
+
+		if (walk(w, i, 0).allow && (oracle_in_zone(w->scene.oracle, zone, &universe.address[p->from].addr) ||
+					    oracle_in_zone(w->scene.oracle, zone, &universe.address[p->to].addr)))
+			return true;
+	}
+	return false;
+}
+
+static bool tells_unreachable(const struct audit *audit, const struct zone *zone)
+{
+	for (size_t i = 0; i < audit->count; i++)
+		if (audit->v[i].kind == AUDIT_UNREACHABLE && audit->v[i].zone == zone)
+			return true;
+	return false;
+}
+
+static bool unreachable_is_true(const struct world *w, const struct tables *tables)
+{
+	const struct audit_options audit_options = { .wide = { 8, 32 } };
+	bool used[64] = { 0 }, good = true;
+	struct audit audit;
+
+	if (policy_used_zones(w->policy, used) || audit_find(w->policy, tables, &audit_options, &audit))
+		abort();
+	for (unsigned z = ZONE_INDEX_FIRST_DECLARED; z < w->policy->zone_count && good; z++) {
+		const struct zone *zone = &w->policy->zones[z];
+		bool told = tells_unreachable(&audit, zone);
+		bool asked = zone->kind == ZONE_DECLARED && !zone->is_union && used[z] && !ranges_empty(&zone->set);
+
+		cut_off += told;
+		good = told == (asked && !is_open(w, z));
+		if (!good)
+			note("zone %s: told to be unreachable: %d", zone->name, told);
+	}
+	audit_clear(&audit);
+	return good;
+}
+
 static bool check_known(struct random *random, const char *policy, const char *host)
 {
 	struct truth truths[RULES_MAX] = { 0 };
@@ -406,6 +450,7 @@ static bool check_known(struct random *random, const char *policy, const char *h
 		note("%zu of %zu rules are told of", told, world.count);
 		good = false;
 	}
+	good = good && unreachable_is_true(&world, tables);
 	tables_free(tables);
 	close_world(&world);
 	return good;
@@ -502,5 +547,6 @@ int main(int argc, char **argv)
 	ok(!failed, "what is said of the rules of %lu policies is what %zu packets show", policies, universe.probe_count);
 	note("%lu rules: %lu match nothing, %lu shadowed, %lu partly, %lu redundant; %lu names; %lu findings without the host's addresses",
 	     judged, impossible, found[0], found[1], found[2], named_rules, hostless);
+	note("%lu zones are unreachable", cut_off);
 	return done();
 }

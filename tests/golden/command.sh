@@ -64,7 +64,7 @@ is "an instance name that is a folder" 2 'not an instance name' z --instance .. 
 is "an instance name from the environment" 2 'ZONEWALL_INSTANCE' env ZONEWALL_INSTANCE=../x "$ZONEWALL" version
 is "a misspelt command" 2 "did you mean 'check'" z chekc
 is "a word that is no command" 2 "lists the commands" z frobnicate-the-wall-for-me
-for word in confirm top block unblock audit; do
+for word in confirm top block unblock; do
 	is "'$word' is refused by name" 6 "'$word' is not built in this version" z "$word" x
 done
 is "help of flows" 0 '^  -4, --ipv4  *IPv4 only$' z help flows

@@ -49,6 +49,10 @@ zw rollback >/dev/null 2>&1
 check "after a rollback the former one" test "$(web)" = "$before"
 check "asking counted nothing" has "$(zw rules -o json)" '"id":"web",[^}]*"packets":0,'
 
+check "an audit of what is applied" all "$(zw audit --running 2>&1)" "^unused, 2 rules: .* since 20[0-9-]*T[0-9:]*Z .* when generation $number was" "  web  $dir/main.yaml:7  owner shop" \
+	"^ownerless, 1 rule" "  feed  $dir/main.yaml:8"
+check "an audit of files, with the counters of what is applied" all "$(zw audit --usage -o json "$dir/other" 2>&1)" "\"usage\":{\"generation\":$number,\"since\":\"20"
+
 ip -n "$node" addr add 10.99.0.9/24 dev v0
 check "rules and tables of two minds are told apart" exits 1 zw explain --running --from 10.99.0.2 --to 10.99.0.9 --service tcp/80
 check "with what each says" all "$(cat "$dir/out")" "rules: allow (rule)" "tables: drop (default" "kernel: drop (default" "addresses have changed"

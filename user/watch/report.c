@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -161,6 +162,16 @@ static struct json_object *retired_json(const struct rule_total *total, const st
 	return object;
 }
 
+/* When the generation was published: when its folder of pins was made. */
+static struct json_object *time_published(const struct instance *instance, uint32_t generation)
+{
+	char path[PATH_MAX];
+	struct stat folder;
+
+	pins_path(path, instance_name(instance), "/gen-%u", generation);
+	return stat(path, &folder) ? NULL : report_time(folder.st_mtime);
+}
+
 struct json_object *report_rules(const struct instance *instance)
 {
 	struct json_object *report = json_object_new_object(), *rules = json_object_new_array();
@@ -171,6 +182,7 @@ struct json_object *report_rules(const struct instance *instance)
 
 	add_string(report, "schema", "zonewall.rules/1");
 	add_number(report, "generation", current);
+	json_object_object_add(report, "since", current ? time_published(instance, current) : NULL);
 	json_object_object_add(report, "rules", rules);
 	if (read_totals(instance, &totals) == -ENOMEM) {
 		json_object_put(report);

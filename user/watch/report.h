@@ -12,7 +12,7 @@ struct json_object;
 struct reader;
 
 /*
- * {"schema":"zonewall.rules/1","generation":N,"rules":[...]} with every rule and failsafe entry of the generation that
+ * {"schema":"zonewall.rules/1","generation":N,"since":TIME,"rules":[...]} with every rule and failsafe entry of the generation that
  * decides, in order of evaluation, then ids of earlier ones that still have counts. NULL: out of memory.
  */
 struct json_object *report_rules(const struct instance *instance);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What `audit` found out, for its text and its JSON.
+ */
+#ifndef ZW_AUDITED_H
+#define ZW_AUDITED_H
+
+#include "base/diag.h"
+#include "cmd/command.h"
+#include "simulate/audit.h"
+
+struct json_object;
+
+struct audited {
+	struct policy *policy;
+	struct tables *tables;
+	struct diag *diag;
+	struct audit_options options;
+	struct audit audit;
+	struct json_object *rules; /* the report of `zonewall rules`; NULL: usage is not known */
+};
+
+/* audit_text.c, audit_json.c: to stdout. */
+void audited_print(const struct audited *audited);
+void audited_print_json(const struct audited *audited);
+
+size_t audited_zones(const struct audited *audited); /* declared ones */
+
+/* Do rules name host or world, whose addresses are not known? */
+bool audited_lacks_host(const struct audited *audited);
+
+#endif
