@@ -408,7 +408,7 @@ static bool tells_unreachable(const struct audit *audit, const struct zone *zone
 
 static bool unreachable_is_true(const struct world *w, const struct tables *tables)
 {
-	const struct audit_options audit_options = { .wide = { 8, 32 } };
+	const struct audit_options audit_options = { .kinds = AUDIT_ALL, .wide = { 8, 32 } };
 	bool used[64] = { 0 }, good = true;
 	struct audit audit;
 

@@ -28,6 +28,7 @@ static const struct option_help options[] = {
 };
 
 extern const struct command cmd_audit;
+const unsigned audit_wide_default[2] = { 8, 32 };
 
 struct work {
 	struct sources sources;
@@ -56,47 +57,17 @@ static int out_of_memory(void)
 	return EXIT_FAILED;
 }
 
-static int complain(const char *what, const char *text, const char *fix)
-{
-	fprintf(stderr, "zonewall audit: %s: '%s'\nfix: %s\n", what, text, fix);
-	return EXIT_USAGE;
-}
-
 /* --- Arguments ---------------------------------------------------------------------------------------------------- */
-
-/* A number up to `max`, and what stands behind it. */
-static bool read_number(const char **text, unsigned max, unsigned *ret_number)
-{
-	char *end;
-	unsigned long number = strtoul(*text, &end, 10);
-
-	if (**text < '0' || **text > '9' || number > max)
-		return false;
-	*text = end;
-	*ret_number = number;
-	return true;
-}
-
-static int read_wide(struct work *work, const char *text)
-{
-	unsigned *wide = work->audited.options.wide;
-	const char *at = text;
-	bool good = read_number(&at, 32, &wide[0]);
-
-	if (good && *at == ',') {
-		at++;
-		good = read_number(&at, 128, &wide[1]);
-	}
-	return good && !*at ? EXIT_DONE : complain("--wide: not a prefix length", text, "a length for IPv4, or one for each family: --wide 16,48");
-}
 
 static int read_soon(struct work *work, const char *text)
 {
-	const char *at = text;
-	unsigned days;
+	char *end;
+	unsigned long days = strtoul(text, &end, 10);
 
-	if (!read_number(&at, 36500, &days) || *at)
-		return complain("--soon: not a number of days", text, "--soon 30");
+	if (*text < '0' || *text > '9' || *end || days > 36500) {
+		fprintf(stderr, "zonewall audit: --soon: not a number of days: '%s'\nfix: --soon 30\n", text);
+		return EXIT_USAGE;
+	}
 	work->audited.options.soon = work->audited.options.now + (int64_t)days * DAY_S;
 	return EXIT_DONE;
 }
@@ -107,7 +78,7 @@ static int read_fail(struct work *work, char *text)
 		int kind = audit_kind_find(word);
 
 		if (!strcmp(word, "all")) {
-			work->fail |= (1u << AUDIT_KINDS) - 1;
+			work->fail |= AUDIT_ALL;
 		} else if (kind >= 0) {
 			work->fail |= 1u << kind;
 		} else {
@@ -127,7 +98,7 @@ static int read_option(struct work *work, int option)
 	case OPTION_HOST:
 		return sources_read_hosts(&work->sources, optarg);
 	case OPTION_WIDE:
-		return read_wide(work, optarg);
+		return audit_read_wide("audit", optarg, work->audited.options.wide);
 	case OPTION_SOON:
 		return read_soon(work, optarg);
 	case OPTION_FAIL:
@@ -273,16 +244,45 @@ size_t audited_zones(const struct audited *x)
 	return count;
 }
 
+/* A number up to `max`, and what stands behind it. */
+static bool read_number(const char **text, unsigned max, unsigned *ret_number)
+{
+	char *end;
+	unsigned long number = strtoul(*text, &end, 10);
+
+	if (**text < '0' || **text > '9' || number > max)
+		return false;
+	*text = end;
+	*ret_number = number;
+	return true;
+}
+
+int audit_read_wide(const char *command, const char *text, unsigned wide[2])
+{
+	const char *at = text;
+	bool good = read_number(&at, 32, &wide[0]);
+
+	if (good && *at == ',') {
+		at++;
+		good = read_number(&at, 128, &wide[1]);
+	}
+	if (good && !*at)
+		return EXIT_DONE;
+	fprintf(stderr, "zonewall %s: --wide: not a prefix length: '%s'\nfix: a length for IPv4, or one for each family: --wide 16,48\n",
+		command, text);
+	return EXIT_USAGE;
+}
+
 static int run(const struct globals *globals, int argc, char **argv)
 {
 	_cleanup_(clear_work) struct work work = { .sources.command = "audit" };
 	struct audit_options *o = &work.audited.options;
 	int status, err;
 
+	o->kinds = AUDIT_ALL;
 	o->now = time(NULL);
 	o->soon = o->now + 30 * DAY_S;
-	o->wide[0] = 8;
-	o->wide[1] = 32;
+	memcpy(o->wide, audit_wide_default, sizeof(o->wide));
 	status = read_arguments(&work, argc, argv);
 	if (!status && work.is_running)
 		status = running_open(globals, &work.running);

@@ -20,6 +20,10 @@ struct audited {
 	struct json_object *rules; /* the report of `zonewall rules`; NULL: usage is not known */
 };
 
+/* The argument of --wide, which `check` has too: a length, or two with a comma. 0 or an exit status. */
+extern const unsigned audit_wide_default[2];
+int audit_read_wide(const char *command, const char *text, unsigned wide[2]);
+
 /* audit_text.c, audit_json.c: to stdout. */
 void audited_print(const struct audited *audited);
 void audited_print_json(const struct audited *audited);

@@ -5,17 +5,20 @@
 #include <json-c/json.h>
 
 #include "base/util.h"
-#include "cmd/command.h"
+#include "cmd/audited.h"
 #include "cmd/sources.h"
 #include "compile/tables.h"
 #include "policy/policy.h"
 
 #define CHECK_SCHEMA "zonewall.check/1"
 
-enum { OPTION_WERROR = 256, OPTION_HOST };
+enum { OPTION_WERROR = 256, OPTION_WIDE, OPTION_REQUIRE, OPTION_HOST };
 
 static const struct option_help options[] = {
 	{ { "werror", no_argument, NULL, OPTION_WERROR }, NULL, "warnings are errors" },
+	{ { "wide", required_argument, NULL, OPTION_WIDE }, "LEN,LEN6",
+	  "warn of allow rules with networks of this length, or wider ones" },
+	{ { "require", required_argument, NULL, OPTION_REQUIRE }, "owner", "a rule without an owner is an error" },
 	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR,...",
 	  "addresses of the host that the policy is for; may be given again (default: not known)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
@@ -26,6 +29,7 @@ extern const struct command cmd_check;
 
 struct arguments {
 	bool werror;
+	struct audit_options audit; /* what is asked for besides */
 	struct sources sources;
 };
 
@@ -40,16 +44,41 @@ static int out_of_memory(void)
 	return EXIT_FAILED;
 }
 
+static int read_require(struct arguments *arguments, const char *key)
+{
+	if (strcmp(key, "owner")) {
+		fprintf(stderr, "zonewall check: --require: '%s' cannot be required\nfix: --require owner\n", key);
+		return EXIT_USAGE;
+	}
+	arguments->audit.kinds |= 1u << AUDIT_OWNERLESS;
+	return EXIT_DONE;
+}
+
+static int read_option(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case OPTION_WERROR:
+		arguments->werror = true;
+		return EXIT_DONE;
+	case OPTION_WIDE:
+		arguments->audit.kinds |= 1u << AUDIT_WIDE;
+		return audit_read_wide("check", optarg, arguments->audit.wide);
+	case OPTION_REQUIRE:
+		return read_require(arguments, optarg);
+	case OPTION_HOST:
+		return sources_read_hosts(&arguments->sources, optarg);
+	default:
+		return EXIT_USAGE;
+	}
+}
+
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
 {
 	int option, status;
 
+	memcpy(arguments->audit.wide, audit_wide_default, sizeof(arguments->audit.wide));
 	while ((option = command_getopt(&cmd_check, argc, argv)) != -1) {
-		if (option == OPTION_WERROR) {
-			arguments->werror = true;
-			continue;
-		}
-		status = option == OPTION_HOST ? sources_read_hosts(&arguments->sources, optarg) : EXIT_USAGE;
+		status = read_option(arguments, option);
 		if (status)
 			return status;
 	}
@@ -70,6 +99,37 @@ static void clear_result(struct result *result)
 	diag_free(result->diag);
 }
 
+static void tell(const struct audit_finding *finding, struct diag *diag)
+{
+	const struct rule *rule = finding->rule;
+	char range[RANGE_TEXT_MAX];
+
+	if (finding->kind == AUDIT_OWNERLESS) {
+		diag_error(diag, &rule->place, "owner: who asked for it, or where that is written", "rule '%s' has no owner", rule->id);
+		return;
+	}
+	range_print(finding->family, &finding->range, range);
+	if (finding->zone->kind == ZONE_DECLARED)
+		diag_warning(diag, &rule->place, NULL, "rule '%s' allows a wide network: %s in zone '%s'", rule->id, range,
+			     finding->zone->name);
+	else
+		diag_warning(diag, &rule->place, NULL, "rule '%s' allows a wide network: %s", rule->id, range);
+}
+
+/* What --wide and --require ask for. */
+static int look_further(const struct arguments *arguments, struct result *result)
+{
+	struct audit audit;
+	int err = audit_find(result->policy, result->tables, &arguments->audit, &audit);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < audit.count; i++)
+		tell(&audit.v[i], result->diag);
+	audit_clear(&audit);
+	return 0;
+}
+
 static int work(const struct arguments *arguments, struct result *result)
 {
 	const struct compile_options compile = { .analyse = true };
@@ -85,7 +145,8 @@ static int work(const struct arguments *arguments, struct result *result)
 	if (err)
 		return err;
 	policy_warn(result->policy, result->diag);
-	return compile_policy(result->policy, &compile, result->diag, &result->tables);
+	err = compile_policy(result->policy, &compile, result->diag, &result->tables);
+	return err || !arguments->audit.kinds ? err : look_further(arguments, result);
 }
 
 static const char *log_name(enum default_log log)

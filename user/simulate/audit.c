@@ -39,6 +39,8 @@ static void add(struct auditor *a, struct audit_finding finding)
 {
 	struct audit *audit = &a->audit;
 
+	if (!(a->options->kinds >> finding.kind & 1))
+		return;
 	if (!a->err)
 		a->err = array_grow(&audit->v, audit->count, sizeof(*audit->v));
 	if (a->err)
@@ -249,7 +251,8 @@ static int look(struct auditor *a)
 	look_at_analysis(a);
 	for (size_t i = 0; i < a->policy->rules.count; i++)
 		look_at_rule(a, &a->policy->rules.v[i]);
-	err = look_at_zones(a);
+	if (a->options->kinds & (1u << AUDIT_UNREACHABLE | 1u << AUDIT_UNNAMED))
+		err = look_at_zones(a);
 	return err ? err : a->err;
 }
 

@@ -25,6 +25,7 @@ enum audit_kind {
 	AUDIT_UNNAMED, /* a zone that nothing names */
 	AUDIT_KINDS
 };
+#define AUDIT_ALL ((1u << AUDIT_KINDS) - 1)
 
 /* What a rule has decided, by id. */
 struct audit_use {
@@ -33,6 +34,7 @@ struct audit_use {
 };
 
 struct audit_options {
+	unsigned kinds; /* what is looked for: 1 << AUDIT_... */
 	int64_t now, soon; /* Unix seconds: what ends up to `soon` ends soon */
 	unsigned wide[2]; /* prefix lengths of IPv4 and IPv6: such a network, or a wider one, is wide */
 	bool has_usage;
