@@ -41,6 +41,7 @@ struct work {
 
 static void clear_work(struct work *work)
 {
+	left_clear(&work->audited.left);
 	audit_clear(&work->audited.audit);
 	tables_free(work->audited.tables);
 	policy_free(work->audited.policy);
@@ -193,7 +194,9 @@ static int find(struct work *work)
 
 	if (!err && x->rules)
 		err = take_usage(work);
-	return err ? err : audit_find(x->policy, x->tables, &x->options, &x->audit);
+	if (!err)
+		err = audit_find(x->policy, x->tables, &x->options, &x->audit);
+	return err ? err : left_find(x->policy, x->tables->analysis, &x->left);
 }
 
 /* A policy with errors has no findings; what is wrong goes to standard error, or into the object. */
@@ -219,8 +222,8 @@ static int finish(const struct globals *globals, const struct work *work)
 
 	if (globals->json)
 		audited_print_json(x);
-	else
-		audited_print(x);
+	else if (audited_print(x))
+		return out_of_memory();
 	for (int kind = 0; kind < AUDIT_KINDS; kind++)
 		if (work->fail >> kind & 1 && x->audit.of_kind[kind])
 			return EXIT_FAILED;

@@ -4,15 +4,18 @@
  *
  * {"schema":"zonewall.audit/1","rules":N,"zones":N,"usage":null|{"generation":N,"since":TIME},"host_known":B,
  *  "counts":{KIND:N,...},"findings":[{"kind","rule","zone","owner","place","by":[{"rule","place"},...],"by_others",
- *  "by_default","by_intra_zone","why","range","until"},...]}
+ *  "by_default","by_intra_zone","left","why","range","until"},...]}
  *
  * by: who decides before a (partly) shadowed rule, or instead of a redundant one; others: there are more than are listed.
+ * left: of a partly shadowed rule, the regions that it decides, as zonewall.diff/1 has them: {"from","to","service"}; null
+ * beyond LEFT_RULES_MAX such rules.
  * A policy with errors: {"schema","diagnostics":[...]}, as `check` has them.
  */
 #include <json-c/json.h>
 
 #include "base/util.h"
 #include "cmd/audited.h"
+#include "cmd/differences.h"
 #include "cmd/view.h"
 #include "watch/report.h"
 
@@ -60,6 +63,23 @@ static struct json_object *json_range(const struct audit_finding *finding)
 	return json_object_new_string(text);
 }
 
+static struct json_object *json_left(const struct audited *x, const struct audit_finding *finding)
+{
+	const struct left_region *region;
+	size_t count = finding->kind == AUDIT_PARTLY ? left_of(&x->left, finding->rule, &region) : 0;
+	struct json_object *array = count ? json_object_new_array() : NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		add(object, "from", region_json_set(&region[i].region->from));
+		add(object, "to", region_json_set(&region[i].region->to));
+		add(object, "service", region_json_service(&region[i].region->service));
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *json_finding(const struct audited *x, const struct audit_finding *finding)
 {
 	static const struct named nobody;
@@ -75,6 +95,7 @@ static struct json_object *json_finding(const struct audited *x, const struct au
 	add(object, "by_others", json_object_new_boolean(named->more));
 	add(object, "by_default", json_object_new_boolean(named->by_default));
 	add(object, "by_intra_zone", json_object_new_boolean(named->intra_zone));
+	add(object, "left", json_left(x, finding));
 	add(object, "why", text_or_null(finding->why));
 	add(object, "range", json_range(finding));
 	add(object, "until", finding->rule && finding->rule->expires ? report_time(finding->rule->until) : NULL);

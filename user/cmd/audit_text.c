@@ -4,8 +4,11 @@
 
 #include "base/util.h"
 #include "cmd/audited.h"
+#include "cmd/differences.h"
 #include "cmd/view.h"
 #include "watch/report.h"
+
+#define LEFT_SHOWN 6 /* regions of a rule */
 
 static const char *const heads[AUDIT_KINDS] = {
 	[AUDIT_SHADOWED] = "earlier rules decide all of it",
@@ -50,7 +53,38 @@ static void print_wide(const struct audit_finding *finding)
 		printf("      %s\n", range);
 }
 
-static void print_evidence(const struct audited *x, const struct audit_finding *finding)
+/* "gateway → db, tcp/1-79" */
+static int print_region(const struct audited *x, const struct diff_region *region)
+{
+	struct buffer text = { 0 };
+	int err;
+
+	region_put_set(&text, &region->from);
+	buffer_put(&text, " → ");
+	region_put_set(&text, &region->to);
+	buffer_put(&text, ", ");
+	region_put_service(&text, x->policy, &region->service);
+	err = text.failed ? -ENOMEM : 0;
+	if (!err)
+		printf("      left: %s\n", text.data);
+	buffer_free(&text);
+	return err;
+}
+
+static int print_left(const struct audited *x, const struct rule *rule)
+{
+	const struct left_region *region;
+	size_t count = left_of(&x->left, rule, &region);
+	int err = 0;
+
+	for (size_t i = 0; i < count && i < LEFT_SHOWN && !err; i++)
+		err = print_region(x, region[i].region);
+	if (count > LEFT_SHOWN)
+		printf("      and %zu more; -o json has them\n", count - LEFT_SHOWN);
+	return err;
+}
+
+static int print_evidence(const struct audited *x, const struct audit_finding *finding)
 {
 	char by[NAMED_TEXT_MAX];
 
@@ -64,6 +98,7 @@ static void print_evidence(const struct audited *x, const struct audit_finding *
 		print_wide(finding);
 	if (finding->kind == AUDIT_EXPIRED || finding->kind == AUDIT_EXPIRING)
 		print_time(finding->kind == AUDIT_EXPIRED ? "ended" : "ends", finding->rule->until, x->options.now);
+	return finding->kind == AUDIT_PARTLY ? print_left(x, finding->rule) : 0;
 }
 
 static bool is_same_subject(const struct audit_finding *a, const struct audit_finding *b)
@@ -103,9 +138,11 @@ static void print_head(const struct audited *x, enum audit_kind kind)
 	printf("\n");
 }
 
-static void print_kinds(const struct audited *x)
+static int print_kinds(const struct audited *x)
 {
-	for (size_t i = 0; i < x->audit.count; i++) {
+	int err = 0;
+
+	for (size_t i = 0; i < x->audit.count && !err; i++) {
 		const struct audit_finding *finding = &x->audit.v[i];
 
 		if (!i || finding->kind != finding[-1].kind) {
@@ -114,17 +151,22 @@ static void print_kinds(const struct audited *x)
 		}
 		if (!i || !is_same_subject(finding, finding - 1))
 			print_subject(x, finding);
-		print_evidence(x, finding);
+		err = print_evidence(x, finding);
 	}
+	return err;
 }
 
-void audited_print(const struct audited *x)
+int audited_print(const struct audited *x)
 {
-	print_kinds(x);
+	int err = print_kinds(x);
+
 	printf("%sfindings: %zu; rules: %zu; zones: %zu\n", x->audit.count ? "\n" : "", x->audit.count, x->policy->rules.count,
 	       audited_zones(x));
 	if (!x->rules)
 		printf("not known: which rules are used (--running and --usage look at what is applied here)\n");
 	if (audited_lacks_host(x))
 		printf("not known: the addresses of the host (--host): rules that name host or world were not compared\n");
+	if (x->audit.of_kind[AUDIT_PARTLY] > LEFT_RULES_MAX)
+		printf("not written out: what is left of partly shadowed rules, since they are more than %d\n", LEFT_RULES_MAX);
+	return err;
 }

@@ -8,6 +8,7 @@
 #include "base/diag.h"
 #include "cmd/command.h"
 #include "simulate/audit.h"
+#include "simulate/left.h"
 
 struct json_object;
 
@@ -17,6 +18,7 @@ struct audited {
 	struct diag *diag;
 	struct audit_options options;
 	struct audit audit;
+	struct left left; /* of partly shadowed rules */
 	struct json_object *rules; /* the report of `zonewall rules`; NULL: usage is not known */
 };
 
@@ -25,7 +27,7 @@ extern const unsigned audit_wide_default[2];
 int audit_read_wide(const char *command, const char *text, unsigned wide[2]);
 
 /* audit_text.c, audit_json.c: to stdout. */
-void audited_print(const struct audited *audited);
+int audited_print(const struct audited *audited); /* 0 or -ENOMEM */
 void audited_print_json(const struct audited *audited);
 
 size_t audited_zones(const struct audited *audited); /* declared ones */

@@ -58,7 +58,7 @@ static struct json_object *json_terms(const struct diff_term *terms, size_t coun
 	return list;
 }
 
-static struct json_object *json_set(const struct diff_set *set)
+struct json_object *region_json_set(const struct diff_set *set)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -67,7 +67,7 @@ static struct json_object *json_set(const struct diff_set *set)
 	return object;
 }
 
-static struct json_object *json_service(const struct diff_service *service)
+struct json_object *region_json_service(const struct diff_service *service)
 {
 	struct json_object *object = json_object_new_object();
 	bool is_all = service->others.count < service->places.count;
@@ -121,9 +121,9 @@ static struct json_object *json_region(const struct diff_region *region)
 
 	add_text(object, "kind", kinds[region->kind]);
 	add(object, "widens", json_object_new_boolean(region->widens));
-	add(object, "from", json_set(&region->from));
-	add(object, "to", json_set(&region->to));
-	add(object, "service", json_service(&region->service));
+	add(object, "from", region_json_set(&region->from));
+	add(object, "to", region_json_set(&region->to));
+	add(object, "service", region_json_service(&region->service));
 	add(object, "old", json_cause(&region->cause[DIFF_OLD], has_terms));
 	add(object, "new", json_cause(&region->cause[DIFF_NEW], has_terms));
 	return object;

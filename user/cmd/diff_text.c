@@ -42,7 +42,7 @@ static void put_terms(struct buffer *b, const struct diff_term *terms, size_t co
 	}
 }
 
-static void put_set(struct buffer *b, const struct diff_set *set)
+void region_put_set(struct buffer *b, const struct diff_set *set)
 {
 	put_terms(b, set->of, set->of_count);
 	if (!set->except_count)
@@ -61,17 +61,16 @@ static int add_all(struct selectors *set, const struct selectors *more)
 	return 0;
 }
 
-static void put_service(struct page *page, const struct diff_service *service)
+void region_put_service(struct buffer *b, const struct policy *names, const struct diff_service *service)
 {
 	struct json_object *words = NULL;
 	struct selectors possible = { 0 };
-	struct buffer *b = &page->text;
 	int err = add_all(&possible, &service->places);
 
 	if (!err)
 		err = add_all(&possible, &service->others);
 	if (!err)
-		err = service_words(&page->names, &possible, &service->places, &words);
+		err = service_words(names, &possible, &service->places, &words);
 	b->failed |= err;
 	for (size_t i = 0; !err && i < json_object_array_length(words); i++) {
 		buffer_put(b, i ? ", " : "");
@@ -199,11 +198,11 @@ static void put_region(struct page *page, const struct diff_region *region)
 	struct buffer *b = &page->text;
 
 	buffer_printf(b, "%s%c ", page->colour ? colours[region->kind] : "", marks[region->kind]);
-	put_set(b, &region->from);
+	region_put_set(b, &region->from);
 	buffer_put(b, " → ");
-	put_set(b, &region->to);
+	region_put_set(b, &region->to);
 	buffer_put(b, ": ");
-	put_service(page, &region->service);
+	region_put_service(b, &page->names, &region->service);
 	buffer_put(b, page->colour ? "\033[0m\n" : "\n");
 	put_cause(page, "before", region, DIFF_OLD);
 	put_cause(page, "now", region, DIFF_NEW);

@@ -8,6 +8,9 @@
 #include "cmd/command.h"
 #include "cmd/running.h"
 #include "simulate/diff.h"
+#include "watch/buffer.h"
+
+struct json_object;
 
 /* One of the two that are compared. */
 struct differing {
@@ -29,6 +32,15 @@ struct differences {
 	const struct diag *host_diag; /* knows the rule's file */
 	struct diff diff;
 };
+
+/*
+ * A region's sets and services, in words (by the names of services that a policy has) and as JSON: `audit` has regions, too. The
+ * objects are the caller's.
+ */
+void region_put_set(struct buffer *b, const struct diff_set *set);
+void region_put_service(struct buffer *b, const struct policy *names, const struct diff_service *service);
+struct json_object *region_json_set(const struct diff_set *set);
+struct json_object *region_json_service(const struct diff_service *service);
 
 /* diff_text.c, diff_json.c: to stdout. 0 or -ENOMEM. */
 int differences_print(const struct differences *differences, bool colour);
