@@ -21,6 +21,21 @@ struct pair {
 /* 0 or -ENOMEM. */
 int pair_read(struct cells *cells, uint32_t source, uint32_t destination, struct pair *ret_pair);
 
+/* Pairs that were met, so that each is looked at once; the tag tells apart what the rows do not. Zeroed: empty. */
+struct pair_key {
+	struct pair pair;
+	uint32_t tag; /* less than UINT32_MAX; + 1 here, so that 0 is an unused slot */
+};
+
+struct pair_set {
+	struct pair_key *slot; /* an open hash */
+	size_t size, count;
+};
+
+int pair_set_add(struct pair_set *set, const struct pair *pair, uint32_t tag); /* 1 if it is new, 0 if not, or -ENOMEM */
+void pair_set_empty(struct pair_set *set); /* for others; it may keep its room */
+void pair_set_clear(struct pair_set *set);
+
 /* Does failsafe let some packet of the pair pass? */
 bool pair_has_failsafe(const struct cells *cells, const struct pair *pair);
 

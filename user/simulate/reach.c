@@ -14,61 +14,6 @@
 #include "simulate/reach_ends.h"
 #include "simulate/reach_places.h"
 
-/* --- What was met --------------------------------------------------------------------------------------------------- */
-
-struct key {
-	struct pair pair;
-	uint32_t traits; /* of both ends; + 1, so that 0 is an empty slot */
-};
-
-struct keys {
-	struct key *slot; /* an open hash */
-	size_t size, count;
-};
-
-static struct key *find_slot(const struct keys *keys, const struct key *key)
-{
-	uint64_t hash = ((uint64_t)key->pair.policy << 32 | key->traits) * 0x9e3779b97f4a7c15ull;
-
-	hash = (hash ^ ((uint64_t)key->pair.failsafe << 32 | key->pair.exchanged)) * 0x9e3779b97f4a7c15ull;
-	for (size_t i = hash >> 32;; i++) {
-		struct key *slot = &keys->slot[i & (keys->size - 1)];
-
-		if (!slot->traits || !memcmp(slot, key, sizeof(*key)))
-			return slot;
-	}
-}
-
-static int grow(struct keys *keys)
-{
-	struct keys larger = { .size = keys->size ? keys->size * 2 : 256, .count = keys->count };
-
-	larger.slot = array_new(larger.size, sizeof(*larger.slot));
-	if (!larger.slot)
-		return -ENOMEM;
-	for (size_t i = 0; i < keys->size; i++)
-		if (keys->slot[i].traits)
-			*find_slot(&larger, &keys->slot[i]) = keys->slot[i];
-	free(keys->slot);
-	*keys = larger;
-	return 0;
-}
-
-/* 1 if it is new, 0 if it was met before, -ENOMEM. */
-static int meet(struct keys *keys, const struct key *key)
-{
-	struct key *slot;
-
-	if (keys->count * 2 >= keys->size && grow(keys))
-		return -ENOMEM;
-	slot = find_slot(keys, key);
-	if (slot->traits)
-		return 0;
-	*slot = *key;
-	keys->count++;
-	return 1;
-}
-
 /* --- Outcomes ------------------------------------------------------------------------------------------------------- */
 
 /* Whether stages before policy decide packets of a combination of traits. */
@@ -83,7 +28,7 @@ struct search {
 	struct reach_ends ends[2]; /* sources, destinations: of one family at a time */
 	struct reach_places places;
 	uint8_t *early; /* enum early: [traits of both ends][group of places] */
-	struct keys met;
+	struct pair_set met;
 	bool *seen; /* by rule number; rule 0, by reason, behind them */
 	uint32_t rule_count;
 	struct reach *reach;
@@ -237,15 +182,13 @@ static int search_pairs(struct search *search)
 	for (size_t i = 0; i < from->count && !err; i++) {
 		for (size_t j = 0; j < to->count && !err; j++) {
 			uint32_t traits = from->v[i].traits * to->traits_count + to->v[j].traits;
-			struct key key = { .traits = traits + 1 };
+			struct pair pair;
 			int new;
 
-			err = pair_read(search->cells, from->v[i].atom, to->v[j].atom, &key.pair);
-			new = err ? 0 : meet(&search->met, &key);
+			err = pair_read(search->cells, from->v[i].atom, to->v[j].atom, &pair);
+			new = err ? 0 : pair_set_add(&search->met, &pair, traits);
 			if (new)
-				err = new < 0 ? new
-					      : look_at_pair(search, &key.pair, &from->v[i], &to->v[j],
-							     traits);
+				err = new < 0 ? new : look_at_pair(search, &pair, &from->v[i], &to->v[j], traits);
 		}
 	}
 	return err;
@@ -278,9 +221,8 @@ static int search_family(struct search *search, int family)
 	if (!err)
 		err = search_pairs(search);
 	free(search->early);
-	free(search->met.slot);
+	pair_set_clear(&search->met);
 	search->early = NULL;
-	search->met = (struct keys){ 0 };
 	reach_places_clear(&search->places);
 	reach_ends_clear(&search->ends[0]);
 	reach_ends_clear(&search->ends[1]);

@@ -112,7 +112,7 @@ int reach_places_find(const struct cells *cells, int family, const struct select
 
 	places_walk(cells, service, &(struct origin){ .family = family }, add_places, &visit);
 	for (size_t i = 0; i < places.count && !visit.err; i++)
-		for (uint32_t class = 0; class < cells_class_count(cells); class ++)
+		for (uint32_t class = 0; class < cells_class_count(cells); class++)
 			places.group[i].before[class + 1] =
 				places.group[i].before[class] + places.group[i].place[class].is_set;
 	if (visit.err)
@@ -126,7 +126,7 @@ const struct reach_place *reach_group_example(const struct reach_group *group, u
 {
 	const struct reach_place *best = other ? other : &group->place[first];
 
-	for (uint32_t class = first; class < end; class ++)
+	for (uint32_t class = first; class < end; class++)
 		if (rank(group, &group->place[class]) < rank(group, best))
 			best = &group->place[class];
 	return best;

@@ -27,14 +27,11 @@ struct zone_matrix {
 	struct place_classes classes[ORIGINS]; /* of all services */
 	struct zone_ends *zones;
 	uint8_t *notes; /* [origin][kind][class] */
-	uint32_t *
-		met; /* of each policy row: the last origin of a cell that met it with no failsafe beside it */
-	size_t met_count;
-	uint32_t questions;
+	struct pair_set met; /* those of one origin */
 	struct pair *pairs[ORIGINS]; /* of the cell, each once; grow by array_grow */
 	size_t pair_count[ORIGINS];
-	uint32_t *decided
-		[2]; /* of each rule, then each reason: the last cell in which it dropped (allowed) something */
+	/* Of each rule, then each reason: the last cell in which it dropped (allowed) something. */
+	uint32_t *decided[2];
 	uint32_t rule_count, cell_count;
 	struct matrix_cell cell;
 };
@@ -108,7 +105,7 @@ void zone_matrix_free(struct zone_matrix *m)
 	free(m->decided[1]);
 	free(m->zones);
 	free(m->notes);
-	free(m->met);
+	pair_set_clear(&m->met);
 	space_free(m->space);
 	free(m);
 }
@@ -136,33 +133,17 @@ static int find_ends(struct zone_matrix *m, unsigned zone)
 	return err;
 }
 
-/* Has the origin met this row of policy? Rows of failsafe are met in few pairs: these are all taken. */
-static int meet(struct zone_matrix *m, const struct pair *pair, bool *ret_known)
-{
-	*ret_known = false;
-	if (pair_has_failsafe(m->cells, pair))
-		return 0;
-	for (; m->met_count <= pair->policy; m->met_count++) {
-		if (array_grow(&m->met, m->met_count, sizeof(*m->met)))
-			return -ENOMEM;
-		m->met[m->met_count] = 0;
-	}
-	*ret_known = m->met[pair->policy] == m->questions;
-	m->met[pair->policy] = m->questions;
-	return 0;
-}
-
 static int add_pair(struct zone_matrix *m, int origin, uint32_t source, uint32_t destination)
 {
 	size_t *count = &m->pair_count[origin];
 	struct pair pair;
-	bool known;
-	int err = pair_read(m->cells, source, destination, &pair);
+	int err = pair_read(m->cells, source, destination, &pair), new;
 
-	if (!err)
-		err = meet(m, &pair, &known);
-	if (err || known)
+	if (err)
 		return err;
+	new = pair_set_add(&m->met, &pair, 0);
+	if (new <= 0)
+		return new;
 	if (array_grow(&m->pairs[origin], *count, sizeof(pair)))
 		return -ENOMEM;
 	m->pairs[origin][(*count)++] = pair;
@@ -177,7 +158,7 @@ static int find_pairs(struct zone_matrix *m, unsigned zone_from, unsigned zone_t
 		const struct ends *from = &m->zones[zone_from].from[origin];
 		const struct ends *to = &m->zones[zone_to].to[packet_origins[origin].family == 6];
 
-		m->questions++;
+		pair_set_empty(&m->met);
 		m->pair_count[origin] = 0;
 		for (size_t i = 0; i < from->count; i++)
 			for (size_t j = 0; j < to->count && !err; j++)
@@ -190,8 +171,8 @@ static int find_pairs(struct zone_matrix *m, unsigned zone_from, unsigned zone_t
 
 static int note_decider(struct zone_matrix *m, bool allow, enum zw_reason reason, uint32_t cell)
 {
-	uint32_t rule = cell & ZW_CELL_RULE,
-		 *seen = &m->decided[allow][rule ? rule : m->rule_count + 1 + reason];
+	uint32_t rule = cell & ZW_CELL_RULE;
+	uint32_t *seen = &m->decided[allow][rule ? rule : m->rule_count + 1 + reason];
 
 	if (*seen == m->cell_count)
 		return 0;
@@ -271,7 +252,7 @@ static int read_pair(struct zone_matrix *m, int origin, const struct pair *pair,
 			if (!place_classes_hold(&m->classes[origin], kind, run.first, run.end))
 				continue;
 			err = judge(m, &packet_origins[origin], kind, pair, &run, &note);
-			for (uint32_t class = run.first; class < run.end && noting && !err; class ++)
+			for (uint32_t class = run.first; class < run.end && noting && !err; class++)
 				notes[class] |= note;
 		}
 	return err;
@@ -301,8 +282,7 @@ static unsigned note_of(const struct zone_matrix *m, uint8_t protocol, uint32_t 
 
 	for (int origin = 0; origin < ORIGINS; origin++)
 		if (places_hold(&any_service, &packet_origins[origin], protocol, port))
-			note |= m->notes[(size_t)(origin * PLACE_KINDS + place_kind(protocol)) * classes +
-					 class];
+			note |= m->notes[(size_t)(origin * PLACE_KINDS + place_kind(protocol)) * classes + class];
 	return note;
 }
 
