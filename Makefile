@@ -127,7 +127,7 @@ $(BUILD)/bench/%.o: bench/%.c | build-tools
 	$(Q)$(CC) -I. $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/scale.o $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 $(BUILD)/bench/flow_lru.o: $(BUILD)/bench/flow_lru.skel.h
 $(BUILD)/bench/verdicts.o: $(BUILD)/bench/traffic.skel.h
 
