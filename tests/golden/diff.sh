@@ -63,7 +63,11 @@ case_of tls-newer 's/require: true/require: true, min: "1.2"/'
 case_of now-in-failsafe 's/from: ops, to: host, service: tcp.22/from: [ops, gateway], to: host, service: [tcp\/22, tcp\/8000-8099]/'
 sed '/id: users/i\  - {id: ops-ssh, from: ops, to: host, service: tcp\/22, action: allow, limit: {rate: 1\/s}}' base.yaml >old.yaml
 case_of limit-that-failsafe-takes-away 's/rate: 1.s/rate: 2\/s/'
+# Of the unspecified address there is only DHCP's source port: that rule makes no exception of what is from port 53.
+sed '/id: users/i\  - {id: dhcp, from: 0.0.0.0, to: any, service: udp, action: allow}' base.yaml >old.yaml
+case_of unspecified-source 's/from: host, to: ops, service: udp.53/from: host, to: any, service: udp\/53/'
 cp base.yaml old.yaml
+case_of drop-logged-anyway 's/owner: security/owner: security, log: all/'
 case_of logged 's/owner: web team}/owner: web team, log: all}/; s/owner: security/owner: security, log: none/'
 case_of settings 's/tcp: loose/tcp: strict, log: all, non-ip: allow, flows: 4096/; s/match: .eth0./match: [eth1]/; s/, source: db//; s/to: world, service: tcp.443/to: world, service: tcp\/80/'
 case_of another-source 's/  db: \[10.3.0.0.25/  db: [10.3.0.0\/26/'
