@@ -21,7 +21,7 @@ static const char *const outside6[] = { "::", "::1", "::ffff:1.2.3.4", "2001:db8
 static const uint16_t tcp_ports[] = { 0, 1, 21, 22, 23, 79, 80, 81, 442, 443, 444, 7999, 8000, 8001, 8002, 8003, 65535 };
 static const uint16_t udp_ports[] = { 0, 52, 53, 54, 66, 67, 68, 79, 80, 81, 65535 };
 static const uint16_t sctp_ports[] = { 0, 79, 80, 81, 65535 };
-static const uint16_t udp_sports[] = { 40000, 1, 53, 60, 67, 80 }; /* 68 is DHCP's, see below */
+static const uint16_t udp_sports[] = { 40000, 1, 53, 60, 67, 70, 80 }; /* 68 is DHCP's, see below */
 static const uint16_t sctp_sports[] = { 40000, 1, 80 };
 static const uint16_t icmp4[] = { 0x0000, 0x0001, 0x0300, 0x0301, 0x0800, 0x0801, 0x0d00 };
 static const uint16_t icmp6[] = { 0x0100, 0x0101, 0x8000, 0x8001, 0x8100, 0x8700 };
@@ -146,7 +146,7 @@ static void drop_malformed(void)
 void universe_make(void)
 {
 	make_addresses();
-	universe.probe = calloc(universe.address_count * universe.address_count * 190, sizeof(*universe.probe));
+	universe.probe = calloc(universe.address_count * universe.address_count * 200, sizeof(*universe.probe));
 	if (!universe.probe)
 		abort();
 	for (size_t from = 0; from < universe.address_count; from++)

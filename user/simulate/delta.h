@@ -16,8 +16,7 @@ struct change {
 	uint32_t kind; /* enum diff_kind */
 	uint32_t cause[DIFF_SIDES]; /* enum zw_reason << 20 | rule's number, 0 none */
 	uint32_t terms[DIFF_SIDES]; /* of DIFF_TERMS: numbers, see terms.h */
-	uint32_t failsafe
-		[DIFF_SIDES]; /* of DIFF_TERMS, where it is part of the change: the entry's number, 0 none */
+	uint32_t failsafe[DIFF_SIDES]; /* of DIFF_TERMS, if it is part of the change: the entry's number, 0 none */
 	uint32_t sports; /* first << 16 | last */
 };
 #define CHANGE_REASON(cause) ((enum zw_reason)((cause) >> 20))

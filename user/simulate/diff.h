@@ -36,8 +36,7 @@ struct diff_source {
 /* A set of addresses in words: all of `of`, without all of `except`. */
 struct diff_term {
 	const char *zone; /* NULL: a range */
-	enum diff_side
-		side; /* which generation's zone; DIFF_SIDES: it is the same in both, or only one has it */
+	enum diff_side side; /* whose zone; DIFF_SIDES: it is the same in both, or only one has it */
 	int family;
 	struct range range;
 };
