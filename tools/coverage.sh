@@ -24,7 +24,8 @@ lines() { # NAME FILE...: those that it takes, for each file
 		python3 -c 'import json, os, sys
 for file in json.load(sys.stdin)["data"][0]["files"]:
     lines = file["summary"]["lines"]
-    print("  {}: {} of {} lines".format(os.path.relpath(file["filename"]), lines["covered"], lines["count"]))'
+    if lines["count"]:
+        print("  {}: {} of {} lines".format(os.path.relpath(file["filename"]), lines["covered"], lines["count"]))'
 }
 
 run packet

@@ -134,7 +134,26 @@ static char *write_out(const struct policy *policy, size_t *ret_len)
 	return text;
 }
 
-static void read_again(const struct policy *policy)
+/* What they decide is the same, table for table. */
+static void compare_tables(struct policy *policy, struct policy *again)
+{
+	const struct compile_options options = { .budget_bytes = 16u << 20 };
+	struct tables *a = NULL, *b = NULL;
+	struct diag *diag = diag_new();
+	int r;
+
+	if (policy_resolve(policy, NULL) || policy_resolve(again, NULL))
+		abort();
+	r = compile_policy(policy, &options, diag, &a);
+	if (r != compile_policy(again, &options, diag, &b) ||
+	    (!r && (a->len != b->len || memcmp(a->bytes, b->bytes, a->len))))
+		abort();
+	tables_free(a);
+	tables_free(b);
+	diag_free(diag);
+}
+
+static void read_again(struct policy *policy)
 {
 	const char *const files[] = { file[0].path };
 	struct diag *diag = diag_new();
@@ -150,6 +169,7 @@ static void read_again(const struct policy *policy)
 		diag_print(diag, stderr, false);
 		abort();
 	}
+	compare_tables(policy, again);
 	policy_free(again);
 	diag_free(diag);
 	free(text);

@@ -67,6 +67,27 @@ static void check_addr(const char *text)
 	want(other.value == addr.value);
 }
 
+/* What the text of a CIDR or a range says, read in another way. */
+static void check_meaning(const char *text, const struct address_range *range)
+{
+	char part[LINE_MAX], *cut;
+	struct addr first, last;
+	u128 rest = 0;
+
+	strcpy(part, text);
+	cut = strpbrk(part, "/-");
+	if (cut)
+		*cut++ = 0;
+	want(!addr_parse(part, &first) && range->family == first.family && range->first == first.value);
+	if (cut && text[cut - part - 1] == '-') {
+		want(!addr_parse(cut, &last) && range->last == last.value);
+		return;
+	}
+	for (int bit = cut ? atoi(cut) : 128; bit < (first.family == 4 ? 32 : 128); bit++)
+		rest = rest << 1 | 1;
+	want(range->last == (range->first | rest) && !(range->first & rest));
+}
+
 /* The fewest bits that all of a range has in common; -1 if it is no CIDR. */
 static int prefix_length(const struct address_range *range)
 {
@@ -102,6 +123,7 @@ static void check_address(const char *text)
 		return;
 	}
 	want(address_is_meant(text) && range.first <= range.last && (range.family == 6 || range.last <= ADDR_MAX4));
+	check_meaning(text, &range);
 	addr_print(&(struct addr){ range.family, range.first }, first);
 	addr_print(&(struct addr){ range.family, range.last }, last);
 	snprintf(printed, sizeof(printed), "%s-%s", first, last);
@@ -135,7 +157,7 @@ static int ask(struct question *question)
 	const char *files[] = { path };
 	struct diag *diag = diag_new();
 	struct policy *policy = NULL;
-	int err = policy_read_question(files, 1, question, diag, &policy);
+	int err = policy_read_from(NULL, files, 1, question, diag, &policy);
 
 	want((err == 0) == (policy != NULL) && (err == 0) == (diag_errors(diag) == 0));
 	want(!err || question->errors);
@@ -185,6 +207,19 @@ static bool is_same(const struct selectors *a, const struct selectors *b)
 	return a->count == b->count;
 }
 
+/* Numbers have one form, so a service of one part that names ports is, letter for letter, what its numbers say. */
+static void check_ports(const char *text, const struct selector *s)
+{
+	char one[64], range[64];
+	size_t slash = strcspn(text, "/");
+
+	if (strchr(text, ',') || !text[slash] || (s->protocol != 6 && s->protocol != 17 && s->protocol != 132))
+		return;
+	snprintf(one, sizeof(one), "%.*s/%u", (int)slash, text, s->first);
+	snprintf(range, sizeof(range), "%.*s/%u-%u", (int)slash, text, s->first, s->last);
+	want(!strncmp(text, "proto/", 6) || !strcmp(text, range) || (s->first == s->last && !strcmp(text, one)));
+}
+
 /* Its parts, printed with commas between them, are the service. */
 static void check_service(const struct selectors *service)
 {
@@ -226,8 +261,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_address(line[i]);
 		check_instant(line[i]);
 	}
-	if (!ask(&question))
+	if (!ask(&question)) {
 		check_service(&question.selectors);
+		if (question.selectors.count == 1)
+			check_ports(question.service, question.selectors.v);
+	}
 	question_clear(&question);
 	return 0;
 }
