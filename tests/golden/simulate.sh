@@ -163,12 +163,13 @@ status "host addresses as words" 0 --host 10.9.0.1 fd00:9::1 "$folder/policy.yam
 
 # Whoever asks line by line gets each answer before the next question.
 coproc SIMULATE { "$ZONEWALL" simulate "$folder/policy.yaml"; }
+pid=$SIMULATE_PID # bash forgets it when the process ends
 echo "$ALLOW" >&"${SIMULATE[1]}"
 read -r -t 10 answer <&"${SIMULATE[0]}"
 result $? "an answer does not wait for the end of the input"
 [ "$answer" = "$ALLOWED" ]; result $? "and it is the right one"
 exec {SIMULATE[1]}>&-
-wait "$SIMULATE_PID" 2> /dev/null
+wait "$pid" 2> /dev/null
 
 echo "1..$tests"
 exit $failed
