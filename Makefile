@@ -22,8 +22,7 @@ WARN    := -Wall -Wextra $(if $(WERROR),-Werror)
 CFLAGS  ?= -O2 -g
 CFLAGS_ALL = -std=gnu11 $(WARN) -D_GNU_SOURCE -DZW_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibpf -I$(BUILD) \
 	$(SANFLAGS) $(CFLAGS)
-# As needed: a program that reads no captures does without libpcap, and so without what that brings along.
-LIBS    := -Wl,--as-needed -lbpf -lelf -lz -lyaml -ljson-c -lsmartcols -lmnl -lpcap
+LIBS    := -lbpf -lelf -lz -lyaml -ljson-c -lsmartcols -lmnl
 MACHINE := $(shell uname -m)-linux-gnu
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARN) -Wno-unused-parameter -Iinclude -Ibpf -I/usr/include/$(MACHINE)
 

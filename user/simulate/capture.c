@@ -2,15 +2,16 @@
 #include "simulate/capture.h"
 
 #include <linux/if_arp.h>
-#include <pcap/pcap.h>
 #include <pcap/sll.h>
 #include <sys/param.h>
 
 #include "base/util.h"
+#include "simulate/libpcap.h"
 
 #define ETHERNET_LEN 14
 
 struct capture {
+	const struct libpcap *lib;
 	pcap_t *pcap;
 	int link;
 	uint8_t frame[FRAME_MAX];
@@ -33,9 +34,9 @@ static const struct link *find_link(int type)
 	return NULL;
 }
 
-static int refuse_link(int type, char *error)
+static int refuse_link(const struct libpcap *lib, int type, char *error)
 {
-	const char *name = pcap_datalink_val_to_name(type), *text = pcap_datalink_val_to_description(type);
+	const char *name = lib->datalink_name(type), *text = lib->datalink_text(type);
 
 	if (name)
 		snprintf(error, CAPTURE_ERROR_MAX, "its link type is %s (%s), which cannot be replayed", name,
@@ -47,23 +48,30 @@ static int refuse_link(int type, char *error)
 
 int capture_open(FILE *file, struct capture **ret_capture, char ret_error[CAPTURE_ERROR_MAX])
 {
+	const struct libpcap *lib = libpcap(ret_error, CAPTURE_ERROR_MAX);
 	char why[PCAP_ERRBUF_SIZE] = "";
-	struct capture *capture = calloc(1, sizeof(*capture));
+	struct capture *capture;
 
+	if (!lib) {
+		fclose(file);
+		return -EINVAL;
+	}
+	capture = calloc(1, sizeof(*capture));
 	if (!capture) {
 		fclose(file);
 		return -ENOMEM;
 	}
-	capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
+	capture->lib = lib;
+	capture->pcap = lib->open(file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!capture->pcap) {
 		fclose(file);
 		free(capture);
 		snprintf(ret_error, CAPTURE_ERROR_MAX, "%s", why);
 		return -EINVAL;
 	}
-	capture->link = pcap_datalink(capture->pcap);
+	capture->link = lib->datalink(capture->pcap);
 	if (!find_link(capture->link)) {
-		int r = refuse_link(capture->link, ret_error);
+		int r = refuse_link(lib, capture->link, ret_error);
 
 		capture_free(capture);
 		return r;
@@ -76,13 +84,13 @@ void capture_free(struct capture *capture)
 {
 	if (!capture)
 		return;
-	pcap_close(capture->pcap);
+	capture->lib->close(capture->pcap);
 	free(capture);
 }
 
 const char *capture_link(const struct capture *capture)
 {
-	return pcap_datalink_val_to_name(capture->link);
+	return capture->lib->datalink_name(capture->link);
 }
 
 const char *capture_link_text(const struct capture *capture)
@@ -184,12 +192,12 @@ int capture_next(struct capture *capture, struct captured *ret_captured, char re
 {
 	struct pcap_pkthdr *header;
 	const uint8_t *bytes;
-	int got = pcap_next_ex(capture->pcap, &header, &bytes);
+	int got = capture->lib->next(capture->pcap, &header, &bytes);
 
 	if (got == PCAP_ERROR_BREAK)
 		return 0;
 	if (got != 1) {
-		snprintf(ret_error, CAPTURE_ERROR_MAX, "%s", pcap_geterr(capture->pcap));
+		snprintf(ret_error, CAPTURE_ERROR_MAX, "%s", capture->lib->error(capture->pcap));
 		return -EINVAL;
 	}
 	/* Nanoseconds stand in tv_usec: it was opened so. */
