@@ -297,7 +297,7 @@ static void find_truths(const struct world *w, struct truth *truths)
 	bool needed[RULES_MAX];
 
 	for (unsigned r = 0; r < w->count; r++) {
-		struct truth *truth = &truths[r], ignored;
+		struct truth *truth = &truths[r], ignored = { 0 };
 		bool decided = decides(w, r, &truth->by), is_enforced = w->policy->rules.v[r].mode == MODE_ENFORCE;
 
 		truth->shadowed = is_enforced && !decided && can_match(w, r);
