@@ -21,7 +21,6 @@ struct origin {
 	bool unspecified;
 };
 
-
 /* The unspecified address, whose packets are the least plain ones, last. */
 #define ORIGINS 4
 extern const struct origin packet_origins[ORIGINS];
