@@ -5,9 +5,9 @@
  * time a packet. Each run is preceded by one of the floor, a program that drops at once, and a figure is its time divided
  * by that: medians of the rounds.
  *
- *   verdicts INTERFACE [ROUNDS [PACKETS]]     default: 5 rounds of 500,000 packets
+ *   verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]     default: 5 rounds of 500,000 packets
  *
- * bench.sh makes the namespace and the interface that it runs with.
+ * bench.sh makes the namespace and the interface that it runs with, and takes the instance down.
  */
 #include <linux/if_ether.h>
 #include <linux/ip.h>
@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -41,8 +40,7 @@
 #define UNCACHED 65536u
 
 static struct traffic_bpf *skel;
-static const char *interface;
-static char instance[32];
+static const char *instance, *interface;
 static int gate; /* the attached program */
 static int rounds = 5, packets = 500000;
 
@@ -320,7 +318,7 @@ static void compare_all(void)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: verdicts INTERFACE [ROUNDS [PACKETS]]\n");
+	fprintf(stderr, "usage: verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]\n");
 	return 2;
 }
 
@@ -329,18 +327,17 @@ int main(int argc, char **argv)
 	static const struct {
 		size_t rules, prefixes, zones;
 	} sizes[] = { { 10, 1000, 8 }, { 10, PREFIXES, 1024 }, { RULES, PREFIXES, 1024 } };
-	struct publish_report report = { 0 };
 
-	if (argc < 2 || !if_nametoindex(argv[1]))
+	if (argc < 3 || !if_nametoindex(argv[2]))
 		return usage();
-	interface = argv[1];
-	if (argc > 2)
-		rounds = atoi(argv[2]);
+	instance = argv[1];
+	interface = argv[2];
 	if (argc > 3)
-		packets = atoi(argv[3]);
+		rounds = atoi(argv[3]);
+	if (argc > 4)
+		packets = atoi(argv[4]);
 	if (rounds < 1 || rounds > ROUNDS_MAX || packets < 1)
 		return usage();
-	snprintf(instance, sizeof(instance), "zw-bench-%d", getpid());
 	skel = traffic_bpf__open_and_load();
 	if (!skel)
 		fail("load");
@@ -352,7 +349,5 @@ int main(int argc, char **argv)
 			rows(i == ARRAY_LEN(sizes) - 1);
 		}
 	compare_all();
-	publish_down(instance, &report);
-	publish_report_clear(&report);
 	return 0;
 }
