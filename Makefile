@@ -197,7 +197,7 @@ vm: all $(BPF_TESTS) $(VM_TOOLS) ## tests on other kernels, in QEMU (KERNELS="6.
 	@$(RUN) --build $(BUILD) --group vm $(VM)
 
 benches: $(BENCHES)
-bench: benches ## what a packet costs, against a program that drops at once; and a flow, against the kernel's LRU hash (root)
+bench: all benches ## what a packet costs, against a program that drops at once; and a flow, against the kernel's LRU hash (root)
 	@bench/bench.sh $(BUILD)/bench/verdicts
 	@$(BUILD)/bench/flow_lru
 
