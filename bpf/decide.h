@@ -112,7 +112,8 @@ static __always_inline bool is_opening_syn(const struct packet *p)
 /* For a flow's slot: the cell, and which ends are this host's. */
 static __always_inline __u32 with_hosts(__u32 cell, __u32 opener, __u32 other)
 {
-	return cell | (is_host(opener) ? ZW_CELL_FROM_HOST : 0) | (is_host(other) ? ZW_CELL_TO_HOST : 0);
+	return cell | ZW_CELL_HOSTS_KNOWN | (is_host(opener) ? ZW_CELL_FROM_HOST : 0) |
+	       (is_host(other) ? ZW_CELL_TO_HOST : 0);
 }
 
 /*
@@ -128,7 +129,7 @@ static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u
 	__u32 cell;
 
 	if (flow_generation(f) == zw_layout.generation)
-		return terms ? (__u32)terms & ~ZW_CELL_HOST : ZW_CELL_ALLOW;
+		return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW;
 	if (!terms)
 		return 0;
 	cell = zw_policy_cell(opener, other, protocol, terms >> 32 & 0xffff);
@@ -249,20 +250,24 @@ static __always_inline bool may_follow(const struct packet *p)
 
 /*
  * Does all that the tables would say of this packet stand in its flow? This generation has decided the flow, and the attach
- * point takes any source but this host's. Then no table is read for it.
+ * point takes any source but this host's. Then no table is read for it. Returns the flow's cell, or 0. What stage spoof asks
+ * is taken from this one reading: the slot may go to another flow at any time.
  */
-static __always_inline bool is_settled(const struct packet *p, const struct flow *f)
+static __always_inline __u32 settled_cell(const struct packet *p, const struct flow *f)
 {
-	return may_follow(p) && flow_generation(f) == zw_layout.generation && flow_terms(f) &&
-	       !(zw_layout.source_sets && p->source_set);
+	__u32 cell = flow_terms(f);
+
+	if (!may_follow(p) || flow_generation(f) != zw_layout.generation || !(cell & ZW_CELL_HOSTS_KNOWN))
+		return 0;
+	return zw_layout.source_sets && p->source_set ? 0 : cell;
 }
 
 /* Stage spoof for such a packet. */
-static __always_inline bool is_settled_spoofed(const struct work *w, const struct flow *f)
+static __always_inline bool is_settled_spoofed(const struct work *w, const struct flow *f, __u32 cell)
 {
 	__u32 sender = is_from_opener(f, &w->lookup.key) ? ZW_CELL_FROM_HOST : ZW_CELL_TO_HOST;
 
-	return w->packet.ingress && (flow_terms(f) & sender);
+	return w->packet.ingress && (cell & sender);
 }
 
 /* Stages flow, related, state and policy. f: the packet's live flow, or NULL. */
@@ -318,14 +323,16 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 	bool found, spoofed;
 	struct outcome *o;
 	struct flow f;
+	__u32 settled;
 
 	if (!w)
 		return 0;
 	p = &w->packet;
 	o = &w->outcome;
 	found = p->fragment != FRAGMENT_LATER && !p->cut_first && flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
-	if (found && is_settled(p, &f)) {
-		spoofed = is_settled_spoofed(w, &f);
+	settled = found ? settled_cell(p, &f) : 0;
+	if (settled) {
+		spoofed = is_settled_spoofed(w, &f, settled);
 	} else {
 		locate(p, o);
 		spoofed = is_spoofed(p, o);

@@ -179,10 +179,11 @@ enum zw_port_table { ZW_PORT_TCP, ZW_PORT_UDP, ZW_PORT_SCTP, ZW_PORT_ICMP, ZW_PO
 #define ZW_CELL_LIMIT 0x01000000u
 #define ZW_CELL_TLS 0x02000000u
 #define ZW_CELL_EXPIRES 0x04000000u
-/* Only in a flow's slot: its opener's address, the other side's, is this host's, as its generation sees it. */
+/* Only in a flow's slot: its opener's address, the other side's, is this host's, as its generation sees it; that is known. */
 #define ZW_CELL_FROM_HOST 0x08000000u
 #define ZW_CELL_TO_HOST 0x10000000u
-#define ZW_CELL_HOST (ZW_CELL_FROM_HOST | ZW_CELL_TO_HOST)
+#define ZW_CELL_HOSTS_KNOWN 0x20000000u
+#define ZW_CELL_HOSTS (ZW_CELL_FROM_HOST | ZW_CELL_TO_HOST | ZW_CELL_HOSTS_KNOWN)
 #define ZW_RULES_MAX 1048575u
 
 /* Where the sections stand and what the policy's defaults are: a load-time constant of the programs. */

@@ -38,7 +38,6 @@ static const struct option_help options[] = {
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
-
 /* What is asked about. */
 struct subject {
 	bool is_running;
