@@ -585,8 +585,7 @@ static bool check(uint64_t seed)
 	good = check_known(&random, policy, host) && check_unknown(&random, policy);
 	if (!good) {
 		note("seed %llu, host '%s'", (unsigned long long)seed, host);
-		for (char *line = strtok(policy, "\n"); line; line = strtok(NULL, "\n"))
-			note("%s", line);
+		note_lines(policy);
 	}
 	free(policy);
 	return good;

@@ -216,8 +216,7 @@ static bool check(uint64_t seed, struct oracle_answer *answers)
 	}
 	if (!good) {
 		note("seed %llu, host '%s'", (unsigned long long)seed, host);
-		for (char *line = strtok(policy, "\n"); line; line = strtok(NULL, "\n"))
-			note("%s", line);
+		note_lines(policy);
 	}
 	free(policy);
 	return good;

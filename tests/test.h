@@ -66,4 +66,11 @@ __attribute__((unused)) static int done(void)
 	return test_failures ? 1 : 0;
 }
 
+/* Each line of a text, which is cut up. */
+static inline __attribute__((unused)) void note_lines(char *text)
+{
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		note("%s", line);
+}
+
 #endif
