@@ -35,7 +35,7 @@ static __always_inline __u32 next_flow(void)
 	return plan.base + (x >> 20 & plan.mask);
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int generate4(struct xdp_md *ctx)
 {
 	struct iphdr *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);
@@ -51,7 +51,7 @@ int generate4(struct xdp_md *ctx)
 	return XDP_ABORTED;
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int generate6(struct xdp_md *ctx)
 {
 	struct ipv6hdr *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);
@@ -67,7 +67,7 @@ int generate6(struct xdp_md *ctx)
 	return XDP_ABORTED;
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int floor_drop(struct xdp_md *ctx)
 {
 	return XDP_DROP;
@@ -89,7 +89,8 @@ struct {
 /* The parsed packet, or NULL. */
 static __always_inline struct job *start(struct xdp_md *ctx)
 {
-	struct job *job = only_value(&jobs);
+	const __u32 zero = 0;
+	struct job *job = bpf_map_lookup_elem(&jobs, &zero);
 	struct packet *p;
 	struct cursor c;
 
@@ -106,7 +107,7 @@ static __always_inline struct job *start(struct xdp_md *ctx)
 	return parse_direct(p, &c, false) ? NULL : job;
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int parse_only(struct xdp_md *ctx)
 {
 	return start(ctx) ? XDP_DROP : XDP_ABORTED;
@@ -131,13 +132,13 @@ static __always_inline int ours(struct xdp_md *ctx, const bool v6)
 	return XDP_PASS;
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int ours4(struct xdp_md *ctx)
 {
 	return ours(ctx, false);
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int ours6(struct xdp_md *ctx)
 {
 	return ours(ctx, true);
@@ -160,13 +161,13 @@ static __always_inline int open_ours(struct xdp_md *ctx, const bool v6)
 	return zw_flow_open(&job->lookup, v6 ? 6 : 4) ? XDP_PASS : XDP_DROP;
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int open_ours4(struct xdp_md *ctx)
 {
 	return open_ours(ctx, false);
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int open_ours6(struct xdp_md *ctx)
 {
 	return open_ours(ctx, true);
@@ -250,7 +251,7 @@ static __always_inline int lru_found(struct value *v, const struct job *job)
 	return XDP_PASS;
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int lru4(struct xdp_md *ctx)
 {
 	struct job *job = start(ctx);
@@ -262,7 +263,7 @@ int lru4(struct xdp_md *ctx)
 	return lru_found(bpf_map_lookup_elem(&lru_flows4, &key), job);
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int lru6(struct xdp_md *ctx)
 {
 	struct job *job = start(ctx);
@@ -274,7 +275,7 @@ int lru6(struct xdp_md *ctx)
 	return lru_found(bpf_map_lookup_elem(&lru_flows6, &key), job);
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int open_lru4(struct xdp_md *ctx)
 {
 	struct job *job = start(ctx);
@@ -288,7 +289,7 @@ int open_lru4(struct xdp_md *ctx)
 	return bpf_map_update_elem(&lru_flows4, &key, &value, BPF_ANY) ? XDP_DROP : XDP_PASS;
 }
 
-SEC("xdp")
+SEC("generation/xdp")
 int open_lru6(struct xdp_md *ctx)
 {
 	struct job *job = start(ctx);

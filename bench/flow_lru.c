@@ -25,6 +25,7 @@
 #include "kernel/flows.h"
 #include "kernel/jiffies.h"
 #include "kernel/load.h"
+#include "kernel/values.h"
 #include "zonewall.h"
 
 #include "flow_lru.h"
@@ -84,6 +85,8 @@ static void load(void)
 	const struct zw_flow_layout layout4 = flows_layout(4, cpus, ROOM, ZW_FRAGMENT_BUCKETS),
 				    layout6 = flows_layout(6, cpus, ROOM, ZW_FRAGMENT_BUCKETS);
 
+	if (values_register())
+		fail("libbpf");
 	skel = flow_lru_bpf__open();
 	if (!skel)
 		fail("open");

@@ -109,7 +109,8 @@ struct {
 SEC("xdp.frags")
 int parse_only(struct xdp_md *ctx)
 {
-	struct packet *p = only_value(&packets);
+	const __u32 zero = 0;
+	struct packet *p = bpf_map_lookup_elem(&packets, &zero);
 	struct cursor c;
 
 	if (!p)

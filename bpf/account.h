@@ -28,9 +28,6 @@ static __always_inline void count_point(const struct packet *p, const struct acc
 	__u64 size = (__u64)zw_cpus * (ZW_POINT_SLOTS * sizeof(struct zw_point_counters));
 	struct zw_count *count;
 
-	if (!base)
-		return;
-	barrier_var(base);
 	barrier_var(at);
 	if (at > size - sizeof(*count))
 		return;
@@ -48,9 +45,8 @@ static __always_inline void count_rule(const struct packet *p, const struct acco
 	__u64 at = a->cpu * stride + rule * sizeof(struct zw_rule_counters);
 	struct zw_rule_counters *counters;
 
-	if (!rule || rule > zw_layout.rule_count || o->generation != zw_layout.generation || !p->counted || !base)
+	if (!rule || rule > zw_layout.rule_count || o->generation != zw_layout.generation || !p->counted)
 		return;
-	barrier_var(base);
 	barrier_var(at);
 	if (at > zw_cpus * stride - sizeof(*counters))
 		return;

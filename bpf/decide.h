@@ -63,9 +63,9 @@ static __always_inline bool is_essential_udp(const struct packet *p)
 
 	if (p->family == 4) {
 		if (!p->ingress)
-			return sport == 68 && dport == 67 && (!e->source[0] || is_host(find_atom(4, e->source)));
+			return sport == 68 && dport == 67 && (!e->source[0] || is_host(find_atom_rarely(4, e->source)));
 		return sport == 67 && dport == 68 &&
-		       (e->destination[0] == 0xffffffff || p->own_mac || is_host(find_atom(4, e->destination)));
+		       (e->destination[0] == 0xffffffff || p->own_mac || is_host(find_atom_rarely(4, e->destination)));
 	}
 	if (!is_link_local6(e->source))
 		return false;
@@ -170,7 +170,7 @@ ZW_GLOBAL __u32 zw_related_cell(const struct packet *p, struct quote *q)
 	if (!flow_find(p->family, &q->ends, p->now, &q->lookup, &f))
 		return 0;
 	return allowing_cell(&f, is_from_opener(&f, &q->lookup.key), q->ends.protocol,
-			     find_atom(p->family, q->ends.source), find_atom(p->family, q->ends.destination));
+			     find_atom_rarely(p->family, q->ends.source), find_atom_rarely(p->family, q->ends.destination));
 }
 
 static __always_inline bool decide_related(struct work *w)

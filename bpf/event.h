@@ -20,9 +20,6 @@ static __always_inline struct events *cpu_events(__u32 cpu)
 	__u8 *base = only_value(&zw_events);
 	__u64 at = (__u64)cpu * sizeof(struct events), size = (__u64)zw_cpus * sizeof(struct events);
 
-	if (!base)
-		return NULL;
-	barrier_var(base);
 	barrier_var(at);
 	if (at > size - sizeof(struct events))
 		return NULL;

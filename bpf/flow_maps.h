@@ -47,9 +47,8 @@ static __always_inline __u8 *get_last_bucket(const struct lookup *l, struct buck
 	__u64 n = l->key.bucket;
 
 	barrier_var(n);
-	if (!base || n >= all)
+	if (n >= all)
 		return NULL;
-	barrier_var(base);
 	*b = bucket_at(base, layout, n, v6);
 	return base;
 }
@@ -73,9 +72,6 @@ static __always_inline bool find_in_table(const struct ends *e, __u64 now, struc
 	struct bucket b;
 	__u64 n;
 
-	if (!base)
-		return false;
-	barrier_var(base);
 	make_key(&l->key, e, (const __u64 *)base, v6);
 	n = fragments ? buckets + (l->key.hash & (others - 1)) : l->key.hash & (buckets - 1);
 	l->key.bucket = n;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From addresses and ports to a cell, through the tables that zonewall.h describes. The tables are one block of
- * 64-byte lines; tables_at() is the only way into them and checks every offset against their size, so a damaged table
- * can give a wrong answer (a drop), never a wrong read. An absent answer is 0: atom 0, class 0, cell 0 (a drop).
+ * From addresses and ports to a cell, through the tables that zonewall.h describes: one block of 64-byte lines. Sections
+ * are reached by constants of the layout and an index below their constant size, search lines and blocks by a line number
+ * from a table, which is checked. So a damaged table can give a wrong answer (a drop), never a wrong read. An absent answer
+ * is 0: atom 0, class 0, cell 0 (a drop).
  */
 #ifndef ZW_LOOKUP_H
 #define ZW_LOOKUP_H
@@ -13,19 +14,13 @@ ZW_CONSTANT struct zw_layout zw_layout;
 
 #ifdef __bpf__
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, 4);
-	__uint(value_size, 64);
-} zw_tables SEC(".maps");
+#include "maps.h"
+
+ZW_ONE_VALUE(zw_tables, 64);
 
 static __always_inline const __u8 *tables_base(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&zw_tables, &zero);
+	return only_value(&zw_tables);
 }
 
 #else
@@ -39,44 +34,63 @@ static __always_inline const __u8 *tables_base(void)
 
 #endif
 
-/* `size` bytes at an offset from the tables' first line; NULL if that is outside. */
-static __always_inline const void *tables_at(__u64 line, __u64 offset, __u64 size)
+/* The line, of which as many as `whole` stand together (a constant); NULL if they are not all in the tables. */
+static __always_inline const void *table_lines(__u64 line, const __u64 whole)
 {
-	const __u8 *base = tables_base();
-	__u64 at = line * 64 + offset, end = (__u64)zw_layout.lines * 64;
+	const __u64 size = (__u64)zw_layout.lines * 64;
+	__u64 at = line * 64;
 
-	if (!base)
-		return NULL;
-	barrier_var(base); /* no arithmetic before the check: kernels before 6.18 see a null there */
 	barrier_var(at);
-	if (end < size || at > end - size)
+	if (size < whole * 64 || at > size - whole * 64)
 		return NULL;
-	return base + at;
+	return tables_base() + at;
 }
 
-static __always_inline __u32 table_word(__u32 line, __u64 index)
+/* Element number i of a section of `count`; NULL beyond. */
+static __always_inline const void *section_at(__u32 line, __u64 i, __u64 count, const __u64 size)
 {
-	const __u32 *word = tables_at(line, index * 4, 4);
+	barrier_var(i);
+	if (i >= count)
+		return NULL;
+	return tables_base() + (__u64)line * 64 + i * size;
+}
+
+static __always_inline __u32 section_word(__u32 line, __u64 i, __u64 count)
+{
+	const __u32 *word = section_at(line, i, count, 4);
 
 	return word ? *word : 0;
 }
 
-/* Number of bounds <= key, without branches: the sign of bound - key - 1. */
+static __always_inline __u32 block_word(__u32 line, __u32 i)
+{
+	const __u32 *block = table_lines(line, ZW_BLOCK_WORDS * 4 / 64);
+
+	barrier_var(i); /* kernels before 6.18 want to see the mask */
+	return block ? block[i & (ZW_BLOCK_WORDS - 1)] : 0;
+}
+
+/*
+ * The value behind the bounds that are <= key, without branches: each lane of 0x10000 + key - bound has bit 16 set if the
+ * bound is <= key, and the lanes of the product's top one add up how many.
+ */
 static __always_inline __u32 search_line(const struct zw_line *line, __u32 key)
 {
+	const __u64 keys = (0x10000ull + (key & 0xffff)) * ZW_LANES, reached = 0x10000ull * ZW_LANES;
 	__u64 n = 0;
 
-	for (int i = 0; i < ZW_LINE_BOUNDS; i++)
-		n += (__u32)(line->bound[i] - key - 1) >> 31;
+	for (int i = 0; i < ZW_LINE_BOUNDS / 3; i++)
+		n += (keys - line->bounds[i]) & reached;
+	n = n * ZW_LANES >> (42 + 16);
 	barrier_var(n);
 	return n <= ZW_LINE_BOUNDS ? line->value[n] : 0;
 }
 
 /* The answer for key (16 bits) in the search tree whose root is this line. */
-ZW_GLOBAL __u32 zw_search(__u32 line, __u32 key)
+ZW_GLOBAL __u32 zw_search_tree(__u32 line, __u32 key)
 {
 	for (int i = 0; i < ZW_SEARCH_DEPTH; i++) {
-		const struct zw_line *l = tables_at(line, 0, sizeof(*l));
+		const struct zw_line *l = table_lines(line, 1);
 		__u32 value;
 
 		if (!l)
@@ -87,6 +101,26 @@ ZW_GLOBAL __u32 zw_search(__u32 line, __u32 key)
 		line = value & ~ZW_LINK;
 	}
 	return 0;
+}
+
+/* The same; most trees are one line, and no call. */
+static __always_inline __u32 search(__u32 line, __u32 key)
+{
+	const struct zw_line *l = table_lines(line, 1);
+	__u32 value = l ? search_line(l, key) : 0;
+
+	return value & ZW_LINK ? zw_search_tree(value & ~ZW_LINK, key) : value;
+}
+
+/* What the next 16 bits of an address lead to from a step that is neither atom nor tail. */
+static __always_inline __u32 next_step(__u32 step, __u32 key)
+{
+	if (step & ZW_BLOCK) {
+		step = block_word(step & ZW_STEP_INDEX, key >> 8);
+		if (step & ZW_BLOCK)
+			return block_word(step & ZW_STEP_INDEX, key);
+	}
+	return step & ZW_NEXT ? search(step & ZW_STEP_INDEX, key) : step;
 }
 
 /* An address as the classifier wants it: a global function's argument. */
@@ -109,24 +143,24 @@ static __always_inline bool tail_matches(const struct zw_tail *t, const struct a
 	return (high & t->mask[0]) == t->prefix[0] && (low & t->mask[1]) == t->prefix[1];
 }
 
-/* Every step reads at least 16 bits more of the address, or ends: at most 8 tails and 7 searches. */
+/* Every step reads at least 16 bits more of the address, or ends: at most 8 tails and 7 keys. */
 ZW_GLOBAL __u32 zw_atom6(const struct address *a)
 {
 	__u32 value, chunk = 1;
 
 	if (!a)
 		return 0;
-	value = table_word(zw_layout.root6, chunk16(a, 0));
+	value = section_word(zw_layout.root6, chunk16(a, 0), ZW_ROOT_WORDS);
 	for (int i = 0; i < 15; i++) {
 		if (value & ZW_TAIL) {
-			const struct zw_tail *t = tables_at(value & ZW_STEP_INDEX, 0, sizeof(*t));
+			const struct zw_tail *t = table_lines(value & ZW_STEP_INDEX, 1);
 
 			if (!t)
 				return 0;
 			value = tail_matches(t, a) ? t->inside : t->outside;
 			chunk = t->chunk;
-		} else if (value & ZW_NEXT) {
-			value = zw_search(value & ZW_STEP_INDEX, chunk16(a, chunk));
+		} else if (value & (ZW_NEXT | ZW_BLOCK)) {
+			value = next_step(value, chunk16(a, chunk));
 			chunk++;
 		} else {
 			break;
@@ -138,31 +172,45 @@ ZW_GLOBAL __u32 zw_atom6(const struct address *a)
 static __always_inline __u32 atom4(__be32 address)
 {
 	__u32 a = bpf_ntohl(address);
-	__u32 value = table_word(zw_layout.root4, a >> 16);
 
-	return value & ZW_NEXT ? zw_search(value & ZW_STEP_INDEX, a & 0xffff) : value;
+	return next_step(section_word(zw_layout.root4, a >> 16, ZW_ROOT_WORDS), a & 0xffff) & ZW_STEP_INDEX;
+}
+
+static __always_inline __u32 atom6(const __u32 *address)
+{
+	struct address a;
+
+	__builtin_memcpy(a.word, address, 16);
+	return zw_atom6(&a);
 }
 
 /* Atom of an address of the packet's family. */
 static __always_inline __u32 find_atom(int family, const __u32 *address)
 {
-	struct address a;
+	return family == 4 ? atom4(address[0]) : atom6(address);
+}
 
-	if (family == 4)
-		return atom4(address[0]);
-	__builtin_memcpy(a.word, address, 16);
-	return zw_atom6(&a);
+/* The same, for where it is rarely asked for: a call instead of the code. */
+ZW_GLOBAL __u32 zw_atom4(__be32 address)
+{
+	return atom4(address);
+}
+
+static __always_inline __u32 find_atom_rarely(int family, const __u32 *address)
+{
+	return family == 4 ? zw_atom4(address[0]) : atom6(address);
 }
 
 static __always_inline const struct zw_atom *get_atom(__u32 atom)
 {
-	return tables_at(zw_layout.atoms, (__u64)atom * sizeof(struct zw_atom), sizeof(struct zw_atom));
+	return section_at(zw_layout.atoms, atom, zw_layout.atom_count, sizeof(struct zw_atom));
 }
 
 /* Does the source set (from 1) hold the atom? What is not in the tables is in no set. */
 static __always_inline bool is_in_source(__u32 source_set, const struct zw_atom *atom)
 {
-	__u32 word = table_word(zw_layout.origins, (__u64)(source_set - 1) * zw_layout.origin_words + (atom->origin >> 5));
+	__u32 word = section_word(zw_layout.origins, (__u64)(source_set - 1) * zw_layout.origin_words + (atom->origin >> 5),
+				  (__u64)zw_layout.source_sets * zw_layout.origin_words);
 
 	if (source_set > zw_layout.source_sets || atom->origin >> 5 >= zw_layout.origin_words)
 		return false;
@@ -190,21 +238,20 @@ static __always_inline __u32 port_table(__u8 protocol)
 static __always_inline __u32 port_class(__u8 protocol, __u16 port)
 {
 	__u32 table = port_table(protocol);
-	const __u16 *class = table ? tables_at(table, port * 2, 2) : tables_at(zw_layout.protocols, protocol * 2, 2);
+	const __u16 *class = table ? section_at(table, port, 65536, 2) : section_at(zw_layout.protocols, protocol, 256, 2);
 
 	return class ? *class : 0;
 }
 
-/* A row of a sparse matrix: its own, or the default one of the two groups. */
-static __always_inline __u32 sparse_row(__u32 source, __u32 destination, const struct zw_atom *from,
-					const struct zw_atom *to)
+/* The row of a pair of classes that may have one of its own; else that of their groups. */
+static __always_inline __u32 own_row(__u32 source, __u32 destination, __u32 default_row)
 {
 	const __u32 buckets = zw_layout.matrix[ZW_MATRIX_POLICY].pair_buckets;
 	__u32 at = zw_pair_hash(source, destination);
 
 	for (int i = 0; i < ZW_PAIR_PROBES; i++, at++) {
-		const struct zw_pair_bucket *b = tables_at(
-			zw_layout.matrix[ZW_MATRIX_POLICY].pairs + (__u64)(at & (buckets - 1)), 0, 64);
+		const struct zw_pair_bucket *b =
+			section_at(zw_layout.matrix[ZW_MATRIX_POLICY].pairs, at & (buckets - 1), buckets, sizeof(*b));
 
 		if (!b)
 			return 0;
@@ -214,38 +261,47 @@ static __always_inline __u32 sparse_row(__u32 source, __u32 destination, const s
 		if (b->used < ZW_PAIRS_A_BUCKET)
 			break;
 	}
-	return table_word(zw_layout.matrix[ZW_MATRIX_POLICY].defaults,
-			  (__u64)from->group[0] * zw_layout.matrix[ZW_MATRIX_POLICY].default_destinations +
-				  to->group[1]);
+	return default_row;
 }
 
-/* The cell of one matrix for a pair of atoms and a port class. */
-static __always_inline __u32 find_cell(const enum zw_matrix_id m, __u32 source, __u32 destination, __u32 port)
+/* The row of a pair of atoms. */
+static __always_inline __u32 find_row(const enum zw_matrix_id m, __u32 source, __u32 destination)
 {
 	const struct zw_atom *from = get_atom(source), *to = get_atom(destination);
-	__u32 s, d, row;
+	__u32 row;
 
 	if (!from || !to)
 		return 0;
-	s = from->classes[m].source;
-	d = to->classes[m].destination;
-	if (m == ZW_MATRIX_POLICY && zw_layout.matrix[m].pair_buckets)
-		row = sparse_row(s, d, from, to);
-	else
-		row = table_word(zw_layout.matrix[m].pairs, (__u64)s * zw_layout.matrix[m].destinations + d);
-	return zw_search(row, port);
+	if (m != ZW_MATRIX_POLICY || !zw_layout.matrix[m].pair_buckets)
+		return section_word(zw_layout.matrix[m].pairs,
+				    (__u64)from->classes[m].source * zw_layout.matrix[m].destinations + to->classes[m].destination,
+				    zw_layout.matrix[m].pair_count);
+	row = section_word(zw_layout.matrix[m].defaults,
+			   (__u64)from->group[0] * zw_layout.matrix[m].default_destinations + to->group[1],
+			   zw_layout.matrix[m].default_count);
+	if (!(row & ZW_PAIRS))
+		return row;
+	return own_row(from->classes[m].source, to->classes[m].destination, row & ~ZW_PAIRS);
+}
+
+/* The cell of one matrix for a pair of atoms and a protocol's port. */
+static __always_inline __u32 find_cell(const enum zw_matrix_id m, __u32 source, __u32 destination, __u8 protocol, __u16 port)
+{
+	__u32 row = find_row(m, source, destination);
+
+	return row & ZW_LINK ? search(row & ~ZW_LINK, port_class(protocol, port)) : row;
 }
 
 /* What the policy says of a flow's first packet between two atoms. */
 ZW_GLOBAL __u32 zw_policy_cell(__u32 source, __u32 destination, __u32 protocol, __u32 port)
 {
-	return find_cell(ZW_MATRIX_POLICY, source, destination, port_class(protocol, port));
+	return find_cell(ZW_MATRIX_POLICY, source, destination, protocol, port);
 }
 
 /* The failsafe entry (a cell) that matches, or a cell that does not allow. */
 ZW_GLOBAL __u32 zw_failsafe_cell(__u32 source, __u32 destination, __u32 protocol, __u32 port)
 {
-	return find_cell(ZW_MATRIX_FAILSAFE, source, destination, port_class(protocol, port));
+	return find_cell(ZW_MATRIX_FAILSAFE, source, destination, protocol, port);
 }
 
 #endif

@@ -24,7 +24,7 @@ static __always_inline __u32 find_source(__u32 slot)
 {
 	struct zw_sources *sources = only_value(&zw_sources);
 
-	return sources ? sources->set[slot & (ZW_POINT_SLOTS - 1)] : 0;
+	return sources->set[slot & (ZW_POINT_SLOTS - 1)];
 }
 
 /* Where the packet is: the attach point. Without an entry (the loader is just adding it) slot 0 counts. */
@@ -32,8 +32,6 @@ static __always_inline void find_point(struct packet *p, struct account *a, __u3
 {
 	struct zw_point *points = only_value(&zw_points);
 
-	if (!points)
-		return;
 	for (__u32 i = 0; i < ZW_POINT_PROBES; i++) {
 		struct zw_point *point = &points[(ifindex + i) & (ZW_POINT_ENTRIES - 1)];
 
@@ -52,8 +50,6 @@ static __always_inline void simulate_point(struct packet *p, struct account *a)
 {
 	struct zw_simulation *s = only_value(&zw_simulation);
 
-	if (!s)
-		return;
 	a->jiffies = s->jiffies;
 	a->slot = s->slot;
 	p->source_set = s->source_set;
@@ -208,8 +204,6 @@ static __always_inline void note_simulation(const struct packet *p, struct outco
 {
 	struct zw_simulation *s = only_value(&zw_simulation);
 
-	if (!s)
-		return;
 	locate(p, o);
 	s->reason = o->reason;
 	s->rule = o->cell & ZW_CELL_RULE;
@@ -231,7 +225,8 @@ struct {
 
 static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 {
-	struct job *job = only_value(&zw_job);
+	const __u32 zero = 0;
+	struct job *job = bpf_map_lookup_elem(&zw_job, &zero);
 	struct account *a;
 	struct outcome *o;
 	struct work *w;
@@ -267,7 +262,7 @@ static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 	return !ZW_REASON_IS_DROP(o->reason);
 }
 
-SEC("xdp.frags")
+SEC("generation/xdp")
 int zw_xdp(struct xdp_md *ctx)
 {
 	return is_allowed(ctx, ZW_HOOK_XDP) ? XDP_PASS : XDP_DROP;
@@ -284,7 +279,7 @@ static __always_inline bool is_own_copy(const struct __sk_buff *skb)
 	return skb->pkt_type == PACKET_LOOPBACK;
 }
 
-SEC("tc")
+SEC("generation/tc")
 int zw_ingress(struct __sk_buff *ctx)
 {
 	if (is_own_copy(ctx))
@@ -292,7 +287,7 @@ int zw_ingress(struct __sk_buff *ctx)
 	return is_allowed(ctx, ZW_HOOK_INGRESS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
-SEC("tc")
+SEC("generation/tc")
 int zw_egress(struct __sk_buff *ctx)
 {
 	return is_allowed(ctx, ZW_HOOK_EGRESS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;

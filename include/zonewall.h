@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 4
+#define ZW_ABI 5
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -55,43 +55,61 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
  *   matrix: (source class, destination class) --pairs--> row --search lines, key: port class--> cell
  *
  * Search lines. A struct zw_line is a node of a static search tree over 16-bit keys with up to ten children: value[n]
- * holds for the keys of which exactly n bounds are <= key. Unused bounds are 0xffff and the values behind them repeat
- * the value of key 0xffff, so that no count is needed. A value with ZW_LINK set names another line, searched with the
- * same key; any other value is the answer. So a search reads ceil(log10(runs)) lines: one for up to ten runs, at most
- * ZW_SEARCH_DEPTH for 65,536.
+ * holds for the keys of which exactly n bounds are <= key. Three bounds share a word, in lanes of 21 bits, so that one
+ * subtraction compares all three; unused ones are ZW_NO_BOUND, which no key reaches. A value with ZW_LINK set names another
+ * line, searched with the same key; any other value is the answer. So a search reads ceil(log10(runs)) lines: one for up
+ * to ten runs, at most ZW_SEARCH_DEPTH for 65,536.
  *
  * Addresses. The first 16 bits of an address index a root (65,536 words); what is found there, and after each further
- * 16 bits in a search tree, is a "step": an atom (final), or ZW_LINK | line of a search tree for the next 16 bits, or
- * (IPv6 only) ZW_TAIL | line of a struct zw_tail. Within one search tree ZW_LINK means the same key; the tree of the
- * *next* 16 bits is marked with ZW_NEXT. So in a root: ZW_NEXT | line, or atom, or ZW_TAIL | line; in a search tree:
- * ZW_LINK | line (same key), ZW_NEXT | line (next key), ZW_TAIL | line, or atom.
- * Example: 10.2.0.0/24 in atom 3, all else atom 0: root[0x0a02] = ZW_NEXT | L; line L: bound = {0x0100, 0xffff...},
+ * 16 bits (the key), is a "step":
+ *
+ *   an atom            final
+ *   ZW_NEXT | line     a search tree for the key
+ *   ZW_BLOCK | line    a block of 256 words, indexed by the key's high byte; there stands what holds for all its low bytes,
+ *                      or ZW_NEXT | line, a search tree of one line for the whole key, or ZW_BLOCK | line, a block that is
+ *                      indexed by the key's low byte
+ *   ZW_TAIL | line     a struct zw_tail (IPv6 only)
+ *
+ * So a key costs at most two lines. Within a search tree ZW_LINK means the same key; all other steps that a key leads to
+ * are for the next one.
+ * Example: 10.2.0.0/24 in atom 3, all else atom 0: root[0x0a02] = ZW_NEXT | L; line L: the first bound is 0x0100,
  * value = {3, 0, 0...}; every other root word is 0.
  *
  * Tail (path compression, IPv6): if (address & mask) == prefix the step is `inside`, else it is `outside`. `inside` may
- * be ZW_NEXT, whose key then is the `chunk`-th 16 bits of the address (0 = the first).
+ * be ZW_NEXT or ZW_BLOCK, whose key then is the `chunk`-th 16 bits of the address (0 = the first).
  *
- * Rows. A row is a line number: the root of a search tree whose key is the port class and whose answers are cells.
+ * Rows. A row is what decides by port class: a cell, where that is the same for all of them, or ZW_LINK | line, the root of
+ * a search tree whose key is the port class and whose answers are cells.
  */
 #define ZW_LINK 0x80000000u
 #define ZW_NEXT 0x40000000u
 #define ZW_TAIL 0x20000000u
-#define ZW_STEP_INDEX 0x1fffffffu /* line number or atom */
+#define ZW_BLOCK 0x10000000u
+#define ZW_STEPS (ZW_NEXT | ZW_TAIL | ZW_BLOCK)
+#define ZW_STEP_INDEX 0x0fffffffu /* line number or atom */
 #define ZW_SEARCH_DEPTH 5
 #define ZW_LINE_BOUNDS 9
+#define ZW_NO_BOUND 0x10000u
+#define ZW_LANES (1ull | 1ull << 21 | 1ull << 42) /* times a number: the number in each lane */
+#define ZW_ROOT_WORDS 65536
+#define ZW_BLOCK_WORDS 256
 #define ZW_TABLES_MAX (512u << 20) /* bytes; the verifier's bound for one value */
 
 struct zw_line {
+	__u64 bounds[ZW_LINE_BOUNDS / 3]; /* ascending, from the lowest lane of the first word on */
 	__u32 value[ZW_LINE_BOUNDS + 1];
-	__u16 bound[ZW_LINE_BOUNDS]; /* ascending */
-	__u16 pad[3];
 };
+
+static inline __u32 zw_line_bound(const struct zw_line *line, unsigned n)
+{
+	return line->bounds[n / 3] >> n % 3 * 21 & 0x1fffff;
+}
 
 struct zw_tail {
 	__u64 prefix[2]; /* host order words, most significant first */
 	__u64 mask[2];
 	__u32 inside, outside; /* steps */
-	__u32 chunk; /* key of `inside` if that is ZW_NEXT: 1..7 */
+	__u32 chunk; /* key of `inside` if that is ZW_NEXT or ZW_BLOCK: 1..7 */
 	__u32 pad[5];
 };
 
@@ -125,10 +143,10 @@ struct zw_atom {
 
 /*
  * dense: pairs[source * destinations + destination] is the row (u32).
- * sparse (pair_buckets != 0; policy matrix only): pairs that differ from their default row stand in a table of 64-byte
- * buckets of five (struct zw_pair_bucket): bucket zw_pair_hash(source, destination) & (pair_buckets - 1) first, then
- * the following ones (wrapping) while a bucket is full, at most ZW_PAIR_PROBES in all. An absent pair has the row
- * defaults[group of source * default_destinations + group of destination] (u32).
+ * sparse (pair_buckets != 0; policy matrix only): the row is defaults[group of source * default_destinations + group of
+ * destination] (u32). Where that has ZW_PAIRS set, some pairs of the two groups have other rows: these stand in a table of
+ * 64-byte buckets of five (struct zw_pair_bucket): bucket zw_pair_hash(source, destination) & (pair_buckets - 1) first,
+ * then the following ones (wrapping) while a bucket is full, at most ZW_PAIR_PROBES in all.
  */
 struct zw_matrix {
 	__u32 pairs; /* first line of the pair rows or buckets */
@@ -140,6 +158,7 @@ struct zw_matrix {
 	__u32 default_count;
 	__u32 pad;
 };
+#define ZW_PAIRS 0x40000000u
 #define ZW_PAIR_PROBES 4
 #define ZW_PAIRS_A_BUCKET 5
 
@@ -169,7 +188,7 @@ enum zw_port_table { ZW_PORT_TCP, ZW_PORT_UDP, ZW_PORT_SCTP, ZW_PORT_ICMP, ZW_PO
 
 /*
  * A cell is the decision: bits 0-19 the number of the rule (1-based, in evaluation order of the generation's rule
- * table; 0 none), and flags. Bit 31 (ZW_LINK) is never set in a cell.
+ * table; 0 none), and flags. Bits 30 and 31 (ZW_PAIRS, ZW_LINK) are never set in a cell.
  */
 #define ZW_CELL_RULE 0x000fffffu
 #define ZW_CELL_LOG 0x00100000u /* a drop sends an event; the first packet of an allowed flow sends one */

@@ -3,6 +3,7 @@
 #include "unit/compile_help.h"
 
 #include "compile/address.h"
+#include "simulate/decision.h"
 
 static void wrap(struct tables *t, const struct lines *lines)
 {
@@ -67,10 +68,10 @@ static void a_search_line_looks_as_the_header_says(void **state)
 	(void)state;
 	assert_int_equal(search_build(&lines, run, 2, &root), 0);
 	line = lines_at(&lines, root);
-	assert_int_equal(line->bound[0], 0x0100);
+	assert_int_equal(zw_line_bound(line, 0), 0x0100);
 	assert_int_equal(line->value[0], 3);
 	for (int i = 1; i < ZW_LINE_BOUNDS; i++)
-		assert_int_equal(line->bound[i], 0xffff);
+		assert_int_equal(zw_line_bound(line, i), ZW_NO_BOUND);
 	for (int i = 1; i <= ZW_LINE_BOUNDS; i++)
 		assert_int_equal(line->value[i], 0);
 	array_free(&lines.all);
@@ -95,7 +96,7 @@ static void the_example_of_the_header(void **state)
 	for (uint32_t i = 0; i < 65536; i++)
 		assert_int_equal(words[i], i == 0x0a02 ? ZW_NEXT | 4096 : 0);
 	line = lines_at(&lines, 4096);
-	assert_int_equal(line->bound[0], 0x0100);
+	assert_int_equal(zw_line_bound(line, 0), 0x0100);
 	assert_int_equal(line->value[0], 3);
 	assert_int_equal(line->value[1], 0);
 	array_free(&lines.all);
@@ -249,6 +250,52 @@ static void addresses_are_in_the_zones_that_hold_them(void **state)
 	random_zones(13, 40, 2000);
 }
 
+/* All addresses of a /16 (IPv6: /112) with 500 hosts in a few blocks of 256: by the walk, by what packets run, by zone. */
+static void check_blocks(int family)
+{
+	u128 base = family == 4 ? (u128)0x0a020000 : (u128)0x20010db8 << 96;
+	struct policy *p = made_new();
+	unsigned zone = made_zone(p, "dense", ZONE_DECLARED), worst;
+	bool *in = calloc(65536, sizeof(*in));
+	const uint32_t *root;
+	uint64_t seed = 5;
+	struct tables *t;
+
+	for (int i = 0; i < 500; i++) {
+		uint32_t host = i < 100 ? rnd(&seed) & 0xffff : (rnd(&seed) & 0x03ff) | 0x4000;
+
+		in[host] = true;
+		assert_int_equal(ranges_add(&p->zones[zone].set, family, base | host, base | host), 0);
+	}
+	assert_int_equal(ranges_normalise(&p->zones[zone].set), 0);
+	t = made_tables(p, NULL);
+	worst = family == 4 ? t->stats.reads4 : t->stats.reads6;
+	assert_int_equal(worst, family == 4 ? 3 : 4);
+	root = walk_line(t, family == 4 ? t->layout.root4 : t->layout.root6);
+	if (family == 4)
+		assert_true(root[0x0a02] & ZW_BLOCK);
+	for (uint32_t host = 0; host < 65536; host++) {
+		struct addr a = { .family = family, .value = base | host };
+		uint32_t atom = walk_atom(t, &a);
+		uint8_t wire[16];
+
+		addr_to_bytes(&a, wire);
+		check_zones(p, t, &a, worst);
+		assert_int_equal(atom, tables_atom(t->bytes, &t->layout, family, wire));
+		assert_true(in[host] == (atom != walk_atom(t, &(struct addr){ .family = family, .value = base - 1 })));
+	}
+	tables_free(t);
+	made_free(p);
+	free(in);
+}
+
+static void dense_blocks_cost_two_lines(void **state)
+{
+	(void)state;
+	check_blocks(4);
+	check_blocks(6);
+}
+
 static void the_whole_space_and_single_addresses(void **state)
 {
 	struct policy *p = made_new();
@@ -284,6 +331,7 @@ int main(void)
 		cmocka_unit_test(the_example_of_the_header),
 		cmocka_unit_test(a_tail_skips_to_a_lone_prefix),
 		cmocka_unit_test(addresses_are_in_the_zones_that_hold_them),
+		cmocka_unit_test(dense_blocks_cost_two_lines),
 		cmocka_unit_test(the_whole_space_and_single_addresses),
 	};
 

@@ -103,23 +103,92 @@ static int64_t next_key(struct builder *b, const struct region *region, size_t b
 	return (int64_t)chunk_of(b, last, region->level) + 1;
 }
 
-/* A search tree over chunk `region->level`. */
+/* Runs of which a search tree would read more lines than blocks do. */
+#define TREE_RUNS 100
+
+/* Index of the run that holds the key, from `at` on. */
+static size_t run_of(const struct run *runs, size_t count, size_t at, uint32_t key)
+{
+	while (at + 1 < count && runs[at + 1].key <= key)
+		at++;
+	return at;
+}
+
+/* A block for the low byte of keys that begin with `high`. */
+static int low_block_build(struct builder *b, const struct run *runs, size_t count, uint32_t high, uint32_t *ret_step)
+{
+	uint32_t line;
+	size_t at = 0;
+	int err = lines_add_bytes(b->lines, ZW_BLOCK_WORDS * sizeof(uint32_t), &line);
+
+	for (uint32_t low = 0; low < ZW_BLOCK_WORDS && !err; low++) {
+		at = run_of(runs, count, at, high << 8 | low);
+		((uint32_t *)lines_at(b->lines, line))[low] = runs[at].value;
+	}
+	*ret_step = ZW_BLOCK | line;
+	return err;
+}
+
+/* What stands in a high block: an atom, a search tree of one line, or a low block. */
+static int high_word_build(struct builder *b, const struct run *runs, size_t count, uint32_t high, uint32_t *ret_step)
+{
+	int err;
+
+	if (search_depth(count) > 1)
+		return low_block_build(b, runs, count, high, ret_step);
+	*ret_step = runs[0].value;
+	if (count == 1)
+		return 0;
+	err = search_build(b->lines, runs, count, ret_step);
+	*ret_step |= ZW_NEXT;
+	return err;
+}
+
+static int high_block_build(struct builder *b, const struct run *runs, size_t count, uint32_t *ret_step)
+{
+	uint32_t line, word;
+	size_t at = 0, last;
+	int err = lines_add_bytes(b->lines, ZW_BLOCK_WORDS * sizeof(uint32_t), &line);
+
+	for (uint32_t high = 0; high < ZW_BLOCK_WORDS && !err; high++) {
+		at = run_of(runs, count, at, high << 8);
+		last = run_of(runs, count, at, high << 8 | 0xff);
+		err = high_word_build(b, runs + at, last - at + 1, high, &word);
+		((uint32_t *)lines_at(b->lines, line))[high] = word;
+	}
+	*ret_step = ZW_BLOCK | line;
+	return err;
+}
+
+/* Runs of one key as a search tree or as blocks; ret_reads: lines that a key reads at most. */
+static int key_build(struct builder *b, const struct run *runs, size_t count, uint32_t *ret_step, unsigned *ret_reads)
+{
+	int err;
+
+	*ret_reads = 2;
+	if (count > TREE_RUNS)
+		return high_block_build(b, runs, count, ret_step);
+	*ret_reads = search_depth(count);
+	err = search_build(b->lines, runs, count, ret_step);
+	*ret_step |= ZW_NEXT;
+	return err;
+}
+
+/* A search tree or blocks over chunk `region->level`. */
 static int tree_build(struct builder *b, const struct region *region, struct step *ret_step)
 {
 	size_t bottom = b->runs.count, at = region->first;
-	unsigned reads = 0;
+	unsigned below = 0, reads;
 	int64_t key = 0;
-	uint32_t line;
 	int err;
 
 	while (key <= 0xffff) {
-		key = next_key(b, region, bottom, key, &at, &reads);
+		key = next_key(b, region, bottom, key, &at, &below);
 		if (key < 0)
 			return key;
 	}
-	err = search_build(b->lines, b->runs.v + bottom, b->runs.count - bottom, &line);
-	ret_step->value = ZW_NEXT | line;
-	ret_step->reads = reads + search_depth(b->runs.count - bottom);
+	err = key_build(b, b->runs.v + bottom, b->runs.count - bottom, &ret_step->value, &reads);
+	ret_step->reads = below + reads;
 	b->runs.count = bottom;
 	return err;
 }

@@ -40,7 +40,8 @@ unsigned search_depth(size_t count)
  */
 int search_build(struct lines *lines, const struct run *runs, size_t count, uint32_t *ret_line)
 {
-	struct zw_line line;
+	uint32_t bound[ZW_LINE_BOUNDS];
+	struct zw_line line = { 0 };
 	size_t children = count < CHILDREN ? count : CHILDREN, reach = 1, at = 0;
 	int err = lines_add(lines, 1, ret_line);
 
@@ -48,14 +49,14 @@ int search_build(struct lines *lines, const struct run *runs, size_t count, uint
 		return err;
 	for (unsigned depth = search_depth(count); depth > 1; depth--)
 		reach *= CHILDREN;
-	memset(&line, 0xff, sizeof(line.value) + sizeof(line.bound));
-	memset(line.pad, 0, sizeof(line.pad));
+	for (size_t i = 0; i < ZW_LINE_BOUNDS; i++)
+		bound[i] = ZW_NO_BOUND;
 	for (size_t i = 0; i < children; i++) {
 		size_t spare = count - at - (children - i), n = spare >= reach ? reach : spare + 1;
 
 		line.value[i] = runs[at].value;
 		if (i)
-			line.bound[i - 1] = runs[at].key;
+			bound[i - 1] = runs[at].key;
 		if (n > 1) {
 			err = search_build(lines, runs + at, n, &line.value[i]);
 			if (err)
@@ -66,6 +67,8 @@ int search_build(struct lines *lines, const struct run *runs, size_t count, uint
 	}
 	for (size_t i = children; i < CHILDREN; i++)
 		line.value[i] = line.value[children - 1];
+	for (size_t i = 0; i < ZW_LINE_BOUNDS; i++)
+		line.bounds[i / 3] |= (uint64_t)bound[i] << i % 3 * 21;
 	*(struct zw_line *)lines_at(lines, *ret_line) = line;
 	return 0;
 }

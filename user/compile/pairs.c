@@ -18,6 +18,16 @@ static int write_defaults(const struct matrix *m, struct lines *lines, uint32_t 
 	return 0;
 }
 
+/* Says in the default row of each pair that has a row of its own that there is one. */
+static void mark_defaults(const struct matrix *m, uint32_t *row)
+{
+	for (size_t i = 0; i < m->pairs.count; i++) {
+		size_t source = m->group_of[0][m->pairs.v[i].source], destination = m->group_of[1][m->pairs.v[i].destination];
+
+		row[source * matrix_group_count(m, 1) + destination] |= ZW_PAIRS;
+	}
+}
+
 static bool place(struct zw_pair_bucket *buckets, size_t count, const struct zw_pair *pair)
 {
 	uint32_t at = zw_pair_hash(pair->source, pair->destination);
@@ -78,6 +88,8 @@ int matrix_write(const struct matrix *m, struct lines *lines, struct zw_matrix *
 	err = write_buckets(m, lines, ret_layout);
 	if (!err)
 		err = write_defaults(m, lines, &ret_layout->defaults);
+	if (!err)
+		mark_defaults(m, lines_at(lines, ret_layout->defaults));
 	ret_layout->default_destinations = matrix_group_count(m, 1);
 	ret_layout->default_count = defaults;
 	return err;

@@ -124,7 +124,7 @@ static int keep(struct rows *rows, struct lines *lines, uint32_t default_cell, u
 	uint32_t *words = rows->words;
 	size_t n = 0, known = sets_count(&rows->runs);
 	uint64_t hash = 0;
-	uint32_t number, line;
+	uint32_t number;
 	int err;
 
 	rows->scratch.count = 0;
@@ -146,14 +146,17 @@ static int keep(struct rows *rows, struct lines *lines, uint32_t default_cell, u
 	if (err)
 		return err;
 	if (number < known) {
-		*ret_row = rows->line.v[number];
+		*ret_row = rows->row.v[number];
 		return 0;
 	}
-	err = search_build(lines, rows->scratch.v, rows->scratch.count, &line);
-	if (!err)
-		err = array_push(&rows->line, line);
-	*ret_row = line;
-	return err;
+	*ret_row = rows->scratch.v[0].value;
+	if (rows->scratch.count > 1) {
+		err = search_build(lines, rows->scratch.v, rows->scratch.count, ret_row);
+		if (err)
+			return err;
+		*ret_row |= ZW_LINK;
+	}
+	return array_push(&rows->row, *ret_row);
 }
 
 int rows_make(struct rows *rows, const struct services *services, const struct entries *entries,
@@ -224,7 +227,7 @@ int rows_live(struct rows *rows, const struct services *services, const struct e
 void rows_clear(struct rows *rows)
 {
 	sets_clear(&rows->runs);
-	array_free(&rows->line);
+	array_free(&rows->row);
 	array_free(&rows->scratch);
 	pieces_clear(&rows->pieces);
 	free(rows->cell);

@@ -46,7 +46,7 @@ static inline uint32_t pieces_open(uint32_t *next, uint32_t piece)
 
 struct rows {
 	struct sets runs; /* key, cell, key, cell... of each row */
-	ARRAY(uint32_t) line; /* of each row */
+	ARRAY(uint32_t) row; /* as zonewall.h has it: a cell, or ZW_LINK | line */
 	struct pieces pieces;
 	uint32_t *cell; /* of each piece */
 	uint32_t *words; /* the row under construction, as `runs` keeps it */
@@ -55,7 +55,7 @@ struct rows {
 };
 
 /*
- * The row (a line number) that the entries of the list make: indices into entries->all, ascending. 0, -ENOMEM, -E2BIG
+ * The row that the entries of the list make: indices into entries->all, ascending. 0, -ENOMEM, -E2BIG
  * (over budget).
  */
 int rows_make(struct rows *rows, const struct services *services, const struct entries *entries,

@@ -21,7 +21,7 @@ static inline uint32_t walk_search(const struct tables *t, uint32_t line, uint16
 		const struct zw_line *l = walk_line(t, line);
 		unsigned n = 0;
 
-		while (n < ZW_LINE_BOUNDS && l->bound[n] <= key)
+		while (n < ZW_LINE_BOUNDS && zw_line_bound(l, n) <= key)
 			n++;
 		(*reads)++;
 		if (!(l->value[n] & ZW_LINK))
@@ -30,12 +30,26 @@ static inline uint32_t walk_search(const struct tables *t, uint32_t line, uint16
 	}
 }
 
+/* What a key leads to from a step. */
+static inline uint32_t walk_key(const struct tables *t, uint32_t step, uint16_t key, unsigned *reads)
+{
+	if (step & ZW_BLOCK) {
+		step = ((const uint32_t *)walk_line(t, step & ZW_STEP_INDEX))[key / 256];
+		(*reads)++;
+		if (step & ZW_BLOCK) {
+			(*reads)++;
+			return ((const uint32_t *)walk_line(t, step & ZW_STEP_INDEX))[key % 256];
+		}
+	}
+	return step & ZW_NEXT ? walk_search(t, step & ZW_STEP_INDEX, key, reads) : step;
+}
+
 static inline uint32_t walk_atom4(const struct tables *t, uint32_t address, unsigned *reads)
 {
 	uint32_t step = ((const uint32_t *)walk_line(t, t->layout.root4))[address >> 16];
 
 	(*reads)++;
-	return step & ZW_NEXT ? walk_search(t, step & ZW_STEP_INDEX, address, reads) : step;
+	return walk_key(t, step, address, reads);
 }
 
 static inline uint32_t walk_atom6(const struct tables *t, u128 address, unsigned *reads)
@@ -53,8 +67,8 @@ static inline uint32_t walk_atom6(const struct tables *t, u128 address, unsigned
 			step = (address & mask) == prefix ? tail->inside : tail->outside;
 			chunk = tail->chunk;
 			(*reads)++;
-		} else if (step & ZW_NEXT) {
-			step = walk_search(t, step & ZW_STEP_INDEX, address >> (112 - 16 * chunk), reads);
+		} else if (step & (ZW_NEXT | ZW_BLOCK)) {
+			step = walk_key(t, step, address >> (112 - 16 * chunk), reads);
 			chunk++;
 		} else {
 			return step;
@@ -93,9 +107,8 @@ static inline bool walk_origin(const struct tables *t, uint32_t source_set, uint
 	return bits[(size_t)(source_set - 1) * t->layout.origin_words + origin / 32] >> origin % 32 & 1;
 }
 
-/* The row of a pair of a sparse matrix. */
-static inline uint32_t walk_sparse(const struct tables *t, const struct zw_matrix *m, uint32_t source,
-				   uint32_t destination, const struct zw_atom *from, const struct zw_atom *to)
+/* The row of a pair of a sparse matrix that is written down for it, or NULL. */
+static inline const uint32_t *walk_pair(const struct tables *t, const struct zw_matrix *m, uint32_t source, uint32_t destination)
 {
 	uint32_t at = zw_pair_hash(source, destination);
 
@@ -104,12 +117,11 @@ static inline uint32_t walk_sparse(const struct tables *t, const struct zw_matri
 
 		for (unsigned j = 0; j < b->used; j++)
 			if (b->pair[j].source == source && b->pair[j].destination == destination)
-				return b->pair[j].row;
+				return &b->pair[j].row;
 		if (b->used < ZW_PAIRS_A_BUCKET)
 			break;
 	}
-	return ((const uint32_t *)walk_line(
-		t, m->defaults))[(size_t)from->group[0] * m->default_destinations + to->group[1]];
+	return NULL;
 }
 
 static inline uint32_t walk_cell(const struct tables *t, enum zw_matrix_id id, uint32_t source,
@@ -120,11 +132,15 @@ static inline uint32_t walk_cell(const struct tables *t, enum zw_matrix_id id, u
 	uint32_t s = from->classes[id].source, d = to->classes[id].destination, row;
 	unsigned reads = 0;
 
-	if (m->pair_buckets)
-		row = walk_sparse(t, m, s, d, from, to);
-	else
+	if (m->pair_buckets) {
+		row = ((const uint32_t *)walk_line(t, m->defaults))[(size_t)from->group[0] * m->default_destinations + to->group[1]];
+		if (row & ZW_PAIRS && walk_pair(t, m, s, d))
+			row = *walk_pair(t, m, s, d);
+		row &= ~ZW_PAIRS;
+	} else {
 		row = ((const uint32_t *)walk_line(t, m->pairs))[(size_t)s * m->destinations + d];
-	return walk_search(t, row, port_class, &reads);
+	}
+	return row & ZW_LINK ? walk_search(t, row & ~ZW_LINK, port_class, &reads) : row;
 }
 
 #endif

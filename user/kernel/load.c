@@ -15,6 +15,7 @@
 #include "kernel/jiffies.h"
 #include "kernel/pins.h"
 #include "kernel/probe.h"
+#include "kernel/values.h"
 #include "zonewall.skel.h"
 
 #define LINE 64
@@ -115,9 +116,10 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 	int error;
 
 	edge_capture_libbpf();
-	skel = zonewall_bpf__open();
+	error = values_register();
+	skel = error ? NULL : zonewall_bpf__open();
 	if (!skel) {
-		error = errno;
+		error = error ? -error : errno;
 		edge_print_captured();
 		return edge_error(error, "cannot open the programs");
 	}

@@ -62,7 +62,7 @@ static int walk_keys(struct walker *w, const struct tree *tree, unsigned first, 
 	unsigned shift = shift_of(w, tree->chunk);
 	int err = 0;
 
-	if (!(value & (ZW_NEXT | ZW_TAIL)))
+	if (!(value & ZW_STEPS))
 		return emit(w, tree->base | (u128)first << shift,
 			    block_end(w, tree->base | (u128)last << shift, tree->chunk + 1), value);
 	for (unsigned key = first; key <= last && !err; key++)
@@ -79,17 +79,38 @@ static int walk_tree(struct walker *w, const struct tree *tree)
 	if (!line || tree->depth >= ZW_SEARCH_DEPTH || tree->chunk >= w->chunks)
 		return -EINVAL;
 	for (unsigned n = 0; n <= ZW_LINE_BOUNDS && !err; n++) {
-		unsigned first = n ? line->bound[n - 1] : 0, end = n < ZW_LINE_BOUNDS ? line->bound[n] : 0x10000;
+		unsigned first = n ? zw_line_bound(line, n - 1) : 0, end = n < ZW_LINE_BOUNDS ? zw_line_bound(line, n) : 0x10000;
 		struct tree part = *tree;
 
 		part.low = first > tree->low ? first : tree->low;
 		part.high = end - 1 < tree->high ? end - 1 : tree->high;
-		if (!end || part.low > part.high)
+		if (!end || first > 0xffff || part.low > part.high)
 			continue;
 		part.line = line->value[n] & ~ZW_LINK;
 		part.depth++;
 		err = line->value[n] & ZW_LINK ? walk_tree(w, &part) :
 						 walk_keys(w, tree, part.low, part.high, line->value[n]);
+	}
+	return err;
+}
+
+/* A block over bits of chunk `chunk` of addresses that begin with `base`: its high byte's, or its low byte's. */
+static int walk_block(struct walker *w, uint32_t line, u128 base, unsigned chunk, bool high)
+{
+	const uint32_t *word = line_at(w, line);
+	int err = word && w->layout->lines - line >= ZW_BLOCK_WORDS / 16 && chunk < w->chunks ? 0 : -EINVAL;
+
+	for (unsigned i = 0; i < ZW_BLOCK_WORDS && !err; i++) {
+		unsigned first = high ? i << 8 : (base >> shift_of(w, chunk) & 0xff00) | i;
+		struct tree tree = { .base = base & ~((u128)0xffff << shift_of(w, chunk)), .chunk = chunk, .low = first,
+				     .high = first | (high ? 0xff : 0), .line = word[i] & ZW_STEP_INDEX };
+
+		if (high && (word[i] & ZW_BLOCK))
+			err = walk_block(w, tree.line, base | (u128)first << shift_of(w, chunk), chunk, false);
+		else if (high && (word[i] & ZW_NEXT))
+			err = walk_tree(w, &tree);
+		else
+			err = walk_keys(w, &tree, tree.low, tree.high, word[i]);
 	}
 	return err;
 }
@@ -100,7 +121,7 @@ static int walk_tail(struct walker *w, uint32_t line, u128 base, unsigned chunk)
 	u128 end = block_end(w, base, chunk), mask, first, last;
 	int err = 0;
 
-	if (!tail || tail->chunk < chunk || tail->outside & (ZW_NEXT | ZW_TAIL) || tail->inside & ZW_TAIL)
+	if (!tail || tail->chunk < chunk || tail->outside & ZW_STEPS || tail->inside & ZW_TAIL)
 		return -EINVAL;
 	mask = (u128)tail->mask[0] << 64 | tail->mask[1];
 	first = (u128)tail->prefix[0] << 64 | tail->prefix[1];
@@ -110,7 +131,7 @@ static int walk_tail(struct walker *w, uint32_t line, u128 base, unsigned chunk)
 	if (first > base)
 		err = emit(w, base, first - 1, tail->outside);
 	if (!err)
-		err = tail->inside & ZW_NEXT ? walk_step(w, tail->inside, first, tail->chunk) :
+		err = tail->inside & (ZW_NEXT | ZW_BLOCK) ? walk_step(w, tail->inside, first, tail->chunk) :
 					       emit(w, first, last, tail->inside);
 	if (!err && last < end)
 		err = emit(w, last + 1, end, tail->outside);
@@ -122,6 +143,8 @@ static int walk_step(struct walker *w, uint32_t step, u128 base, unsigned chunk)
 {
 	if (step & ZW_TAIL)
 		return walk_tail(w, step & ZW_STEP_INDEX, base, chunk);
+	if (step & ZW_BLOCK)
+		return walk_block(w, step & ZW_STEP_INDEX, base, chunk, true);
 	if (step & ZW_NEXT)
 		return walk_tree(w, &(struct tree){ .line = step & ZW_STEP_INDEX, .base = base, .chunk = chunk, .high = 0xffff });
 	return emit(w, base, block_end(w, base, chunk), step);

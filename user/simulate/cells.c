@@ -6,6 +6,9 @@
 
 #define PORTS 65536u
 
+/* Cells of rules by the rule's number; cells of no rule, of which there are few, by their flags before them. */
+#define CELL_FLAGS 4096u
+
 static const uint8_t with_ports[ZW_PORT_TABLES] = { 6, 17, 132, 1, 58 }; /* in the order of enum zw_port_table */
 
 struct runs {
@@ -29,6 +32,7 @@ struct cells {
 	uint32_t *kind_of[2]; /* of each atom */
 	uint32_t kind_count[2];
 	uint32_t *row_at; /* of each line: the row that it begins, 0 if it was not asked for yet */
+	uint32_t *row_of_cell[ZW_MATRICES]; /* of each cell (see cell_index()): the row that it is alone, 0 likewise */
 	struct row *rows;
 	size_t row_count;
 	struct runs runs; /* of all rows */
@@ -154,7 +158,9 @@ int cells_new(const void *tables, const struct zw_layout *layout, struct cells *
 	cells->layout = *layout;
 	cells->row_at = array_new(layout->lines, sizeof(*cells->row_at));
 	use(cells);
-	err = cells->row_at ? read_ports(cells) : -ENOMEM;
+	for (int m = 0; m < ZW_MATRICES; m++)
+		cells->row_of_cell[m] = array_new(CELL_FLAGS + layout->rule_count + 1ull, sizeof(*cells->row_of_cell[m]));
+	err = cells->row_at && cells->row_of_cell[0] && cells->row_of_cell[1] ? read_ports(cells) : -ENOMEM;
 	for (int side = 0; side < 2 && !err; side++)
 		err = find_kinds(cells, side);
 	if (!err)
@@ -180,6 +186,8 @@ void cells_free(struct cells *cells)
 	free(cells->kind_of[0]);
 	free(cells->kind_of[1]);
 	free(cells->row_at);
+	for (int m = 0; m < ZW_MATRICES; m++)
+		free(cells->row_of_cell[m]);
 	free(cells->rows);
 	free(cells->runs.v);
 	free(cells);
@@ -246,26 +254,14 @@ uint32_t cells_kind_count(const struct cells *cells, enum side side)
 	return cells->kind_count[side];
 }
 
-/* The line where a pair's row begins: as find_cell() in lookup.h. */
-static uint32_t line_of(enum zw_matrix_id matrix, uint32_t source, uint32_t destination)
-{
-	const struct zw_matrix *m = &zw_layout.matrix[matrix];
-	const struct zw_atom *from = get_atom(source), *to = get_atom(destination);
-	uint32_t s = from->classes[matrix].source, d = to->classes[matrix].destination;
-
-	if (m->pair_buckets)
-		return sparse_row(s, d, from, to);
-	return table_word(m->pairs, (uint64_t)s * m->destinations + d);
-}
-
 /* The part of a search tree (zonewall.h) that keys low..high lead to. */
 static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t low, uint32_t high, int depth)
 {
-	const struct zw_line *line = tables_at(at, 0, sizeof(*line));
+	const struct zw_line *line = table_lines(at, 1);
 	int err = 0;
 
 	for (unsigned n = 0; line && n <= ZW_LINE_BOUNDS && !err; n++) {
-		uint32_t first = n ? line->bound[n - 1] : 0, end = n < ZW_LINE_BOUNDS ? line->bound[n] : PORTS;
+		uint32_t first = n ? zw_line_bound(line, n - 1) : 0, end = n < ZW_LINE_BOUNDS ? zw_line_bound(line, n) : PORTS;
 
 		if (first < low)
 			first = low;
@@ -281,34 +277,49 @@ static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t l
 	return err;
 }
 
-/* The row that begins at a line. */
-static int row_of_line(struct cells *cells, enum zw_matrix_id matrix, uint32_t line, uint32_t *ret_row)
+static size_t cell_index(uint32_t cell)
+{
+	return cell & ZW_CELL_RULE ? CELL_FLAGS + (cell & ZW_CELL_RULE) : cell >> 20 & (CELL_FLAGS - 1);
+}
+
+/* Where is noted which row this is? NULL: of damaged tables, nowhere. */
+static uint32_t *noted_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t row)
+{
+	if (row & ZW_LINK)
+		return (row & ~ZW_LINK) < cells->layout.lines ? &cells->row_at[row & ~ZW_LINK] : NULL;
+	return (row & ZW_CELL_RULE) <= cells->layout.rule_count ? &cells->row_of_cell[matrix][cell_index(row)] : NULL;
+}
+
+/* What a row of the tables (zonewall.h) says. */
+static int read_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t word, uint32_t *ret_row)
 {
 	struct row row = { .first = cells->runs.count, .matrix = matrix };
-	int err;
+	uint32_t *noted = noted_row(cells, matrix, word);
+	int err = 0;
 
-	if (line >= cells->layout.lines)
-		line = 0; /* of damaged tables; no row begins at the root of the addresses */
-	if (cells->row_at[line]) {
-		*ret_row = cells->row_at[line];
+	if (noted && *noted) {
+		*ret_row = *noted;
 		return 0;
 	}
-	err = read_tree(cells, row.first, line, 0, cells->class_count - 1, 0);
+	if (word & ZW_LINK)
+		err = read_tree(cells, row.first, word & ~ZW_LINK, 0, cells->class_count - 1, 0);
 	if (!err && cells->runs.count == row.first)
-		err = add_run(&cells->runs, row.first, 0, 0); /* damaged tables */
+		err = add_run(&cells->runs, row.first, 0, word & ZW_LINK ? 0 : word);
 	row.count = cells->runs.count - row.first;
 	if (!err)
 		err = add_row(cells, row);
 	if (err)
 		return err;
-	*ret_row = cells->row_at[line] = cells->row_count - 1;
+	*ret_row = cells->row_count - 1;
+	if (noted)
+		*noted = *ret_row;
 	return 0;
 }
 
 int cells_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t source, uint32_t destination, uint32_t *ret_row)
 {
 	use(cells);
-	return row_of_line(cells, matrix, line_of(matrix, source, destination), ret_row);
+	return read_row(cells, matrix, find_row(matrix, source, destination), ret_row);
 }
 
 /* `count` rows that stand one after the other. */
@@ -318,7 +329,7 @@ static int read_words(struct cells *cells, enum zw_matrix_id matrix, uint32_t li
 	int err = 0;
 
 	for (uint32_t i = 0; i < count && !err; i++)
-		err = row_of_line(cells, matrix, table_word(line, i), &row);
+		err = read_row(cells, matrix, section_word(line, i, count) & ~ZW_PAIRS, &row);
 	return err;
 }
 
@@ -328,10 +339,10 @@ static int read_buckets(struct cells *cells, enum zw_matrix_id matrix, const str
 	int err = 0;
 
 	for (uint32_t i = 0; i < m->pair_buckets && !err; i++) {
-		const struct zw_pair_bucket *bucket = tables_at((uint64_t)m->pairs + i, 0, sizeof(*bucket));
+		const struct zw_pair_bucket *bucket = table_lines((uint64_t)m->pairs + i, 1);
 
 		for (uint32_t j = 0; bucket && j < bucket->used && j < ZW_PAIRS_A_BUCKET && !err; j++)
-			err = row_of_line(cells, matrix, bucket->pair[j].row, &row);
+			err = read_row(cells, matrix, bucket->pair[j].row, &row);
 	}
 	return err ? err : read_words(cells, matrix, m->defaults, m->default_count);
 }
@@ -371,9 +382,11 @@ int cells_group_row(struct cells *cells, uint32_t source, uint32_t destination, 
 	const struct zw_matrix *m = &cells->layout.matrix[ZW_MATRIX_POLICY];
 	uint32_t line = m->pair_buckets ? m->defaults : m->pairs;
 	uint32_t stride = m->pair_buckets ? m->default_destinations : m->destinations;
+	uint32_t count = m->pair_buckets ? m->default_count : m->pair_count;
 
 	use(cells);
-	return row_of_line(cells, ZW_MATRIX_POLICY, table_word(line, (uint64_t)source * stride + destination), ret_row);
+	return read_row(cells, ZW_MATRIX_POLICY,
+			section_word(line, (uint64_t)source * stride + destination, count) & ~ZW_PAIRS, ret_row);
 }
 
 static int walk_bucket(const struct zw_pair_bucket *bucket,
@@ -396,7 +409,7 @@ int cells_walk_pairs(const struct cells *cells, int (*visit)(void *context, uint
 		const struct zw_pair_bucket *bucket;
 
 		use(cells); /* visit may have asked another generation */
-		bucket = tables_at((uint64_t)m->pairs + i, 0, sizeof(*bucket));
+		bucket = table_lines((uint64_t)m->pairs + i, 1);
 		r = bucket ? walk_bucket(bucket, visit, context) : 0;
 	}
 	return r;
