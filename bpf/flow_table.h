@@ -162,16 +162,28 @@ static __always_inline void endpoint6(__u64 word[3], const __u32 *address, __be1
 	word[2] = high >> 32 | (__u64)port << 32;
 }
 
+/*
+ * All ones if a > b, else 0, of words of 48 bits: which end is the lower one is chance, and a branch on it would be
+ * foretold wrongly every other time.
+ */
+static __always_inline __u64 is_greater(__u64 a, __u64 b)
+{
+	return (__s64)(b - a) >> 63;
+}
+
 static __always_inline void order6(struct flow_key *k, const struct ends *e)
 {
-	__u64 s[3], d[3];
+	__u64 s[3], d[3], exchange;
 
 	endpoint6(s, e->source, e->sport);
 	endpoint6(d, e->destination, e->dport);
-	k->second = s[0] != d[0] ? s[0] > d[0] : s[1] != d[1] ? s[1] > d[1] : s[2] > d[2];
+	exchange = s[0] != d[0] ? is_greater(s[0], d[0]) : s[1] != d[1] ? is_greater(s[1], d[1]) : is_greater(s[2], d[2]);
+	k->second = exchange & 1;
 	for (int i = 0; i < 3; i++) {
-		k->word[i] = k->second ? d[i] : s[i];
-		k->word[i + 3] = k->second ? s[i] : d[i];
+		__u64 differ = (s[i] ^ d[i]) & exchange;
+
+		k->word[i] = s[i] ^ differ;
+		k->word[i + 3] = d[i] ^ differ;
 	}
 }
 
@@ -179,9 +191,11 @@ static __always_inline void order4(struct flow_key *k, const struct ends *e)
 {
 	__u64 s = (__u64)e->sport << 32 | e->source[0], d = (__u64)e->dport << 32 | e->destination[0];
 
-	k->second = s > d;
-	k->word[0] = k->second ? d : s;
-	k->word[1] = k->second ? s : d;
+	__u64 exchange = is_greater(s, d), differ = (s ^ d) & exchange;
+
+	k->second = exchange & 1;
+	k->word[0] = s ^ differ;
+	k->word[1] = d ^ differ;
 }
 
 /* The 48-bit words as 32-bit words times seeds: low halves one by one, high halves in pairs. */

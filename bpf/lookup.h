@@ -243,8 +243,8 @@ static __always_inline __u32 port_class(__u8 protocol, __u16 port)
 	return class ? *class : 0;
 }
 
-/* The row of a pair of classes that may have one of its own; else that of their groups. */
-static __always_inline __u32 own_row(__u32 source, __u32 destination, __u32 default_row)
+/* The row of a pair of classes that may have one of its own. */
+static __always_inline __u32 own_row(__u32 source, __u32 destination, __u32 otherwise)
 {
 	const __u32 buckets = zw_layout.matrix[ZW_MATRIX_POLICY].pair_buckets;
 	__u32 at = zw_pair_hash(source, destination);
@@ -261,7 +261,19 @@ static __always_inline __u32 own_row(__u32 source, __u32 destination, __u32 defa
 		if (b->used < ZW_PAIRS_A_BUCKET)
 			break;
 	}
-	return default_row;
+	return otherwise;
+}
+
+/* The default row of a pair of groups: the source group's usual one, unless its bit says otherwise. */
+static __always_inline __u32 default_row(__u32 source, __u32 destination)
+{
+	const struct zw_matrix m = zw_layout.matrix[ZW_MATRIX_POLICY];
+	__u64 record = (__u64)source * zw_usual_words(&m), words = (__u64)(zw_layout.lines - m.usual) * (64 / 4);
+	__u32 bits = section_word(m.usual, record + 1 + (destination >> 5), words);
+
+	if (!(bits >> (destination & 31) & 1))
+		return section_word(m.usual, record, words);
+	return section_word(m.defaults, (__u64)source * m.default_destinations + destination, m.default_count);
 }
 
 /* The row of a pair of atoms. */
@@ -276,9 +288,7 @@ static __always_inline __u32 find_row(const enum zw_matrix_id m, __u32 source, _
 		return section_word(zw_layout.matrix[m].pairs,
 				    (__u64)from->classes[m].source * zw_layout.matrix[m].destinations + to->classes[m].destination,
 				    zw_layout.matrix[m].pair_count);
-	row = section_word(zw_layout.matrix[m].defaults,
-			   (__u64)from->group[0] * zw_layout.matrix[m].default_destinations + to->group[1],
-			   zw_layout.matrix[m].default_count);
+	row = default_row(from->group[0], to->group[1]);
 	if (!(row & ZW_PAIRS))
 		return row;
 	return own_row(from->classes[m].source, to->classes[m].destination, row & ~ZW_PAIRS);

@@ -72,6 +72,7 @@ struct packet {
 	__u8 gso;
 	__u8 counted; /* here its flow and rule count it: where it entered, or where it leaves if this host sent it */
 	__u8 whole; /* frame_len is the whole frame, and linear as far as it can be */
+	__u8 pad;
 	__u8 mac[6]; /* of the attach point */
 	__u32 source_set; /* of the attach point: where packets that enter there must come from; 0: anywhere */
 
@@ -99,7 +100,6 @@ struct packet {
 	__u8 cut_first; /* a first fragment that does not hold its chain and fixed header */
 	__u8 is_icmp_error;
 	__u8 has_quoted; /* the ends of the packet that an ICMP error quotes are known */
-	__u8 pad;
 };
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 
@@ -153,7 +153,7 @@ static __always_inline bool is_bridge_group(const __u8 *mac)
 
 static __always_inline bool is_same_mac(const __u8 *a, const __u8 *b)
 {
-	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] && a[5] == b[5];
+	return read16(a) == read16(b) && read16(a + 2) == read16(b + 2) && read16(a + 4) == read16(b + 4);
 }
 
 /*
@@ -389,6 +389,17 @@ static __always_inline int parse_transport(struct packet *p, const __u8 *h, cons
 	return 0;
 }
 
+/* What an IPv4 header says of the fragment that it heads. fragment: its flags and offset. */
+static __always_inline void set_fragment4(struct packet *p, const __u8 *h, __u16 fragment)
+{
+	p->fragment = fragment & 0x1fff ? FRAGMENT_LATER : FRAGMENT_FIRST;
+	p->fragment_more = !!(fragment & 0x2000);
+	p->fragment_protocol = h[9];
+	p->fragment_id = load16(h + 4);
+	p->fragment_at = (fragment & 0x1fff) * 8;
+	p->fragment_start = (h[0] & 15) * 4;
+}
+
 /* The fixed IPv4 header: 20 bytes at h. */
 static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
 {
@@ -405,15 +416,8 @@ static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
 	p->ends.destination[0] = read32(h + 16);
 	p->ends.protocol = h[9];
 	p->ttl = h[8];
-	if (fragment & 0x1fff)
-		p->fragment = FRAGMENT_LATER;
-	else if (fragment & 0x2000)
-		p->fragment = FRAGMENT_FIRST;
-	p->fragment_more = !!(fragment & 0x2000);
-	p->fragment_protocol = h[9];
-	p->fragment_id = load16(h + 4);
-	p->fragment_at = (fragment & 0x1fff) * 8;
-	p->fragment_start = (h[0] & 15) * 4;
+	if (fragment & 0x3fff)
+		set_fragment4(p, h, fragment);
 	return is_bad_address4(p->ends.source[0], p->ends.destination[0]) ? ZW_DROP_MALFORMED : 0;
 }
 

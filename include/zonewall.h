@@ -147,6 +147,10 @@ struct zw_atom {
  * destination] (u32). Where that has ZW_PAIRS set, some pairs of the two groups have other rows: these stand in a table of
  * 64-byte buckets of five (struct zw_pair_bucket): bucket zw_pair_hash(source, destination) & (pair_buckets - 1) first,
  * then the following ones (wrapping) while a bucket is full, at most ZW_PAIR_PROBES in all.
+ *
+ * Most default rows of a source group are one and the same, mostly that of no rule, and need not be read: for each source
+ * group, `usual` has zw_usual_words() words, the usual row and then a bit for each destination group whose default row is
+ * another one (bit g & 31 of word g >> 5). These stand in a processor's second cache where the default rows do not.
  */
 struct zw_matrix {
 	__u32 pairs; /* first line of the pair rows or buckets */
@@ -156,8 +160,14 @@ struct zw_matrix {
 	__u32 defaults; /* first line of the default rows */
 	__u32 default_destinations;
 	__u32 default_count;
-	__u32 pad;
+	__u32 usual; /* first line of the usual rows */
 };
+
+static inline __u32 zw_usual_words(const struct zw_matrix *m)
+{
+	return 1 + (m->default_destinations + 31) / 32;
+}
+
 #define ZW_PAIRS 0x40000000u
 #define ZW_PAIR_PROBES 4
 #define ZW_PAIRS_A_BUCKET 5

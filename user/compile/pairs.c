@@ -28,6 +28,39 @@ static void mark_defaults(const struct matrix *m, uint32_t *row)
 	}
 }
 
+/* The row that most have, if more than half of them do (Boyer and Moore's vote); else one of them. */
+static uint32_t usual_row(const uint32_t *row, size_t count)
+{
+	uint32_t usual = row[0];
+	size_t votes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!votes)
+			usual = row[i];
+		votes += row[i] == usual ? 1 : -1;
+	}
+	return usual;
+}
+
+static int write_usual(const struct matrix *m, struct lines *lines, struct zw_matrix *layout)
+{
+	size_t sources = matrix_group_count(m, 0), count = matrix_group_count(m, 1), words = zw_usual_words(layout);
+	int err = lines_add_bytes(lines, sources * words * sizeof(uint32_t), &layout->usual);
+	const uint32_t *row;
+	uint32_t *record;
+
+	if (err)
+		return err;
+	row = lines_at(lines, layout->defaults);
+	record = lines_at(lines, layout->usual);
+	for (size_t s = 0; s < sources; s++, row += count, record += words) {
+		record[0] = usual_row(row, count);
+		for (size_t d = 0; d < count; d++)
+			record[1 + d / 32] |= (uint32_t)(row[d] != record[0]) << d % 32;
+	}
+	return 0;
+}
+
 static bool place(struct zw_pair_bucket *buckets, size_t count, const struct zw_pair *pair)
 {
 	uint32_t at = zw_pair_hash(pair->source, pair->destination);
@@ -88,9 +121,10 @@ int matrix_write(const struct matrix *m, struct lines *lines, struct zw_matrix *
 	err = write_buckets(m, lines, ret_layout);
 	if (!err)
 		err = write_defaults(m, lines, &ret_layout->defaults);
-	if (!err)
-		mark_defaults(m, lines_at(lines, ret_layout->defaults));
+	if (err)
+		return err;
+	mark_defaults(m, lines_at(lines, ret_layout->defaults));
 	ret_layout->default_destinations = matrix_group_count(m, 1);
 	ret_layout->default_count = defaults;
-	return err;
+	return write_usual(m, lines, ret_layout);
 }

@@ -107,6 +107,16 @@ static inline bool walk_origin(const struct tables *t, uint32_t source_set, uint
 	return bits[(size_t)(source_set - 1) * t->layout.origin_words + origin / 32] >> origin % 32 & 1;
 }
 
+/* The default row of a pair of groups. */
+static inline uint32_t walk_default(const struct tables *t, const struct zw_matrix *m, uint32_t source, uint32_t destination)
+{
+	const uint32_t *usual = (const uint32_t *)walk_line(t, m->usual) + (size_t)source * zw_usual_words(m);
+
+	if (usual[1 + destination / 32] >> destination % 32 & 1)
+		return ((const uint32_t *)walk_line(t, m->defaults))[(size_t)source * m->default_destinations + destination];
+	return usual[0];
+}
+
 /* The row of a pair of a sparse matrix that is written down for it, or NULL. */
 static inline const uint32_t *walk_pair(const struct tables *t, const struct zw_matrix *m, uint32_t source, uint32_t destination)
 {
@@ -133,7 +143,7 @@ static inline uint32_t walk_cell(const struct tables *t, enum zw_matrix_id id, u
 	unsigned reads = 0;
 
 	if (m->pair_buckets) {
-		row = ((const uint32_t *)walk_line(t, m->defaults))[(size_t)from->group[0] * m->default_destinations + to->group[1]];
+		row = walk_default(t, m, from->group[0], to->group[1]);
 		if (row & ZW_PAIRS && walk_pair(t, m, s, d))
 			row = *walk_pair(t, m, s, d);
 		row &= ~ZW_PAIRS;
