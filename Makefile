@@ -47,6 +47,8 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fu
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
+# Of these, some measure rates, or keep all processors busy while they look at the time; the rest mostly waits.
+NET_ALONE := $(patsubst %,tests/net/%.sh,events flood publish_alternate publish_kill real_apply real_reuse)
 BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale flow_lru verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
@@ -147,10 +149,11 @@ fuzzers: $(FUZZERS)
 # Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
 RUN := perl tests/run.pl
 VM := tests/vm/kernels.sh
-# What only computes runs at once; what real time passes in (namespaces, servers), one after the other.
-parts_in = --jobs $(JOBS) --build $(1) --group vm $(VM) --group unit $(UNIT:$(BUILD)/%=$(1)/%) --group golden $(GOLDEN) \
-	--group model $(MODELS) --group evasion tests/evasion/readme.sh --root --group random $(RANDOM:$(BUILD)/%=$(1)/%) \
-	--jobs 1 --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%) --group net $(NET)
+# What only computes or mostly waits runs at once; what fills the machine and measures it, one after the other.
+parts_in = --jobs $(JOBS) --build $(1) --group vm $(VM) --group model $(MODELS) --group unit $(UNIT:$(BUILD)/%=$(1)/%) \
+	--group golden $(GOLDEN) --group evasion tests/evasion/readme.sh --root --group random $(RANDOM:$(BUILD)/%=$(1)/%) \
+	$(NET_PARTS) --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%)
+NET_PARTS = --jobs $(JOBS) --group net $(filter-out $(NET_ALONE),$(NET)) --jobs 1 --group net $(NET_ALONE)
 # Not the schema: its many runs of check are those of the golden cases and the fuzzer's corpus.
 SAN_PARTS = --jobs $(JOBS) --build build/san --group sanitized $(UNIT:$(BUILD)/%=build/san/%) $(filter-out %/schema.py,$(GOLDEN))
 FUZZ_PARTS = --jobs $(JOBS) --build build/fuzz --group fuzz $(wildcard tests/fuzz/run.sh)
@@ -162,13 +165,14 @@ make_fuzz = $(sub_make) BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
 # One other kernel, and what is quick there. Without qemu or a kernel the rest is checked all the same.
 check: export KERNELS = 6.1
 check: export VM_TESTS = insns bpf/packets bpf/conversations vm/attach
+check: export FUZZ_SECONDS ?= 10
 check: ## everything: both compilers, tests, sanitizers, fuzzers' smoke run, the oldest kernel (root)
 	@tools/deps.sh build check
 	@tools/deps.sh vm || echo "  the group 'vm' will be skipped"
 	@$(MAKE) --no-print-directory both-compilers
 	@$(make_san) all $(UNIT:$(BUILD)/%=build/san/%)
 	@$(make_fuzz) fuzzers
-	@$(RUN) $(SAN_PARTS) $(FUZZ_PARTS) $(call parts_in,build/gcc)
+	@$(RUN) $(FUZZ_PARTS) $(SAN_PARTS) $(call parts_in,build/gcc)
 
 check-unit: $(UNIT) ## unit tests
 	@$(RUN) --build $(BUILD) --group unit $(UNIT)
@@ -181,7 +185,7 @@ check-bpf: all $(BPF_TESTS) ## packets through the loaded programs (root)
 check-random: all $(RANDOM) ## oracle, tables and kernel on random policies (root)
 	@$(RUN) --build $(BUILD) --root --group random $(RANDOM)
 check-net: all $(NET_TOOLS) ## real clients and servers in network namespaces (root)
-	@$(RUN) --build $(BUILD) --root --group net $(NET)
+	@$(RUN) --build $(BUILD) --root $(NET_PARTS)
 check-evasion: all $(EVASION) ## tricks that get packets around firewalls, before each of the four hooks (root)
 	@$(RUN) --build $(BUILD) --group evasion tests/evasion/readme.sh --root --group evasion $(EVASION_RUN)
 check-san: ## unit and golden tests with address and undefined sanitizers
