@@ -187,7 +187,7 @@ static int apply(struct service *service, enum run_policy_what what)
 	struct publish_report report = { 0 };
 	int status = run_policy_apply(service->policy, what, &report);
 
-	if (status == EXIT_DONE) {
+	if (status == EXIT_DONE && report.generation) {
 		say("generation %u decides now", report.generation);
 		say_changes(&report);
 		service->generation = report.generation;
@@ -276,14 +276,28 @@ static void reopen(struct service *service)
 	}
 }
 
+/* Resolves what was adopted with today's addresses: those that it was made with are not known here. */
+static void bring_up_to_date(struct service *service)
+{
+	if (apply(service, RUN_POLICY_COMPARE))
+		edge_warn("the zone 'host' may not be up to date: generation %u goes on", service->generation);
+}
+
+/*
+ * Whoever applied it, its policy is this loader's now. What was just applied was made with today's addresses; an older
+ * one, which was gone back to, perhaps not.
+ */
 static void look_at_gate(struct service *service)
 {
-	uint32_t generation = instance_current(teller_instance(service->teller));
+	const struct instance *instance = teller_instance(service->teller);
+	uint32_t generation = instance_current(instance), before = service->generation;
 
-	if (generation == service->generation)
+	if (generation == before)
 		return;
 	say("generation %u decides now, published by another process", generation);
 	service->generation = generation;
+	if (!run_policy_adopt(service->policy, instance, generation) && generation < before)
+		bring_up_to_date(service);
 }
 
 static void tick(struct service *service)
@@ -339,6 +353,14 @@ static void links_came(struct service *service)
 		service->settle_at_ms = now_ms() + SETTLE_MS;
 }
 
+/* Somebody may still take it back, or let it take itself back: it is not for us to publish over it. */
+static bool waits_for_confirm(const struct service *service)
+{
+	const volatile struct zw_gate *gate = instance_gate(teller_instance(service->teller));
+
+	return gate->deadline && gate->state == ZW_GATE_PENDING && gate->generation[gate->active] == service->generation;
+}
+
 static void settle(struct service *service)
 {
 	bool links = service->links_changed, addresses = service->addresses_changed;
@@ -347,11 +369,18 @@ static void settle(struct service *service)
 	service->links_changed = service->addresses_changed = false;
 	if (links)
 		follow(service); /* what could not be attached has been told, and is tried again at the next change */
+	if (addresses && waits_for_confirm(service)) {
+		service->addresses_changed = true;
+		service->settle_at_ms = now_ms() + 1000;
+		return;
+	}
 	if (!addresses || !run_policy_host_changed(service->policy))
 		return;
-	/* Only over our own generation: what somebody else has applied since is not what these files say. */
+	look_at_gate(service);
+	/* Not over a generation whose policy could not be read. */
 	if (!run_policy_is_current(service->policy, instance_current(teller_instance(service->teller)))) {
-		edge_warn("the addresses of this host have changed, and its policy is not known here: apply it again");
+		edge_warn("the addresses of this host have changed, and generation %u cannot be made anew: apply its policy again",
+			  service->generation);
 		run_policy_host_seen(service->policy);
 		return;
 	}
@@ -425,6 +454,23 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &files); /* fewer clients then */
 }
 
+static int adopt(struct service *service)
+{
+	const struct instance *instance = teller_instance(service->teller);
+	int r;
+
+	service->generation = instance_current(instance);
+	say("generation %u is adopted", service->generation);
+	r = follow(service);
+	if (r)
+		return r;
+	if (run_policy_adopt(service->policy, instance, service->generation))
+		run_policy_host_seen(service->policy); /* it goes on as it is */
+	else
+		bring_up_to_date(service);
+	return 0;
+}
+
 /* Everything up to the first event. Returns an exit status. */
 static int start(struct service *service, const sigset_t *signals)
 {
@@ -452,12 +498,9 @@ static int start(struct service *service, const sigset_t *signals)
 	if (r)
 		return r;
 	if (!run_policy_has_files(service->policy)) {
-		service->generation = instance_current(teller_instance(service->teller));
-		say("generation %u is adopted", service->generation);
-		r = follow(service);
+		r = adopt(service);
 		if (r)
 			return edge_exit_status(r);
-		run_policy_host_seen(service->policy);
 	}
 	r = server_new(service->globals->instance, service->store, answer, open_flows, service,
 		       &service->server);

@@ -10,10 +10,13 @@
 #include "compile/tables.h"
 #include "kernel/edge.h"
 #include "kernel/host.h"
+#include "kernel/instance.h"
 #include "kernel/publish.h"
 #include "policy/policy.h"
 
 DEFINE_CLEANUP(struct files *, files_free)
+DEFINE_CLEANUP(struct generation *, generation_free)
+DEFINE_CLEANUP(struct instance *, instance_free)
 DEFINE_CLEANUP(struct tables *, tables_free)
 
 /* A policy as it was read. */
@@ -28,7 +31,7 @@ struct run_policy {
 	const struct globals *globals;
 	const char *const *files;
 	size_t file_count;
-	struct reading last; /* without a mistake */
+	struct reading last; /* without a mistake: of these files, or of a generation that somebody else published */
 	struct ranges host; /* as resolved last */
 	uint32_t generation; /* as published last, 0 never */
 };
@@ -159,10 +162,22 @@ static int publish_tables(struct run_policy *run, const struct reading *reading,
 		.flows = reading->policy->flows,
 		.pack = reading->pack,
 		.pack_len = reading->pack_len,
-		.quiet = what == RUN_POLICY_RESOLVE,
+		.quiet = what != RUN_POLICY_READ,
+		.same_policy = what != RUN_POLICY_READ,
 	};
 
 	return edge_exit_status(publish(run->globals->instance, tables, &options, ret_report));
+}
+
+/* The same policy for the same addresses gives the same tables. */
+static bool decides_already(const struct run_policy *run, const struct tables *tables)
+{
+	_cleanup_(instance_freep) struct instance *instance = NULL;
+	_cleanup_(generation_freep) struct generation *generation = NULL;
+
+	return !instance_open(run->globals->instance, &instance) &&
+	       !generation_open(instance, run->generation, &generation) && generation->tables_len == tables->len &&
+	       !memcmp(generation->tables, tables->bytes, tables->len);
 }
 
 static int publish_reading(struct run_policy *run, const struct reading *reading, enum run_policy_what what,
@@ -172,6 +187,7 @@ static int publish_reading(struct run_policy *run, const struct reading *reading
 	struct diag *diag = reading->diag;
 	struct ranges host = { 0 };
 	int r, status = EXIT_DONE;
+	bool same = false;
 
 	r = host_addresses(&host);
 	if (r)
@@ -183,46 +199,88 @@ static int publish_reading(struct run_policy *run, const struct reading *reading
 	if (!status)
 		status = test(reading->policy, what, tables, diag);
 	if (!status)
+		same = what == RUN_POLICY_COMPARE && decides_already(run, tables);
+	if (!status && !same)
 		status = publish_tables(run, reading, what, tables, ret_report);
-	if (!status) {
+	if (!status)
 		take_host(run, &host);
+	if (!status && !same)
 		run->generation = ret_report->generation;
-	}
 	ranges_clear(&host);
 	return status;
 }
 
-/* 0; -EINVAL with the reasons in diag; -ENOMEM. */
-static int read_files(const struct run_policy *run, struct reading *reading)
+/* Reads and packs. 0; -EINVAL with the reasons in diag; -ENOMEM. */
+static int read_from(struct files *files, const char *const *paths, size_t count, struct reading *reading)
 {
-	_cleanup_(files_freep) struct files *files = files_new();
 	int r;
 
 	reading->diag = diag_new();
 	if (!files || !reading->diag)
 		return -ENOMEM;
-	r = policy_read_from(files, run->files, run->file_count, NULL, reading->diag, &reading->policy);
-	return r ? r : files_pack(files, run->files, run->file_count, &reading->pack, &reading->pack_len);
+	r = policy_read_from(files, paths, count, NULL, reading->diag, &reading->policy);
+	return r ? r : files_pack(files, paths, count, &reading->pack, &reading->pack_len);
+}
+
+static int read_files(const struct run_policy *run, struct reading *reading)
+{
+	_cleanup_(files_freep) struct files *files = files_new();
+
+	return read_from(files, run->files, run->file_count, reading);
+}
+
+/* Returns an exit status, having told what is wrong. */
+static int tell_reading(int error, const struct reading *reading)
+{
+	if (error == -ENOMEM)
+		return edge_exit_status(edge_error(error, "cannot read the policy"));
+	if (error)
+		diag_print(reading->diag, stderr, false);
+	return error ? EXIT_POLICY : EXIT_DONE;
+}
+
+static void take_reading(struct run_policy *run, struct reading *reading)
+{
+	reading_clear(&run->last);
+	run->last = *reading;
+	*reading = (struct reading){ 0 };
 }
 
 static int read_and_publish(struct run_policy *run, struct publish_report *ret_report)
 {
 	_cleanup_(reading_clear) struct reading reading = { 0 };
-	int status, r = read_files(run, &reading);
+	int status = tell_reading(read_files(run, &reading), &reading);
 
-	if (r == -ENOMEM)
-		return edge_exit_status(edge_error(r, "cannot read the policy"));
-	if (r) {
-		diag_print(reading.diag, stderr, false);
-		return EXIT_POLICY;
-	}
-	status = publish_reading(run, &reading, RUN_POLICY_READ, ret_report);
-	if (status)
-		return status;
-	reading_clear(&run->last);
-	run->last = reading;
-	reading = (struct reading){ 0 };
-	return EXIT_DONE;
+	if (!status)
+		status = publish_reading(run, &reading, RUN_POLICY_READ, ret_report);
+	if (!status)
+		take_reading(run, &reading);
+	return status;
+}
+
+int run_policy_take(struct run_policy *run, struct files *files)
+{
+	_cleanup_(reading_clear) struct reading reading = { 0 };
+	size_t count;
+	const char *const *paths = files_named(files, &count);
+	int status = tell_reading(read_from(files, paths, count, &reading), &reading);
+
+	if (!status)
+		take_reading(run, &reading);
+	return status;
+}
+
+int run_policy_adopt(struct run_policy *run, const struct instance *instance, uint32_t generation)
+{
+	_cleanup_(files_freep) struct files *files = NULL;
+	int r = generation_files(instance, generation, &files), status;
+
+	if (r)
+		return edge_exit_status(edge_error(r, "cannot read the policy of generation %u", generation));
+	status = run_policy_take(run, files);
+	if (!status)
+		run->generation = generation;
+	return status;
 }
 
 int run_policy_apply(struct run_policy *run, enum run_policy_what what, struct publish_report *ret_report)
@@ -230,5 +288,5 @@ int run_policy_apply(struct run_policy *run, enum run_policy_what what, struct p
 	if (what == RUN_POLICY_READ)
 		return read_and_publish(run, ret_report);
 	diag_forget(run->last.diag);
-	return publish_reading(run, &run->last, RUN_POLICY_RESOLVE, ret_report);
+	return publish_reading(run, &run->last, what, ret_report);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The policy that `zonewall run` was given: applied at the start and on SIGHUP, and resolved anew when the addresses of
- * the host change. What was read last without a mistake is kept, so that a change of address never applies an edit.
+ * The policy of `zonewall run`: that of its files, applied at the start and on SIGHUP, or the one that decides already,
+ * whoever applied it. It is resolved anew when the addresses of the host change. What was read last without a mistake is
+ * kept, so that a change of address never applies an edit. `zonewall restore` takes a saved one.
  */
 #ifndef ZW_RUN_POLICY_H
 #define ZW_RUN_POLICY_H
@@ -12,6 +13,8 @@
 
 #include "cmd/command.h"
 
+struct files;
+struct instance;
 struct json_object;
 struct publish_report;
 struct run_policy;
@@ -25,11 +28,17 @@ struct json_object *run_policy_files(const struct run_policy *policy); /* array 
 enum run_policy_what {
 	RUN_POLICY_READ, /* read the files */
 	RUN_POLICY_RESOLVE, /* take what was read */
+	RUN_POLICY_COMPARE, /* the same, unless the tables that decide are already those of today's addresses */
 };
 /* Compiles and publishes. Returns an exit status, having told what is wrong. */
 int run_policy_apply(struct run_policy *policy, enum run_policy_what what, struct publish_report *ret_report);
 
-/* Is this the generation that was published here last? */
+/* Takes the policy of a pack instead of one's own files; publishes nothing. Returns an exit status, having told. */
+int run_policy_take(struct run_policy *policy, struct files *files);
+/* And that of a generation which another process published: it is followed from now on. The same. */
+int run_policy_adopt(struct run_policy *policy, const struct instance *instance, uint32_t generation);
+
+/* Is this the generation that was published or adopted here last? */
 bool run_policy_is_current(const struct run_policy *policy, uint32_t generation);
 
 /* Have the host's addresses changed since the last apply, or the last run_policy_host_seen()? */

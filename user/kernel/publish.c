@@ -15,6 +15,7 @@
 #include "kernel/gate.h"
 #include "kernel/load.h"
 #include "kernel/pins.h"
+#include "kernel/saved.h"
 #include "kernel/seed.h"
 #include "kernel/sources.h"
 #include "zonewall.skel.h"
@@ -117,6 +118,16 @@ static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS])
 	gate->book->previous = 0;
 	__atomic_store_n(&gate->book->pending, 0, __ATOMIC_RELEASE);
 	return 0;
+}
+
+/* Puts a generation that is still pinned into the slot that does not decide, as mend() would after a kill. */
+static void put_back(struct gate *gate, uint32_t former)
+{
+	if (!former)
+		return;
+	gate->book->previous = former;
+	__atomic_store_n(&gate->book->pending, former, __ATOMIC_RELEASE);
+	mend(gate);
 }
 
 /* What of a generation takes memory; its counters and their names stay until they can be saved. */
@@ -441,9 +452,11 @@ static int publish_prepared(struct gate *gate, const struct tables *tables, cons
 					bpf_program__fd(skel->progs.zw_egress) };
 	struct seeder seeder = { .instance = gate->instance, .tables = tables->bytes, .layout = &tables->layout };
 	_cleanup_plan_ struct attach_plan plan = { 0 };
+	unsigned current = gate_current(gate->line);
+	uint32_t former = gate->line->generation[!current];
 	int error = attach_plan(tables->names, !options->quiet, &plan);
 
-	report->previous = gate->line->generation[gate_current(gate->line)];
+	report->previous = gate->line->generation[current];
 	if (!error)
 		error = sources_open(gate, report->generation);
 	if (!error)
@@ -460,6 +473,8 @@ static int publish_prepared(struct gate *gate, const struct tables *tables, cons
 		return error;
 	}
 	attach_end(gate, &plan, true);
+	if (options->same_policy)
+		put_back(gate, former);
 	seed_warn(&seeder);
 	report->seeded = seeder.seeded;
 	report_changes(report, &plan);
@@ -494,6 +509,8 @@ int publish(const char *instance, const struct tables *tables, const struct publ
 			remove_generation(instance, report.generation);
 		return error;
 	}
+	if (!gate.line->deadline) /* else `confirm` keeps it */
+		saved_keep(instance, report.generation);
 	retire(&gate);
 	*ret_report = report;
 	return 0;
@@ -566,6 +583,7 @@ int publish_rollback(const char *instance, struct publish_report *ret_report)
 	}
 	gate.line->deadline = 0;
 	__atomic_store_n(&gate.line->active, !current, __ATOMIC_RELEASE);
+	saved_keep(instance, report.generation);
 	attach_end(&gate, &plan, false);
 	seed_warn(&seeder);
 	report.seeded = seeder.seeded;
@@ -599,6 +617,7 @@ int publish_down(const char *instance, struct publish_report *ret_report)
 		for (size_t i = 0; i < count; i++)
 			counters_fold(instance, numbers[i]);
 	remove_instance(instance);
+	saved_mark_down(instance);
 	report_changes(&report, &plan);
 	*ret_report = report;
 	return 0;

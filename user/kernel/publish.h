@@ -22,6 +22,7 @@ struct publish_options {
 	const void *pack; /* the files that the tables were made from (base/files.h); kept with the generation */
 	size_t pack_len;
 	bool quiet; /* no warnings of patterns without interfaces */
+	bool same_policy; /* the current one, for other addresses: a rollback goes where it would have gone before */
 };
 
 struct publish_report {

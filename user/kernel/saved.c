@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/saved.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/files.h"
+#include "base/util.h"
+#include "kernel/edge.h"
+#include "kernel/instance.h"
+#include "kernel/pins.h"
+
+#define DOWN "down"
+#define SAVED_MAX (1ull << 30) /* a pack holds all files of a policy, deflated */
+
+const char *saved_name(enum saved which)
+{
+	return which == SAVED_CONFIRMED ? "confirmed" : "former";
+}
+
+struct bytes {
+	const void *data;
+	size_t len;
+};
+
+static int write_all(int fd, const struct bytes *bytes)
+{
+	const char *at = bytes->data;
+	size_t left = bytes->len;
+
+	while (left) {
+		ssize_t written = write(fd, at, left);
+
+		if (written < 0 && errno != EINTR)
+			return -errno;
+		if (written > 0) {
+			at += written;
+			left -= written;
+		}
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+/* Under a name of its own first, and on the disk, before it takes the place of the one before. */
+static int replace(const char *path, const struct bytes *bytes)
+{
+	char partial[PATH_MAX + 8];
+	_cleanup_close_ int fd = -1;
+	int error;
+
+	snprintf(partial, sizeof(partial), "%s.new", path);
+	fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, bytes);
+	if (!error && rename(partial, path))
+		error = -errno;
+	return error;
+}
+
+static bool holds(const char *path, const struct bytes *bytes)
+{
+	struct file_text file;
+	bool same;
+
+	if (file_read(path, SAVED_MAX, &file))
+		return false;
+	same = file.len == bytes->len && !memcmp(file.text, bytes->data, file.len);
+	free(file.text);
+	return same;
+}
+
+/* What was confirmed before stays as `former`, by a second name until the new one takes its place. */
+static int keep(const char *instance, const struct bytes *bytes)
+{
+	char confirmed[PATH_MAX], former[PATH_MAX], folder[PATH_MAX];
+	int error = instance_state_path(instance, "", folder);
+
+	if (!error)
+		error = pins_mkdir(folder, 0700);
+	if (error)
+		return error;
+	instance_state_path(instance, saved_name(SAVED_CONFIRMED), confirmed);
+	instance_state_path(instance, saved_name(SAVED_FORMER), former);
+	if (holds(confirmed, bytes))
+		return 0;
+	if (!access(confirmed, F_OK) && ((unlink(former) && errno != ENOENT) || link(confirmed, former)))
+		return -errno;
+	return replace(confirmed, bytes);
+}
+
+void saved_keep(const char *instance, uint32_t generation)
+{
+	char path[PATH_MAX];
+	struct bytes bytes;
+	int error;
+
+	pins_path(path, instance, "/gen-%u/zw_policy", generation);
+	error = pins_map_whole(path, &bytes.data, &bytes.len);
+	if (!error) {
+		error = keep(instance, &bytes);
+		munmap((void *)bytes.data, pins_mapped_len(bytes.len));
+	}
+	if (!error && !instance_state_path(instance, DOWN, path) && unlink(path) && errno != ENOENT)
+		error = -errno;
+	if (error)
+		edge_warn("generation %u decides, but would not come back after a boot: its policy cannot be saved: %s",
+			  generation, strerror(-error));
+}
+
+int saved_read(const char *instance, enum saved which, struct files **ret_files)
+{
+	struct file_text file;
+	char path[PATH_MAX];
+	int error = instance_state_path(instance, saved_name(which), path);
+
+	if (!error)
+		error = file_read(path, SAVED_MAX, &file);
+	if (error)
+		return error;
+	error = files_unpack(file.text, file.len, ret_files);
+	free(file.text);
+	return error == -EINVAL ? -EPROTO : error;
+}
+
+void saved_mark_down(const char *instance)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	if (!instance_state_path(instance, DOWN, path))
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 && errno != ENOENT) /* no folder: nothing was ever saved that could come back */
+		edge_warn("the policy will come back with the next boot: cannot make %s: %s", path, strerror(errno));
+}
