@@ -170,6 +170,12 @@ static void say_changes(const struct publish_report *report)
 	}
 }
 
+static void tell_generation(struct service *service, uint32_t generation)
+{
+	service->generation = generation;
+	notify("STATUS=generation %u decides", generation);
+}
+
 static int follow(struct service *service)
 {
 	struct publish_report report = { 0 };
@@ -190,7 +196,7 @@ static int apply(struct service *service, enum run_policy_what what)
 	if (status == EXIT_DONE && report.generation) {
 		say("generation %u decides now", report.generation);
 		say_changes(&report);
-		service->generation = report.generation;
+		tell_generation(service, report.generation);
 	}
 	publish_report_clear(&report);
 	return status;
@@ -295,7 +301,7 @@ static void look_at_gate(struct service *service)
 	if (generation == before)
 		return;
 	say("generation %u decides now, published by another process", generation);
-	service->generation = generation;
+	tell_generation(service, generation);
 	if (!run_policy_adopt(service->policy, instance, generation) && generation < before)
 		bring_up_to_date(service);
 }
@@ -304,6 +310,7 @@ static void tick(struct service *service)
 {
 	uint64_t expirations;
 
+	notify_alive();
 	if (read(service->timer, &expirations, sizeof(expirations)) < 0)
 		return;
 	teller_tick(service->teller);
@@ -459,7 +466,7 @@ static int adopt(struct service *service)
 	const struct instance *instance = teller_instance(service->teller);
 	int r;
 
-	service->generation = instance_current(instance);
+	tell_generation(service, instance_current(instance));
 	say("generation %u is adopted", service->generation);
 	r = follow(service);
 	if (r)
