@@ -51,11 +51,14 @@ NET       := $(wildcard tests/net/*.sh)
 NET_ALONE := $(patsubst %,tests/net/%.sh,events flood publish_alternate publish_kill real_apply real_reuse)
 BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale flow_lru verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
+INSTALL_TESTS := $(wildcard tests/install/*.sh)
+COMPLETIONS := $(addprefix $(BUILD)/completion/zonewall.,bash zsh fish)
+UNITS     := $(patsubst systemd/%.in,$(BUILD)/systemd/%,$(wildcard systemd/*.in))
 MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-evasion check-random \
+.PHONY: all tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-install check-evasion check-random \
 	check-san check-fuzz vm coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
@@ -151,7 +154,7 @@ RUN := perl tests/run.pl
 VM := tests/vm/kernels.sh
 # What only computes or mostly waits runs at once; what fills the machine and measures it, one after the other.
 parts_in = --jobs $(JOBS) --build $(1) --group vm $(VM) --group model $(MODELS) --group unit $(UNIT:$(BUILD)/%=$(1)/%) \
-	--group golden $(GOLDEN) --group evasion tests/evasion/readme.sh --root --group random $(RANDOM:$(BUILD)/%=$(1)/%) \
+	--group golden $(GOLDEN) --group install $(INSTALL_TESTS) --group evasion tests/evasion/readme.sh --root --group random $(RANDOM:$(BUILD)/%=$(1)/%) \
 	$(NET_PARTS) --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%)
 NET_PARTS = --jobs $(JOBS) --group net $(filter-out $(NET_ALONE),$(NET)) --jobs 1 --group net $(NET_ALONE)
 # Not the schema: its many runs of check are those of the golden cases and the fuzzer's corpus.
@@ -178,6 +181,8 @@ check-unit: $(UNIT) ## unit tests
 	@$(RUN) --build $(BUILD) --group unit $(UNIT)
 check-golden: all ## what check prints, byte for byte
 	@$(RUN) --build $(BUILD) --group golden $(GOLDEN)
+check-install: all ## what make install puts where: units, completion, the Debian package
+	@$(RUN) --build $(BUILD) --group install $(INSTALL_TESTS)
 check-model: ## the flow tables' protocol, in every order (spin)
 	@$(RUN) --group model $(MODELS)
 check-bpf: all $(BPF_TESTS) ## packets through the loaded programs (root)
@@ -232,18 +237,40 @@ $(BUILD)/man/%: man/%.scd | man-tools
 man-tools:
 	@tools/deps.sh --list man
 
-install: all ## install the command, its manual pages and documents below PREFIX
+# From the table of commands, which the command itself tells.
+$(BUILD)/completion/zonewall.%: tools/completion.py $(BUILD)/zonewall
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/zonewall help -o json | tools/completion.py $* > $@
+
+# Always: PREFIX may be another one.
+.PHONY: always
+$(BUILD)/systemd/%: systemd/%.in systemd/hardening always
+	@mkdir -p $(@D)
+	$(Q)sed -e '/^@hardening@$$/{r systemd/hardening' -e 'd}' -e 's,@sbindir@,$(PREFIX)/sbin,' $< > $@
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+LIBDIR = $(DESTDIR)$(PREFIX)/lib
+install: all $(COMPLETIONS) $(UNITS) ## install all of it below PREFIX (/usr/local), or DESTDIR and PREFIX
 	install -D -m 0755 $(BUILD)/zonewall $(DESTDIR)$(PREFIX)/sbin/zonewall
-	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/zonewall/README.md
-	install -d $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies/common
-	install -m 0644 policies/*.* $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies
-	install -m 0644 policies/common/* $(DESTDIR)$(PREFIX)/share/doc/zonewall/policies/common
+	install -D -m 0644 README.md $(SHARE)/doc/zonewall/README.md
+	install -d $(SHARE)/doc/zonewall/policies/common
+	install -m 0644 policies/*.* $(SHARE)/doc/zonewall/policies
+	install -m 0644 policies/common/* $(SHARE)/doc/zonewall/policies/common
+	install -D -m 0644 $(BUILD)/completion/zonewall.bash $(SHARE)/bash-completion/completions/zonewall
+	install -D -m 0644 $(BUILD)/completion/zonewall.zsh $(DESTDIR)$(ZSHDIR)/_zonewall
+	install -D -m 0644 $(BUILD)/completion/zonewall.fish $(SHARE)/fish/vendor_completions.d/zonewall.fish
+	install -d $(LIBDIR)/systemd/system
+	install -m 0644 $(UNITS) $(LIBDIR)/systemd/system
+	install -D -m 0644 systemd/zonewall.sysusers $(LIBDIR)/sysusers.d/zonewall.conf
+	install -D -m 0644 systemd/zonewall.tmpfiles $(LIBDIR)/tmpfiles.d/zonewall.conf
 	@if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory install-man; \
 	else echo "left out: the manual pages, since scdoc is missing (Debian package scdoc)"; fi
 
 install-man: man
 	$(foreach page,$(MAN),install -D -m 0644 $(page) \
-		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)) &&) true
+		$(SHARE)/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)) &&) true
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

@@ -44,6 +44,12 @@ needs() {
 	check isc-dhcp-client      command dhclient
 	check traceroute           command traceroute
 	check shellcheck           command shellcheck
+	check systemd              command systemd-analyze
+	check strace               command strace
+	check zsh                  command zsh
+	check fish                 command fish
+	check debhelper            command dh
+	check lintian              command lintian
 	check spin                 command spin
 	check scdoc                command scdoc
 	check graphviz             command dot

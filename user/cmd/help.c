@@ -36,6 +36,16 @@ static struct json_object *json_options(const struct option_help *options)
 	return list;
 }
 
+/* Of -o, besides text and json. */
+static struct json_object *json_formats(const char *const *formats)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (; list && formats && *formats; formats++)
+		json_object_array_add(list, json_object_new_string(*formats));
+	return list;
+}
+
 /* Adding to a json-c object takes the value over; a failed allocation leaves the member null, which is as good as out. */
 static int print_json(const struct command *only)
 {
@@ -59,6 +69,7 @@ static int print_json(const struct command *only)
 				       json_object_new_string((*command)->arguments ? (*command)->arguments : ""));
 		json_object_object_add(entry, "summary", json_object_new_string((*command)->summary));
 		json_object_object_add(entry, "options", json_options((*command)->options));
+		json_object_object_add(entry, "formats", json_formats((*command)->formats));
 		json_object_array_add(list, entry);
 	}
 	json_object_object_add(root, "options", json_options(command_global_options));
