@@ -58,7 +58,7 @@ MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-install check-evasion check-random \
+.PHONY: all deb tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-install check-evasion check-random \
 	check-san check-fuzz vm coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
@@ -251,6 +251,7 @@ $(BUILD)/systemd/%: systemd/%.in systemd/hardening always
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 LIBDIR = $(DESTDIR)$(PREFIX)/lib
 install: all $(COMPLETIONS) $(UNITS) ## install all of it below PREFIX (/usr/local), or DESTDIR and PREFIX
 	install -D -m 0755 $(BUILD)/zonewall $(DESTDIR)$(PREFIX)/sbin/zonewall
@@ -261,8 +262,8 @@ install: all $(COMPLETIONS) $(UNITS) ## install all of it below PREFIX (/usr/loc
 	install -D -m 0644 $(BUILD)/completion/zonewall.bash $(SHARE)/bash-completion/completions/zonewall
 	install -D -m 0644 $(BUILD)/completion/zonewall.zsh $(DESTDIR)$(ZSHDIR)/_zonewall
 	install -D -m 0644 $(BUILD)/completion/zonewall.fish $(SHARE)/fish/vendor_completions.d/zonewall.fish
-	install -d $(LIBDIR)/systemd/system
-	install -m 0644 $(UNITS) $(LIBDIR)/systemd/system
+	install -d $(DESTDIR)$(UNITDIR)
+	install -m 0644 $(UNITS) $(DESTDIR)$(UNITDIR)
 	install -D -m 0644 systemd/zonewall.sysusers $(LIBDIR)/sysusers.d/zonewall.conf
 	install -D -m 0644 systemd/zonewall.tmpfiles $(LIBDIR)/tmpfiles.d/zonewall.conf
 	@if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory install-man; \
@@ -271,6 +272,10 @@ install: all $(COMPLETIONS) $(UNITS) ## install all of it below PREFIX (/usr/loc
 install-man: man
 	$(foreach page,$(MAN),install -D -m 0644 $(page) \
 		$(SHARE)/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)) &&) true
+
+deb: ## build the Debian package into build/deb, and let lintian look at it (debhelper, lintian)
+	@tools/deps.sh --list build man deb
+	@tools/deb.sh $(abspath $(BUILD))/deb
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, vm, coverage, demo, and installs it.
+# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, vm, coverage, demo, deb, and installs it.
 #
 # What is there is looked for by itself (a command, a header, a Python module, a file), so that it may come from anywhere;
 # what is missing is installed by its Debian package, when apt and root are there. --list, or another distribution: list it
@@ -50,6 +50,8 @@ needs() {
 	check fish                 command fish
 	check debhelper            command dh
 	check lintian              command lintian
+	deb debhelper              command dh
+	deb lintian                command lintian
 	check spin                 command spin
 	check scdoc                command scdoc
 	check graphviz             command dot
