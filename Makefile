@@ -58,8 +58,8 @@ MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deb tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-install check-evasion check-random \
-	check-san check-fuzz vm coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
+.PHONY: all deb tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-install check-evasion \
+	check-random check-san check-fuzz vm coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -154,7 +154,8 @@ RUN := perl tests/run.pl
 VM := tests/vm/kernels.sh
 # What only computes or mostly waits runs at once; what fills the machine and measures it, one after the other.
 parts_in = --jobs $(JOBS) --build $(1) --group vm $(VM) --group model $(MODELS) --group unit $(UNIT:$(BUILD)/%=$(1)/%) \
-	--group golden $(GOLDEN) --group install $(INSTALL_TESTS) --group evasion tests/evasion/readme.sh --root --group random $(RANDOM:$(BUILD)/%=$(1)/%) \
+	--group golden $(GOLDEN) --group install $(INSTALL_TESTS) --group evasion tests/evasion/readme.sh \
+	--root --group random $(RANDOM:$(BUILD)/%=$(1)/%) \
 	$(NET_PARTS) --group bpf $(BPF_TESTS:$(BUILD)/%=$(1)/%) --group evasion $(EVASION_RUN:$(BUILD)/%=$(1)/%)
 NET_PARTS = --jobs $(JOBS) --group net $(filter-out $(NET_ALONE),$(NET)) --jobs 1 --group net $(NET_ALONE)
 # Not the schema: its many runs of check are those of the golden cases and the fuzzer's corpus.

@@ -23,6 +23,7 @@
 #include "kernel/edge.h"
 #include "kernel/pins.h"
 #include "kernel/publish.h"
+#include "watch/drift.h"
 #include "watch/flow_alarm.h"
 #include "watch/links.h"
 #include "watch/notify.h"
@@ -49,6 +50,7 @@ struct service {
 	struct output *output;
 	struct teller *teller;
 	struct server *server;
+	struct drift *drift;
 	struct flow_alarm alarm;
 	int lock, epoll, timer, signals, links;
 	int64_t started; /* Unix time */
@@ -135,6 +137,7 @@ static struct json_object *answer(void *context, const char *request)
 	json_object_object_add(run, "files", run_policy_files(service->policy));
 	json_object_object_add(report, "run", run);
 	flow_alarm_report(&service->alarm, json_object_object_get(report, "warnings"));
+	drift_report(service->drift, report);
 	return report;
 }
 
@@ -219,6 +222,7 @@ static int open_teller(struct service *service)
 	if (teller_lost(service->teller))
 		edge_warn("the loader before was killed: %llu packets that it told may not have been written",
 			  (unsigned long long)teller_lost(service->teller));
+	drift_watch(service->drift, teller_instance(service->teller));
 	r = watch(service, teller_fd(service->teller), SOURCE_RING);
 	return r ? edge_exit_status(edge_error(r, "cannot wait for the ring buffer")) : EXIT_DONE;
 }
@@ -274,6 +278,7 @@ static void reopen(struct service *service)
 		epoll_ctl(service->epoll, EPOLL_CTL_DEL, teller_fd(service->teller), NULL);
 	service->ring_at_ms = 0;
 	teller_tick(service->teller); /* the last events of the old one */
+	drift_watch(service->drift, NULL);
 	teller_free(service->teller);
 	service->teller = NULL;
 	if (open_teller(service) != EXIT_DONE) {
@@ -306,6 +311,15 @@ static void look_at_gate(struct service *service)
 		bring_up_to_date(service);
 }
 
+/* What is mended is looked at again: its pins are to be held, too, and the next change to it is another one. */
+static void look_for_drift(struct service *service, bool links)
+{
+	if (!drift_look(service->drift) && !links)
+		return;
+	follow(service); /* what could not be attached has been told, and is tried again at the next change */
+	drift_look(service->drift);
+}
+
 static void tick(struct service *service)
 {
 	uint64_t expirations;
@@ -314,6 +328,7 @@ static void tick(struct service *service)
 	if (read(service->timer, &expirations, sizeof(expirations)) < 0)
 		return;
 	teller_tick(service->teller);
+	look_for_drift(service, false); /* first: it may put back what the next line looks at */
 	if (!teller_is_current(service->teller))
 		reopen(service);
 	if (service->stop)
@@ -375,7 +390,7 @@ static void settle(struct service *service)
 	service->settle_at_ms = 0;
 	service->links_changed = service->addresses_changed = false;
 	if (links)
-		follow(service); /* what could not be attached has been told, and is tried again at the next change */
+		look_for_drift(service, true);
 	if (addresses && waits_for_confirm(service)) {
 		service->addresses_changed = true;
 		service->settle_at_ms = now_ms() + 1000;
@@ -493,7 +508,8 @@ static int start(struct service *service, const sigset_t *signals)
 	if (r)
 		return edge_exit_status(r);
 	service->store = store_new(STORE_EVENTS);
-	if (!service->store)
+	service->drift = drift_new(service->output);
+	if (!service->store || !service->drift)
 		return edge_exit_status(edge_error(ENOMEM, "cannot keep events"));
 	/* Before the files are applied, so that no link or address of the meantime is missed. */
 	if (run_policy_has_files(service->policy)) {
@@ -522,6 +538,7 @@ static void finish(struct service *service)
 	teller_free(service->teller);
 	output_free(service->output);
 	store_free(service->store);
+	drift_free(service->drift);
 	run_policy_free(service->policy);
 	closep(&service->links);
 	closep(&service->signals);

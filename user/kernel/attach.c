@@ -151,26 +151,31 @@ static bool lives_elsewhere(const char *instance, const struct book_slot *slot)
 	return slot->mode != ATTACH_CLSACT && !hook_read_link(path, &ifindex, &id) && ifindex;
 }
 
-bool attach_check(const char *instance, const struct book_slot *slot, uint32_t program_id, const struct netdev *device,
-		  char *ret_note)
+bool attach_is_held(const char *instance, const struct book_slot *slot, uint32_t program_id, char *ret_note)
 {
 	ret_note[0] = '\0';
-	if (!device) {
-		snprintf(ret_note, 128, "its interface %s",
-			 lives_elsewhere(instance, slot) ? "went to another network namespace" : "is gone");
-		return false;
-	}
 	if (slot->mode == ATTACH_CLSACT) {
 		if (hook_read_filter(slot->ifindex, slot->hook) == program_id)
 			return true;
 		snprintf(ret_note, 128, "our filter is not on the hook");
 		return false;
 	}
-	if (!check_link(instance, slot, program_id, ret_note))
+	return check_link(instance, slot, program_id, ret_note) &&
+	       (slot->mode != ATTACH_TCX || check_tcx(slot, program_id, ret_note));
+}
+
+bool attach_check(const char *instance, const struct book_slot *slot, uint32_t program_id, const struct netdev *device,
+		  char *ret_note)
+{
+	if (!device) {
+		snprintf(ret_note, 128, "its interface %s",
+			 lives_elsewhere(instance, slot) ? "went to another network namespace" : "is gone");
 		return false;
-	if (slot->mode == ATTACH_TCX)
-		return check_tcx(slot, program_id, ret_note);
-	if ((slot->mode == ATTACH_XDP_NATIVE ? device->xdp_native : device->xdp_generic) == program_id)
+	}
+	if (!attach_is_held(instance, slot, program_id, ret_note))
+		return false;
+	if (slot->mode == ATTACH_TCX || slot->mode == ATTACH_CLSACT ||
+	    (slot->mode == ATTACH_XDP_NATIVE ? device->xdp_native : device->xdp_generic) == program_id)
 		return true;
 	snprintf(ret_note, 128, "our program is not on the hook");
 	return false;

@@ -68,6 +68,9 @@ int attach_remove_all(struct gate *gate, struct attach_plan *plan);
 bool attach_check(const char *instance, const struct book_slot *slot, uint32_t program_id, const struct netdev *device,
 		  char *ret_note);
 
+/* The same of an interface that is there, without having asked for it: what every second can be looked at. */
+bool attach_is_held(const char *instance, const struct book_slot *slot, uint32_t program_id, char *ret_note);
+
 const char *attach_mode_name(enum attach_mode mode); /* "native", "generic", "tcx", "clsact" */
 const char *attach_hook_name(enum zw_hook hook); /* "xdp", "ingress", "egress" */
 

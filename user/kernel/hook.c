@@ -62,17 +62,23 @@ int hook_unlink(const char *path)
 	return error;
 }
 
-int hook_read_link(const char *path, unsigned *ret_ifindex, uint32_t *ret_program_id)
+int hook_read_link_fd(int link, unsigned *ret_ifindex, uint32_t *ret_program_id)
 {
 	struct bpf_link_info info = { 0 };
 	__u32 len = sizeof(info);
-	_cleanup_close_ int link = bpf_obj_get(path);
 
-	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+	if (bpf_obj_get_info_by_fd(link, &info, &len))
 		return -errno;
 	*ret_ifindex = info.xdp.ifindex; /* a TCX link has it at the same place */
 	*ret_program_id = info.prog_id;
 	return 0;
+}
+
+int hook_read_link(const char *path, unsigned *ret_ifindex, uint32_t *ret_program_id)
+{
+	_cleanup_close_ int link = bpf_obj_get(path);
+
+	return link < 0 ? -errno : hook_read_link_fd(link, ret_ifindex, ret_program_id);
 }
 
 static struct bpf_tc_hook tc_hook(unsigned ifindex, enum zw_hook hook)

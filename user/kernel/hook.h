@@ -19,6 +19,8 @@ int hook_unlink(const char *path);
 /* What the pinned link holds; ifindex 0: its interface is gone. 0 or -errno. */
 int hook_read_link(const char *path, unsigned *ret_ifindex, uint32_t *ret_program_id);
 
+int hook_read_link_fd(int link, unsigned *ret_ifindex, uint32_t *ret_program_id);
+
 /* clsact: our filter. *ret_made_qdisc: the qdisc was not there before. */
 int hook_add_filter(int program, unsigned ifindex, enum zw_hook hook, bool *ret_made_qdisc);
 int hook_remove_filter(unsigned ifindex, enum zw_hook hook);

@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include <net/if.h>
+
 #include <bpf/bpf.h>
 
 #include "base/files.h"
@@ -212,6 +214,30 @@ int instance_attach_points(const struct instance *instance, struct attach_point 
 		count++;
 	}
 	*ret_points = points;
+	*ret_count = count;
+	return 0;
+}
+
+int instance_lost_points(const struct instance *instance, struct attach_point **ret_points, size_t *ret_count)
+{
+	_cleanup_free_ struct attach_point *points = NULL;
+	size_t count = 0;
+
+	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++) {
+		const struct book_slot *slot = &instance->book->slot[i];
+		char name[IF_NAMESIZE], note[128];
+
+		if (!slot->attached ||
+		    attach_is_held(instance->name, slot, instance->program_id[slot->hook], note) ||
+		    !if_indextoname(slot->ifindex, name))
+			continue;
+		if (array_grow(&points, count, sizeof(*points)))
+			return -ENOMEM;
+		describe(instance, i, &points[count]);
+		memcpy(points[count].ifname, name, sizeof(name));
+		memcpy(points[count++].note, note, sizeof(note));
+	}
+	*ret_points = take_ptr(points);
 	*ret_count = count;
 	return 0;
 }

@@ -75,6 +75,8 @@ struct attach_point {
 
 /* The attach points as they are now. The caller frees ret_points with free(). 0 or -errno. */
 int instance_attach_points(const struct instance *instance, struct attach_point **ret_points, size_t *ret_count);
+/* Those whose interface is there, but not our program as it should be: cheap enough for every second. The same. */
+int instance_lost_points(const struct instance *instance, struct attach_point **ret_points, size_t *ret_count);
 /* From a slot (of an event) to the attach point it names, also after it is gone; false if unknown. */
 bool instance_slot(const struct instance *instance, unsigned slot, struct attach_point *ret_point);
 

@@ -136,3 +136,10 @@ void saved_mark_down(const char *instance)
 	if (fd < 0 && errno != ENOENT) /* no folder: nothing was ever saved that could come back */
 		edge_warn("the policy will come back with the next boot: cannot make %s: %s", path, strerror(errno));
 }
+
+bool saved_is_down(const char *instance)
+{
+	char path[PATH_MAX];
+
+	return !instance_state_path(instance, DOWN, path) && !access(path, F_OK);
+}

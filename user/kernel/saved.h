@@ -10,6 +10,7 @@
 #ifndef ZW_SAVED_H
 #define ZW_SAVED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct files;
@@ -28,5 +29,6 @@ int saved_read(const char *instance, enum saved which, struct files **ret_files)
 
 /* What was taken off shall not come back with a boot. A failure is a warning. */
 void saved_mark_down(const char *instance);
+bool saved_is_down(const char *instance);
 
 #endif

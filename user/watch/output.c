@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/edge.h"
@@ -114,6 +115,27 @@ void output_add(struct output *output, const struct event *event)
 	else
 		event_text(event, output->colour, &output->lines);
 	buffer_put(&output->lines, "\n");
+}
+
+void output_note(struct output *output, const char *schema, const char *what)
+{
+	time_t now = time(NULL);
+	char when[32];
+	struct tm tm;
+
+	if (output->fd < 0 || output->lines.len > WAITING_MAX)
+		return;
+	gmtime_r(&now, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (output->json) {
+		buffer_printf(&output->lines, "{\"schema\":\"%s\",\"time\":\"%s\",\"what\":", schema, when);
+		buffer_json_string(&output->lines, what);
+		buffer_put(&output->lines, "}\n");
+	} else {
+		buffer_printf(&output->lines, "%s ", when);
+		buffer_plain(&output->lines, what);
+		buffer_put(&output->lines, "\n");
+	}
 }
 
 /* A pipe that is ready takes PIPE_BUF bytes without waiting, whatever its flags, which it may share with others. */

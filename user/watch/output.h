@@ -19,6 +19,8 @@ int output_open(const char *where, bool json, bool colour, struct output **ret_o
 void output_free(struct output *output);
 
 void output_add(struct output *output, const struct event *event);
+/* What is no packet's: {"schema", "time", "what"}, or a line of text. */
+void output_note(struct output *output, const char *schema, const char *what);
 void output_flush(struct output *output);
 /* Opens the file anew: somebody has moved it away. On failure the old one is kept; tells. */
 void output_reopen(struct output *output);

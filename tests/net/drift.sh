@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# drift.sh - somebody detaches, replaces, deletes or unpins what zonewall has attached, with a loader running: within a
+# second it is told (in messages and status) and mended, and nothing denied passes afterwards. How long the way was open is
+# measured by a flood of denied packets, one a millisecond. publish.bash draws the hosts.
+# shellcheck source=tests/net/publish.bash
+. "${BASH_SOURCE%/*}/publish.bash" "drift-$$"
+set_up
+run='' sender=''
+trap 'kill $run $sender 2>/dev/null; clean_up' EXIT
+
+start_run()
+{
+	nsenter --net="/run/netns/$node" "$zonewall" run --instance "$instance" -o json --log "$dir/log" >>"$dir/run.log" 2>&1 &
+	run=$!
+	soon grep -q ready "$dir/run.log"
+}
+stop_run() { kill "$run"; wait "$run"; run=''; } 2>/dev/null
+flood() # datagrams to a port that is denied: how many arrived, a line each, is in $dir/arrived
+{
+	python3 - "/run/netns/$peer" "/run/netns/$node" >"$dir/arrived" <<-'END' &
+		import os, select, socket, sys, time
+		def enter(path):
+		    fd = os.open(path, os.O_RDONLY)
+		    import ctypes
+		    if ctypes.CDLL(None, use_errno=True).setns(fd, 0):
+		        sys.exit("setns")
+		enter(sys.argv[2])
+		receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		receiver.bind(("10.99.0.1", 4444))
+		receiver.setblocking(False)
+		enter(sys.argv[1])
+		sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		while True:
+		    sender.sendto(b"x", ("10.99.0.1", 4444))
+		    time.sleep(0.001)
+		    try:
+		        while receiver.recv(16):
+		            print(time.monotonic(), flush=True)
+		    except BlockingIOError:
+		        pass
+	END
+	sender=$!
+}
+arrived() { wc -l <"$dir/arrived"; }
+told() { grep -q "drift: .*$1" "$dir/run.log" || { cat "$dir/run.log"; return 1; }; }
+second() { patience=1 soon "$@"; }
+closed() # nothing arrives for 300 ms
+{
+	local before
+	before=$(arrived)
+	sleep 0.3
+	[ "$before" = "$(arrived)" ]
+}
+# tampered WHAT TOLD COMMAND...: is told and mended, within a second
+tampered()
+{
+	local what=$1 pattern=$2 before began
+	: >"$dir/run.log"
+	: >"$dir/log"
+	before=$(arrived)
+	began=$(date +%s%N)
+	"${@:3}" >"$dir/did" 2>&1 || { ok 1 "$what: $(head -n 1 "$dir/did")"; return; }
+	patience=2 soon told "$pattern" >/dev/null
+	ok $? "$what: is told"
+	took=$((($(date +%s%N) - began) / 1000000))
+	check "$what: after $took ms" test $took -lt 1300
+	check "$what: status tells" has "$(zw status -o json)" "\"drift\":\[.*$pattern"
+	check "$what: and the log of events" soon grep -q "\"schema\":\"zonewall.drift/1\",\"time\":\"[0-9TZ:-]*\",\"what\":\"[^\"]*$pattern" "$dir/log"
+	check "$what: nothing denied passes afterwards" closed
+	echo "# $what: $(($(arrived) - before)) denied packets passed meanwhile, one a millisecond"
+	check "$what: the policy decides" only_pings 2
+	check "$what: all is healthy" not has "$(zw status -o json)" '"healthy":false'
+}
+detach() { bpftool link detach pinned "$pins/links/$1-$(index v0)"; }
+unpin() { rm "$pins/$1"; }
+index() { ip -n "$node" -o link show "$1" | cut -d: -f1; }
+
+for attached in $tc xdp clsact; do
+	export ZONEWALL_NO_TCX=
+	xdp=off
+	case $attached in clsact) export ZONEWALL_NO_TCX=1 ;; xdp) xdp=native ;; esac
+	policy one 10.99.0.2 $xdp v0
+	zw apply "$dir/one" >/dev/null 2>&1
+	check "run" start_run
+	flood
+	sleep 0.3
+	check "what is denied does not pass" is "$(arrived)" 0
+	case $attached in
+	tcx)
+		tampered "a link is detached" "v0 (ingress, tcx)" detach ingress
+		tampered "its pin removed" "links/ingress-.* was removed, and is put back" unpin "links/ingress-$(index v0)"
+		;;
+	xdp)
+		tampered "a link is detached" "v0 (xdp, native)" detach xdp
+		tampered "its pin removed" "links/xdp-.* was removed, and is put back" unpin "links/xdp-$(index v0)"
+		;;
+	clsact)
+		tampered "the qdisc is deleted" "v0 (ingress, clsact)" at_node tc qdisc del dev v0 clsact
+		tampered "a filter is replaced" "v0 (ingress, clsact)" at_node tc filter replace dev v0 ingress prio 1 handle 0x7a77 \
+			protocol all bpf da object-pinned "$pins/gate/zw_gate_egress"
+		tampered "a filter is deleted" "v0 (ingress, clsact)" at_node tc filter del dev v0 ingress prio 1
+		;;
+	esac
+	generation=$(zw status -o json | sed -n 's/.*"generation":\([0-9]*\).*/\1/p' | head -n 1)
+	before=$(find "$pins" -type f | sort)
+	missed=$(arrived)
+	tampered "a gate's slots are unpinned" "zw_slot_ingress was removed, and is put back" unpin gate/zw_slot_ingress
+	tampered "the gate's line" "zw_gate was removed" unpin gate/zw_gate
+	tampered "tables" "zw_tables was removed" unpin "gen-$generation/zw_tables"
+	tampered "flows" "zw_flows4 was removed" unpin state/zw_flows4
+	tampered "everything is unpinned" "zw_slot_xdp was removed" rm -rf "/sys/fs/bpf/zonewall/$instance"
+	check "every pin is back" is "$(find "$pins" -type f | sort)" "$before"
+	check "and no denied packet passed by unpinning" is "$(arrived)" "$missed"
+	check "tables cannot be edited: they are frozen" not bpftool map update pinned "$pins/gen-$generation/zw_tables" \
+		key 0 0 0 0 value hex 00
+	: >"$dir/run.log"
+	policy two 10.99.0.3 $xdp v0
+	for file in two one two one; do zw apply "$dir/$file" >/dev/null 2>&1; done
+	sleep 1.2
+	check "what applies remove is no drift" not grep 'drift:' "$dir/run.log"
+	kill "$sender"
+	wait "$sender" 2>/dev/null
+	sender=''
+	zw down >/dev/null 2>&1
+	sleep 1.5
+	check "nor what down removes" not grep 'drift:' "$dir/run.log"
+	check "and run ends" not kill -0 "$run"
+	check "nothing is left" test ! -e "/sys/fs/bpf/zonewall/$instance"
+	stop_run
+done
+echo "1..$count"
