@@ -2,9 +2,13 @@
 /*
  * zonewall apply: policy files become the current generation.
  */
+#include <json-c/json.h>
+
 #include "base/util.h"
 #include "cmd/published.h"
 #include "kernel/edge.h"
+
+#define DRY_RUN_SCHEMA "zonewall.apply-dry-run/1"
 
 enum { OPTION_CONFIRM = 256, OPTION_DRY_RUN, OPTION_WERROR, OPTION_NO_TEST };
 
@@ -55,18 +59,42 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 	return EXIT_USAGE;
 }
 
-static void print_dry_run(const struct globals *globals, const struct publish_report *report,
-			  const struct tables *tables)
+/* What a dry run found out, for people. */
+static void print_dry_run(const struct publication *policy, const struct publish_report *report)
 {
+	const struct tables *tables = policy->tables;
+
+	printf("the kernel takes it: %u rules, %zu atoms, tables %.1f KiB, counters %.1f KiB; nothing was changed\n",
+	       tables->layout.rule_count, tables->stats.atoms, report->tables_len / 1024.0, report->counters_len / 1024.0);
+}
+
+/* The same for programs: one object. */
+static void print_dry_run_json(const struct publication *policy, const struct publish_report *report)
+{
+	struct json_object *root = json_object_new_object();
+
+	json_object_object_add(root, "schema", json_object_new_string(DRY_RUN_SCHEMA));
+	json_object_object_add(root, "rules", json_object_new_uint64(policy->tables->layout.rule_count));
+	json_object_object_add(root, "atoms", json_object_new_uint64(policy->tables->stats.atoms));
+	json_object_object_add(root, "tables_bytes", json_object_new_uint64(report->tables_len));
+	json_object_object_add(root, "counters_bytes", json_object_new_uint64(report->counters_len));
+	printf("%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(root);
+}
+
+/* Of a policy that is read, tested and compiled: everything else that apply does before something is changed. */
+static int dry_run(const struct globals *globals, const struct publication *policy, const struct publish_options *how)
+{
+	struct publish_report report = { 0 };
+	int status = edge_exit_status(publish_try(globals->instance, policy->tables, how, &report));
+
+	if (status)
+		return status;
 	if (globals->json)
-		printf("{\"schema\":\"zonewall.apply-dry-run/1\",\"rules\":%u,\"atoms\":%zu,\"tables_bytes\":%zu,"
-		       "\"counters_bytes\":%zu}\n",
-		       tables->layout.rule_count, tables->stats.atoms, report->tables_len, report->counters_len);
+		print_dry_run_json(policy, &report);
 	else
-		printf("the kernel takes it: %u rules, %zu atoms, tables %.1f KiB, counters %.1f KiB; "
-		       "nothing was changed\n",
-		       tables->layout.rule_count, tables->stats.atoms, report->tables_len / 1024.0,
-		       report->counters_len / 1024.0);
+		print_dry_run(policy, &report);
+	return EXIT_DONE;
 }
 
 static int run(const struct globals *globals, int argc, char **argv)
@@ -87,12 +115,8 @@ static int run(const struct globals *globals, int argc, char **argv)
 		return status;
 	/* Quiet: published_compile has warned, with places. */
 	how = (struct publish_options){ .flows = policy.flows, .pack = policy.pack, .pack_len = policy.pack_len, .quiet = true };
-	if (arguments.dry_run) {
-		status = edge_exit_status(publish_try(globals->instance, policy.tables, &how, &report));
-		if (!status)
-			print_dry_run(globals, &report, policy.tables);
-		return status;
-	}
+	if (arguments.dry_run)
+		return dry_run(globals, &policy, &how);
 	status = edge_exit_status(publish(globals->instance, policy.tables, &how, &report));
 	if (status)
 		return status;
