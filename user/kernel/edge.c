@@ -2,6 +2,7 @@
 #include "kernel/edge.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,6 +88,7 @@ const char *edge_missing_rights(void)
 
 /* The end of a verifier's log is what tells the reason, so the last bytes are what is kept. */
 static char captured[6000];
+static pthread_mutex_t capturing = PTHREAD_MUTEX_INITIALIZER; /* objects may be loaded at once (load.c) */
 
 static void keep_tail(const char *text, size_t len)
 {
@@ -114,7 +116,9 @@ static int capture(enum libbpf_print_level level, const char *format, va_list ar
 	len = vasprintf(&text, format, args);
 	if (len < 0)
 		return 0;
+	pthread_mutex_lock(&capturing);
 	keep_tail(text, len);
+	pthread_mutex_unlock(&capturing);
 	free(text);
 	return 0;
 }

@@ -2,6 +2,8 @@
 #include "kernel/load.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -220,18 +222,154 @@ static int explain(int error, const struct zonewall_bpf *skel, const struct tabl
 	return edge_error(error, "cannot load the programs");
 }
 
-int load_finish(struct zonewall_bpf *skel, const struct tables *tables)
+/* Of an object whose programs the kernel took. */
+static int fill_maps(struct zonewall_bpf *skel, const struct tables *tables)
 {
-	int error = zonewall_bpf__load(skel);
-
-	if (error)
-		return explain(error, skel, tables);
 	for (int family = 4; family <= 6; family += 2) {
 		struct bpf_map *map = flows_map(skel, family);
+		int error = flows_seed(bpf_map__fd(map), bpf_map__value_size(map));
 
-		error = flows_seed(bpf_map__fd(map), bpf_map__value_size(map));
 		if (error)
 			return edge_error(error, "cannot give the flow tables their seeds");
 	}
 	return fill(bpf_map__fd(skel->maps.zw_tables), tables);
+}
+
+int load_finish(struct zonewall_bpf *skel, const struct tables *tables)
+{
+	int error = zonewall_bpf__load(skel);
+
+	return error ? explain(error, skel, tables) : fill_maps(skel, tables);
+}
+
+/*
+ * On two CPUs
+ *
+ * libbpf verifies the programs of an object one after the other. So there are two objects, of the same constants and the same
+ * maps, and each loads a part of the programs. The maps are made first.
+ */
+static struct bpf_program *program_of(const struct zonewall_bpf *skel, enum zw_hook hook)
+{
+	struct bpf_program *const programs[ZW_HOOKS] = { skel->progs.zw_xdp, skel->progs.zw_ingress, skel->progs.zw_egress };
+
+	return programs[hook];
+}
+
+/* What becomes a map of its own in each object: the constants. */
+static bool is_private(const struct bpf_map *map)
+{
+	return bpf_map__is_internal(map);
+}
+
+static int make_map(struct bpf_map *map)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = bpf_map__map_flags(map));
+	_cleanup_close_ int fd = bpf_map_create(bpf_map__type(map), bpf_map__name(map), bpf_map__key_size(map),
+						bpf_map__value_size(map), bpf_map__max_entries(map), &options);
+
+	if (fd < 0)
+		return -errno;
+	return bpf_map__reuse_fd(map, fd) ? -errno : 0;
+}
+
+static int make_maps(struct zonewall_bpf *skel)
+{
+	struct bpf_map *map;
+	int error = 0;
+
+	bpf_object__for_each_map(map, skel->obj)
+		if (!error && !is_private(map) && bpf_map__fd(map) < 0)
+			error = make_map(map);
+	return error;
+}
+
+/* The second object: the first one's maps and constants. */
+static int open_twin(const struct zonewall_bpf *skel, struct zonewall_bpf **ret_twin)
+{
+	struct zonewall_bpf *twin = zonewall_bpf__open();
+	struct bpf_map *map;
+	int error = 0;
+
+	if (!twin)
+		return -errno;
+	memcpy(twin->rodata, skel->rodata, sizeof(*twin->rodata));
+	bpf_object__for_each_map(map, twin->obj) {
+		const struct bpf_map *first = bpf_object__find_map_by_name(skel->obj, bpf_map__name(map));
+
+		if (!error && !is_private(map))
+			error = bpf_map__reuse_fd(map, bpf_map__fd(first)) ? -errno : 0;
+	}
+	if (error)
+		zonewall_bpf__destroy(twin);
+	else
+		*ret_twin = twin;
+	return error;
+}
+
+static void choose(struct zonewall_bpf *skel, unsigned hooks)
+{
+	for (int hook = 0; hook < ZW_HOOKS; hook++)
+		bpf_program__set_autoload(program_of(skel, hook), hooks >> hook & 1);
+}
+
+static void *load_twin(void *twin)
+{
+	return (void *)(intptr_t)zonewall_bpf__load(twin);
+}
+
+/* Both at once. If there can be no thread, one after the other. */
+static int load_both(struct zonewall_bpf *skel, struct zonewall_bpf *twin)
+{
+	pthread_t thread;
+	bool beside = !pthread_create(&thread, NULL, load_twin, twin);
+	int error = zonewall_bpf__load(skel);
+	void *result;
+
+	if (beside)
+		pthread_join(thread, &result);
+	else
+		result = load_twin(twin);
+	return error ? error : (int)(intptr_t)result;
+}
+
+/* The object may be destroyed, its programs stay. */
+static int take_programs(const struct zonewall_bpf *skel, unsigned hooks, int program[ZW_HOOKS])
+{
+	for (int hook = 0; hook < ZW_HOOKS; hook++) {
+		if (!(hooks >> hook & 1))
+			continue;
+		program[hook] = fcntl(bpf_program__fd(program_of(skel, hook)), F_DUPFD_CLOEXEC, 0);
+		if (program[hook] < 0)
+			return edge_error(errno, "cannot keep the programs");
+	}
+	return 0;
+}
+
+void load_close(int program[ZW_HOOKS])
+{
+	for (int hook = 0; hook < ZW_HOOKS; hook++)
+		closep(&program[hook]);
+}
+
+int load_programs(struct zonewall_bpf *skel, const struct tables *tables, unsigned hooks, int ret_program[ZW_HOOKS])
+{
+	unsigned first = hooks & -hooks, others = hooks & ~first; /* the lowest bit; with one hook the twin has nothing to do */
+	struct zonewall_bpf *twin = NULL;
+	int error = make_maps(skel);
+
+	if (!error)
+		error = open_twin(skel, &twin);
+	if (!error) {
+		choose(skel, first);
+		choose(twin, others);
+		error = load_both(skel, twin);
+	}
+	if (error)
+		error = explain(error, skel, tables);
+	else
+		error = take_programs(skel, first, ret_program);
+	if (!error)
+		error = take_programs(twin, others, ret_program);
+	zonewall_bpf__destroy(twin);
+	return error ? error : fill_maps(skel, tables);
 }

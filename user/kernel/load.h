@@ -28,6 +28,12 @@ struct load_options {
 int load_open(const struct tables *tables, const struct load_options *options, struct zonewall_bpf **ret_skel);
 /* Verifies, fills and freezes. Tells what is wrong; the object is still the caller's to destroy. */
 int load_finish(struct zonewall_bpf *skel, const struct tables *tables);
+/*
+ * The same for the programs of some hooks (a bit each), on two CPUs, since verifying takes most of the time. They are not the
+ * object's then, but the caller's, by hook, to close with load_close(); -1 where none was asked for.
+ */
+int load_programs(struct zonewall_bpf *skel, const struct tables *tables, unsigned hooks, int ret_program[ZW_HOOKS]);
+void load_close(int program[ZW_HOOKS]);
 
 /* Maps of state: name and, while the object is open but not loaded, its map. NULL after the last. */
 struct bpf_map;

@@ -229,6 +229,8 @@ static int wait_end(struct waiting *waiting)
 
 /* Loading */
 
+#define ALL_HOOKS ((1u << ZW_HOOKS) - 1)
+
 static int reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_flows_differ)
 {
 	struct bpf_map *map;
@@ -307,7 +309,7 @@ static int make_names(const struct tables *tables, uint32_t generation)
 }
 
 /* Pins a loaded generation below the instance's folder, which is the new one's temporary name if `created`. */
-static int pin_generation(const struct zonewall_bpf *skel, const struct tables *tables,
+static int pin_generation(const struct zonewall_bpf *skel, const int program[ZW_HOOKS], const struct tables *tables,
 			  const struct publish_options *options, const char *instance, uint32_t generation, bool created)
 {
 	const struct part pack = { options->pack, options->pack_len };
@@ -316,9 +318,9 @@ static int pin_generation(const struct zonewall_bpf *skel, const struct tables *
 		int fd;
 		const char *file;
 	} pins[] = {
-		{ bpf_program__fd(skel->progs.zw_xdp), "zw_xdp" },
-		{ bpf_program__fd(skel->progs.zw_ingress), "zw_ingress" },
-		{ bpf_program__fd(skel->progs.zw_egress), "zw_egress" },
+		{ program[ZW_HOOK_XDP], "zw_xdp" },
+		{ program[ZW_HOOK_INGRESS], "zw_ingress" },
+		{ program[ZW_HOOK_EGRESS], "zw_egress" },
 		{ bpf_map__fd(skel->maps.zw_tables), "zw_tables" },
 		{ bpf_map__fd(skel->maps.zw_rules), "zw_rules" },
 		{ bpf_map__fd(skel->maps.zw_sources), "zw_sources" },
@@ -359,7 +361,8 @@ static uint32_t next_number(const char *instance, struct gate *gate)
 }
 
 static int load(const char *instance, const struct tables *tables, const struct publish_options *options,
-		uint32_t number, bool created, struct publish_report *report, struct zonewall_bpf **ret_skel)
+		uint32_t number, bool created, struct publish_report *report, struct zonewall_bpf **ret_skel,
+		int ret_program[ZW_HOOKS])
 {
 	const struct load_options how = { .generation = number, .flows = options->flows };
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
@@ -369,7 +372,7 @@ static int load(const char *instance, const struct tables *tables, const struct 
 	if (!error && !created)
 		error = reuse_state(skel, instance, &report->flows_differ);
 	if (!error)
-		error = load_finish(skel, tables);
+		error = load_programs(skel, tables, ALL_HOOKS, ret_program);
 	if (error)
 		return error;
 	flows = load_flow_layout(skel, 4);
@@ -382,7 +385,7 @@ static int load(const char *instance, const struct tables *tables, const struct 
 
 /* Everything up to the point where the instance is there, with the generation pinned but in no slot. */
 static int prepare(const char *instance, const struct tables *tables, const struct publish_options *options,
-		   bool created, struct gate *gate, struct publish_report *report, struct zonewall_bpf **ret_skel)
+		   bool created, struct gate *gate, struct publish_report *report, int ret_program[ZW_HOOKS])
 {
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
 	int error = created ? gate_create(instance) : gate_check_netns(gate);
@@ -390,9 +393,9 @@ static int prepare(const char *instance, const struct tables *tables, const stru
 	if (error)
 		return error;
 	report->generation = next_number(instance, gate);
-	error = load(instance, tables, options, report->generation, created, report, &skel);
+	error = load(instance, tables, options, report->generation, created, report, &skel, ret_program);
 	if (!error)
-		error = pin_generation(skel, tables, options, instance, report->generation, created);
+		error = pin_generation(skel, ret_program, tables, options, instance, report->generation, created);
 	if (!error && created)
 		error = pin_state(skel, instance);
 	if (!error && created)
@@ -403,8 +406,6 @@ static int prepare(const char *instance, const struct tables *tables, const stru
 		if (!error)
 			gate->book->generation = report->generation;
 	}
-	if (!error)
-		*ret_skel = take_ptr(skel);
 	return error;
 }
 
@@ -446,10 +447,8 @@ static int flip_seeded(struct gate *gate, uint32_t number, const int program[ZW_
 }
 
 static int publish_prepared(struct gate *gate, const struct tables *tables, const struct publish_options *options,
-			    const struct zonewall_bpf *skel, struct publish_report *report, struct waiting *waiting)
+			    const int program[ZW_HOOKS], struct publish_report *report, struct waiting *waiting)
 {
-	const int program[ZW_HOOKS] = { bpf_program__fd(skel->progs.zw_xdp), bpf_program__fd(skel->progs.zw_ingress),
-					bpf_program__fd(skel->progs.zw_egress) };
 	struct seeder seeder = { .instance = gate->instance, .tables = tables->bytes, .layout = &tables->layout };
 	_cleanup_plan_ struct attach_plan plan = { 0 };
 	unsigned current = gate_current(gate->line);
@@ -484,7 +483,7 @@ static int publish_prepared(struct gate *gate, const struct tables *tables, cons
 int publish(const char *instance, const struct tables *tables, const struct publish_options *options,
 	    struct publish_report *ret_report)
 {
-	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
+	int program[ZW_HOOKS] = { -1, -1, -1 };
 	_cleanup_close_ int lock = -1;
 	_cleanup_gate_ struct gate gate;
 	struct publish_report report = { 0 };
@@ -496,9 +495,10 @@ int publish(const char *instance, const struct tables *tables, const struct publ
 	if (error && !created)
 		return error;
 	wait_begin(&waiting);
-	error = prepare(instance, tables, options, created, &gate, &report, &skel);
+	error = prepare(instance, tables, options, created, &gate, &report, program);
 	if (!error)
-		error = publish_prepared(&gate, tables, options, skel, &report, &waiting);
+		error = publish_prepared(&gate, tables, options, program, &report, &waiting);
+	load_close(program);
 	if (waiting.started)
 		wait_end(&waiting);
 	if (error) {
@@ -520,12 +520,14 @@ int publish_try(const char *instance, const struct tables *tables, const struct 
 		struct publish_report *ret_report)
 {
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
+	int program[ZW_HOOKS] = { -1, -1, -1 };
 	struct publish_report report = { 0 };
 	char path[PATH_MAX];
 	int error;
 
 	pins_path(path, instance, "%s", "");
-	error = load(instance, tables, options, 0, access(path, F_OK) != 0, &report, &skel);
+	error = load(instance, tables, options, 0, access(path, F_OK) != 0, &report, &skel, program);
+	load_close(program);
 	if (!error)
 		*ret_report = report;
 	return error;
