@@ -59,7 +59,7 @@ static void print_stats(const struct tables *t)
 {
 	printf("%9zu %7zu %7zu %5zu %7zu %9zu %6zu %6zu %6.1f  %u\n", t->stats.atoms, t->stats.source_classes,
 	       t->stats.destination_classes, t->stats.port_classes, t->stats.rows, t->stats.pairs,
-	       t->stats.lines4 * 64 >> 20, t->stats.lines6 * 64 >> 20, t->len / 1048576.0,
+	       t->stats.lines[TABLES_ADDRESSES4] * 64 >> 20, t->stats.lines[TABLES_ADDRESSES6] * 64 >> 20, t->len / 1048576.0,
 	       t->stats.reads4 > t->stats.reads6 ? t->stats.reads4 : t->stats.reads6);
 }
 

@@ -39,7 +39,7 @@ static __always_inline void count_point(const struct packet *p, const struct acc
 /* The cell's rule, if its number is one of this generation. */
 static __always_inline void count_rule(const struct packet *p, const struct account *a, const struct outcome *o)
 {
-	const __u64 stride = ((zw_layout.rule_count + 1ull) * sizeof(struct zw_rule_counters) + 63) & ~63ull;
+	const __u64 stride = zw_rules_stride(zw_layout.rule_count);
 	__u32 rule = o->cell & ZW_CELL_RULE;
 	__u8 *base = only_value(&zw_rules);
 	__u64 at = a->cpu * stride + rule * sizeof(struct zw_rule_counters);

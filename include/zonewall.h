@@ -358,6 +358,11 @@ struct zw_rule_counters {
 	__u64 last; /* jiffies64 of the last hit; 0 never */
 };
 
+static inline __u64 zw_rules_stride(__u32 rule_count)
+{
+	return ((rule_count + 1ull) * sizeof(struct zw_rule_counters) + 63) & ~63ull;
+}
+
 /*
  * Attach points by interface index: an open hash of ZW_POINT_ENTRIES, first probed at ifindex & (entries - 1), then the
  * following (wrapping), at most ZW_POINT_PROBES. User space writes; ifindex is stored last. One map for all hooks.

@@ -111,7 +111,13 @@ check "so it decides" only_pings 3
 sed 's/from: 10.99.0.3/from: 10.99.0.4/' "$dir/broken" >"$dir/kept"
 check "one that holds is applied" zw apply "$dir/kept"
 zw apply "$dir/off" >/dev/null 2>&1
-check "dry run" zw apply --dry-run "$dir/other"
+out=$(zw apply --dry-run "$dir/other" 2>/dev/null)
+check "dry run" test $? = 0
+check "says what the tables would take" has "$out" "^memory  .* KiB IPv4 addresses, .* counters of rules"
+check "and what packets would read of them" has "$out" "^reads  .* at most [0-9]* (IPv4) or [0-9]* (IPv6) lines"
+check "and that the kernel takes it" has "$out" "the kernel takes it; nothing was changed"
+out=$(zw apply --dry-run -o json "$dir/other" 2>/dev/null)
+check "as JSON, too" has "$out" '"schema":"zonewall.apply-dry-run/1".*"reads":{"ipv4":{"all":[0-9]*,'
 check "changes nothing" only_pings 2
 out=$("$zonewall" apply --instance "$instance" "$dir/off" 2>&1)
 check "another network namespace is refused" has "$out" "belongs to another network namespace"

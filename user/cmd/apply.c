@@ -5,12 +5,14 @@
 #include <json-c/json.h>
 
 #include "base/util.h"
+#include "cmd/budget.h"
 #include "cmd/published.h"
 #include "kernel/edge.h"
+#include "kernel/load.h"
 
 #define DRY_RUN_SCHEMA "zonewall.apply-dry-run/1"
 
-enum { OPTION_CONFIRM = 256, OPTION_DRY_RUN, OPTION_WERROR, OPTION_NO_TEST };
+enum { OPTION_CONFIRM = 256, OPTION_DRY_RUN, OPTION_WERROR, OPTION_NO_TEST, OPTION_BUDGET };
 
 static const struct option_help options[] = {
 	{ { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, NULL,
@@ -18,6 +20,7 @@ static const struct option_help options[] = {
 	{ { "werror", no_argument, NULL, OPTION_WERROR }, NULL, "warnings are errors" },
 	{ { "no-test", no_argument, NULL, OPTION_NO_TEST }, NULL,
 	  "do not run the policy's tests, never and always first" },
+	{ { "budget", required_argument, NULL, OPTION_BUDGET }, "SIZE", BUDGET_HELP },
 	{ { "confirm", required_argument, NULL, OPTION_CONFIRM }, "TIME",
 	  "go back by itself unless confirmed (not built in this version)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
@@ -25,6 +28,7 @@ static const struct option_help options[] = {
 
 struct arguments {
 	bool dry_run, werror, no_test;
+	uint64_t budget_bytes; /* 0: the default */
 	const char *const *files;
 	size_t count;
 };
@@ -32,7 +36,7 @@ struct arguments {
 /* Returns an exit status; EXIT_DONE: go on. */
 static int read_arguments(int argc, char **argv, struct arguments *arguments)
 {
-	int option;
+	int option, status;
 
 	while ((option = command_getopt(&cmd_apply, argc, argv)) != -1)
 		switch (option) {
@@ -44,6 +48,11 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case OPTION_NO_TEST:
 			arguments->no_test = true;
+			break;
+		case OPTION_BUDGET:
+			status = budget_read("apply", optarg, &arguments->budget_bytes);
+			if (status)
+				return status;
 			break;
 		case OPTION_CONFIRM:
 			edge_error(0, "apply --confirm is not built in this version; nothing was changed");
@@ -59,25 +68,25 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 	return EXIT_USAGE;
 }
 
-/* What a dry run found out, for people. */
-static void print_dry_run(const struct publication *policy, const struct publish_report *report)
+/* For people, before anything is loaded: the answer to whether it should be. */
+static void print_dry_run(const struct tables *tables)
 {
-	const struct tables *tables = policy->tables;
-
-	printf("the kernel takes it: %u rules, %zu atoms, tables %.1f KiB, counters %.1f KiB; nothing was changed\n",
-	       tables->layout.rule_count, tables->stats.atoms, report->tables_len / 1024.0, report->counters_len / 1024.0);
+	printf("tables      %.1f KiB: %u rules, %zu atoms\n", tables->len / 1024.0, tables->layout.rule_count, tables->stats.atoms);
+	budget_print(tables, load_cpus());
+	fflush(stdout);
 }
 
 /* The same for programs: one object. */
-static void print_dry_run_json(const struct publication *policy, const struct publish_report *report)
+static void print_dry_run_json(const struct tables *tables, const struct publish_report *report)
 {
 	struct json_object *root = json_object_new_object();
 
 	json_object_object_add(root, "schema", json_object_new_string(DRY_RUN_SCHEMA));
-	json_object_object_add(root, "rules", json_object_new_uint64(policy->tables->layout.rule_count));
-	json_object_object_add(root, "atoms", json_object_new_uint64(policy->tables->stats.atoms));
+	json_object_object_add(root, "rules", json_object_new_uint64(tables->layout.rule_count));
+	json_object_object_add(root, "atoms", json_object_new_uint64(tables->stats.atoms));
 	json_object_object_add(root, "tables_bytes", json_object_new_uint64(report->tables_len));
 	json_object_object_add(root, "counters_bytes", json_object_new_uint64(report->counters_len));
+	budget_add_json(root, tables);
 	printf("%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(root);
 }
@@ -86,14 +95,17 @@ static void print_dry_run_json(const struct publication *policy, const struct pu
 static int dry_run(const struct globals *globals, const struct publication *policy, const struct publish_options *how)
 {
 	struct publish_report report = { 0 };
-	int status = edge_exit_status(publish_try(globals->instance, policy->tables, how, &report));
+	int status;
 
+	if (!globals->json)
+		print_dry_run(policy->tables);
+	status = edge_exit_status(publish_try(globals->instance, policy->tables, how, &report));
 	if (status)
 		return status;
 	if (globals->json)
-		print_dry_run_json(policy, &report);
+		print_dry_run_json(policy->tables, &report);
 	else
-		print_dry_run(policy, &report);
+		printf("the kernel takes it; nothing was changed\n");
 	return EXIT_DONE;
 }
 
@@ -110,6 +122,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 		return status;
 	compile.werror = arguments.werror;
 	compile.no_test = arguments.no_test;
+	compile.budget_bytes = arguments.budget_bytes;
 	status = published_compile(arguments.files, arguments.count, &compile, &policy);
 	if (status)
 		return status;

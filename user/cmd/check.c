@@ -6,13 +6,14 @@
 
 #include "base/util.h"
 #include "cmd/audited.h"
+#include "cmd/budget.h"
 #include "cmd/sources.h"
 #include "compile/tables.h"
 #include "policy/policy.h"
 
 #define CHECK_SCHEMA "zonewall.check/1"
 
-enum { OPTION_WERROR = 256, OPTION_WIDE, OPTION_REQUIRE, OPTION_HOST };
+enum { OPTION_WERROR = 256, OPTION_WIDE, OPTION_REQUIRE, OPTION_HOST, OPTION_BUDGET };
 
 static const struct option_help options[] = {
 	{ { "werror", no_argument, NULL, OPTION_WERROR }, NULL, "warnings are errors" },
@@ -21,14 +22,15 @@ static const struct option_help options[] = {
 	{ { "require", required_argument, NULL, OPTION_REQUIRE }, "owner", "a rule without an owner is an error" },
 	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR,...",
 	  "addresses of the host that the policy is for; may be given again (default: not known)" },
+	{ { "budget", required_argument, NULL, OPTION_BUDGET }, "SIZE", BUDGET_HELP },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
 extern const struct command cmd_check;
 
-
 struct arguments {
 	bool werror;
+	uint64_t budget_bytes; /* 0: the default */
 	struct audit_options audit; /* what is asked for besides */
 	struct sources sources;
 };
@@ -65,6 +67,8 @@ static int read_option(struct arguments *arguments, int option)
 		return audit_read_wide("check", optarg, arguments->audit.wide);
 	case OPTION_REQUIRE:
 		return read_require(arguments, optarg);
+	case OPTION_BUDGET:
+		return budget_read("check", optarg, &arguments->budget_bytes);
 	case OPTION_HOST:
 		return sources_read_hosts(&arguments->sources, optarg);
 	default:
@@ -132,7 +136,7 @@ static int look_further(const struct arguments *arguments, struct result *result
 
 static int work(const struct arguments *arguments, struct result *result)
 {
-	const struct compile_options compile = { .analyse = true };
+	const struct compile_options compile = { .analyse = true, .budget_bytes = arguments->budget_bytes };
 	int err;
 
 	result->diag = diag_new();
@@ -185,8 +189,7 @@ static void print_tables(const struct tables *tables)
 	printf("tables      %.1f MiB: %zu atoms, %zu source and %zu destination classes, %zu port classes, %zu rows\n",
 	       tables->len / 1048576.0, stats->atoms, stats->source_classes, stats->destination_classes,
 	       stats->port_classes, stats->rows);
-	printf("            an address is found in at most %u (IPv4) or %u (IPv6) reads%s\n", stats->reads4, stats->reads6,
-	       stats->sparse ? "; pairs in a bucket table" : "");
+	budget_print(tables, 0);
 }
 
 static void print_rules(const struct policy *policy, const struct summary *summary)
@@ -305,6 +308,7 @@ static struct json_object *json_tables(const struct tables *tables)
 	add_count(object, "rows", stats->rows);
 	add_count(object, "pairs", stats->pairs);
 	json_object_object_add(object, "sparse", json_object_new_boolean(stats->sparse));
+	budget_add_json(object, tables);
 	return object;
 }
 

@@ -77,9 +77,9 @@ static int read_policy(const char *const *paths, size_t count, struct diag *diag
 }
 
 /* 0, or -errno with the reason in diag or told. */
-static int compile(struct policy *policy, struct diag *diag, struct publication *publication)
+static int compile(struct policy *policy, uint64_t budget_bytes, struct diag *diag, struct publication *publication)
 {
-	const struct compile_options options = { .analyse = true };
+	const struct compile_options options = { .analyse = true, .budget_bytes = budget_bytes };
 	int error = resolve(policy);
 
 	if (error)
@@ -119,7 +119,7 @@ int published_compile(const char *const *paths, size_t count, const struct publi
 	}
 	error = read_policy(paths, count, diag, &policy, &publication);
 	if (!error)
-		error = compile(policy, diag, &publication);
+		error = compile(policy, options->budget_bytes, diag, &publication);
 	diag_print(diag, stderr, options->colour);
 	if (!error && options->werror && diag_warnings(diag)) {
 		fprintf(stderr, "zonewall: nothing was changed: --werror makes errors of warnings\n");

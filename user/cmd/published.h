@@ -16,6 +16,7 @@
 struct published_options {
 	bool werror, colour;
 	bool no_test; /* of tests, never and always nothing is run, with a warning */
+	uint64_t budget_bytes; /* of the tables; 0: the default (compile/tables.h) */
 };
 
 /* What is published of a policy. */

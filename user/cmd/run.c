@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "base/util.h"
+#include "cmd/budget.h"
 #include "cmd/command.h"
 #include "cmd/run_policy.h"
 #include "kernel/edge.h"
@@ -31,11 +32,12 @@
 #include "watch/server.h"
 #include "watch/teller.h"
 
-enum { OPTION_LOG = 256 };
+enum { OPTION_LOG = 256, OPTION_BUDGET };
 
 static const struct option_help options[] = {
 	{ { "log", required_argument, NULL, OPTION_LOG }, "stdout|FILE|none",
 	  "where to write events, as lines or, with -o json, as JSON lines (default: none)" },
+	{ { "budget", required_argument, NULL, OPTION_BUDGET }, "SIZE", BUDGET_HELP },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
@@ -573,14 +575,16 @@ static int run(const struct globals *globals, int argc, char **argv)
 {
 	struct service service = { .globals = globals, .lock = -1, .epoll = -1, .timer = -1, .signals = -1, .links = -1 };
 	const char *log = "none";
+	uint64_t budget_bytes = 0;
 	int option;
 
 	while ((option = command_getopt(&cmd_run, argc, argv)) != -1) {
-		if (option != OPTION_LOG)
+		if (option == OPTION_LOG)
+			log = optarg;
+		else if (option != OPTION_BUDGET || budget_read("run", optarg, &budget_bytes))
 			return EXIT_USAGE;
-		log = optarg;
 	}
-	service.policy = run_policy_new(globals, (const char *const *)argv + optind, argc - optind);
+	service.policy = run_policy_new(globals, (const char *const *)argv + optind, argc - optind, budget_bytes);
 	if (!service.policy)
 		return edge_exit_status(edge_error(ENOMEM, "cannot start"));
 	if (output_open(log, globals->json, globals->colour, &service.output)) {

@@ -31,6 +31,7 @@ struct run_policy {
 	const struct globals *globals;
 	const char *const *files;
 	size_t file_count;
+	uint64_t budget_bytes;
 	struct reading last; /* without a mistake: of these files, or of a generation that somebody else published */
 	struct ranges host; /* as resolved last */
 	uint32_t generation; /* as published last, 0 never */
@@ -43,7 +44,7 @@ static void reading_clear(struct reading *reading)
 	free(reading->pack);
 }
 
-struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count)
+struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count, uint64_t budget_bytes)
 {
 	struct run_policy *policy = calloc(1, sizeof(*policy));
 
@@ -52,6 +53,7 @@ struct run_policy *run_policy_new(const struct globals *globals, const char *con
 	policy->globals = globals;
 	policy->files = files;
 	policy->file_count = count;
+	policy->budget_bytes = budget_bytes;
 	return policy;
 }
 
@@ -126,10 +128,10 @@ static void judge(const struct policy *policy, struct diag *diag)
 }
 
 /* 0, or -errno with the reason in diag or told. */
-static int compile(struct policy *policy, enum run_policy_what what, const struct ranges *host, struct diag *diag,
-		   struct tables **ret_tables)
+static int compile(struct policy *policy, uint64_t budget_bytes, enum run_policy_what what, const struct ranges *host,
+		   struct diag *diag, struct tables **ret_tables)
 {
-	const struct compile_options options = { .analyse = what == RUN_POLICY_READ };
+	const struct compile_options options = { .analyse = what == RUN_POLICY_READ, .budget_bytes = budget_bytes };
 	int r = policy_resolve(policy, host);
 
 	if (r)
@@ -192,7 +194,7 @@ static int publish_reading(struct run_policy *run, const struct reading *reading
 	r = host_addresses(&host);
 	if (r)
 		return edge_exit_status(edge_error(r, "cannot read the addresses of this host"));
-	r = compile(reading->policy, what, &host, diag, &tables);
+	r = compile(reading->policy, run->budget_bytes, what, &host, diag, &tables);
 	diag_print(diag, stderr, false);
 	if (r)
 		status = diag_errors(diag) ? EXIT_POLICY : edge_exit_status(r);

@@ -19,7 +19,8 @@ struct json_object;
 struct publish_report;
 struct run_policy;
 
-struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count); /* borrowed; NULL: out of memory */
+/* Files are borrowed. budget_bytes: of the tables, 0: the default. NULL: out of memory. */
+struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count, uint64_t budget_bytes);
 void run_policy_free(struct run_policy *policy);
 
 bool run_policy_has_files(const struct run_policy *policy);

@@ -18,8 +18,6 @@
 /* A policy matrix of up to this many bytes is a plain array: one read less, and it stays in the cache. */
 #define DENSE_BYTES ((uint64_t)16 << 20)
 
-enum section { SECTION_ADDRESSES, SECTION_ATOMS, SECTION_ORIGINS, SECTION_PORTS, SECTION_PAIRS, SECTIONS };
-
 /* Everything a compilation holds. */
 struct compiler {
 	const struct policy *policy;
@@ -33,7 +31,7 @@ struct compiler {
 	struct matrix matrix[ZW_MATRICES];
 	struct rows rows[ZW_MATRICES];
 	struct lines lines;
-	size_t section[SECTIONS]; /* lines */
+	struct matrix_trouble costly; /* of the policy matrix */
 	struct zw_layout layout;
 	struct tables_stats stats;
 	struct analysis *analysis;
@@ -100,36 +98,45 @@ static size_t budget_lines(const struct compile_options *options)
 	return bytes / sizeof(struct zw_line);
 }
 
-/* Over budget while `section` grew: names the section that is largest by now. */
-static int over_budget(struct compiler *c, enum section section, const struct matrix_trouble *trouble)
+/* What was added since the last part was closed is this part's. */
+static void close_part(struct compiler *c, enum tables_part part)
 {
-	static const char *const name[SECTIONS] = { "addresses", "sets of zones", "sources of interfaces", "ports",
-						    "pairs of zones and their rows" };
-	size_t total = 0, budget = c->lines.budget * sizeof(struct zw_line) >> 10;
-	const struct zone *zone = largest_zone(c->policy);
-	enum section largest = section;
+	size_t total = 0;
 
-	for (int i = 0; i < SECTIONS; i++)
-		total += c->section[i];
-	c->section[section] += c->lines.all.count - total;
-	for (int i = 0; i < SECTIONS; i++)
-		if (c->section[i] > c->section[largest])
+	for (int i = 0; i < TABLES_PARTS; i++)
+		total += c->stats.lines[i];
+	c->stats.lines[part] += c->lines.all.count - total;
+}
+
+/* Over budget while `part` grew: names the part that is largest by now. */
+static int over_budget(struct compiler *c, enum tables_part part, const struct matrix_trouble *trouble)
+{
+	static const char *const name[TABLES_PARTS] = { "addresses", "IPv6 addresses", "sets of zones", "sources of interfaces",
+							"ports", "pairs of zones and their rows" };
+	size_t budget = c->lines.budget * sizeof(struct zw_line) >> 10;
+	const char *fix = budget < ZW_TABLES_MAX >> 10 ? "allow more with --budget, up to 512M" : NULL;
+	const struct zone *zone = largest_zone(c->policy);
+	enum tables_part largest = part;
+
+	close_part(c, part);
+	for (int i = 0; i < TABLES_PARTS; i++)
+		if (c->stats.lines[i] > c->stats.lines[largest])
 			largest = i;
-	if ((largest == SECTION_PAIRS || section == SECTION_PAIRS) && trouble && trouble->rule)
-		diag_error(c->diag, &trouble->rule->place, NULL,
+	if ((largest == TABLES_PAIRS || part == TABLES_PAIRS) && trouble && trouble->rule)
+		diag_error(c->diag, &trouble->rule->place, fix,
 			   "the tables need more than their budget of %zu KiB; %s cost most, and rule '%s' "
 			   "most of these "
 			   "(%" PRIu64 " source classes x %" PRIu64 " destination classes)",
-			   budget, name[SECTION_PAIRS], trouble->rule->id, trouble->rule_sources,
+			   budget, name[TABLES_PAIRS], trouble->rule->id, trouble->rule_sources,
 			   trouble->rule_destinations);
-	else if (zone && largest != SECTION_PORTS && largest != SECTION_ORIGINS)
-		diag_error(c->diag, &zone->place, NULL,
+	else if (zone && largest != TABLES_PORTS && largest != TABLES_ORIGINS)
+		diag_error(c->diag, &zone->place, fix,
 			   "the tables need more than their budget of %zu KiB; %s cost most, and zone '%s' "
 			   "has most of them "
 			   "(%zu ranges)",
 			   budget, name[largest], zone->name, range_count(zone));
 	else
-		diag_error(c->diag, NULL, NULL,
+		diag_error(c->diag, NULL, fix,
 			   "the tables need more than their budget of %zu KiB; %s cost most", budget,
 			   name[largest]);
 	return -EINVAL;
@@ -156,15 +163,6 @@ static int too_many_pairs(struct compiler *c, enum zw_matrix_id id, const struct
 			   trouble->rule ? trouble->rule->id : "intra-zone", trouble->rule_sources,
 			   trouble->rule_destinations);
 	return -EINVAL;
-}
-
-static void close_section(struct compiler *c, enum section section)
-{
-	size_t total = 0;
-
-	for (int i = 0; i < SECTIONS; i++)
-		total += c->section[i];
-	c->section[section] += c->lines.all.count - total;
 }
 
 /* What rules say: entries, and the port classes of all their services. */
@@ -232,30 +230,27 @@ static int cut_addresses(struct compiler *c)
 	return err ? err : origins_find(c->policy, &c->atoms, &c->origins);
 }
 
-static int write_addresses(struct compiler *c)
+static int write_family(struct compiler *c, int family)
 {
-	size_t lines4;
-	int err = address_build(&c->lines, 4, &c->atoms.v4, &c->layout.root4, &c->stats.reads4);
+	enum tables_part part = family == 4 ? TABLES_ADDRESSES4 : TABLES_ADDRESSES6;
+	int err = address_build(&c->lines, family, family == 4 ? &c->atoms.v4 : &c->atoms.v6,
+				family == 4 ? &c->layout.root4 : &c->layout.root6,
+				family == 4 ? &c->stats.reads4 : &c->stats.reads6);
 
-	lines4 = c->lines.all.count;
-	if (!err)
-		err = address_build(&c->lines, 6, &c->atoms.v6, &c->layout.root6, &c->stats.reads6);
 	if (err == -E2BIG)
-		return over_budget(c, SECTION_ADDRESSES, NULL);
-	c->stats.lines4 = lines4;
-	c->stats.lines6 = c->lines.all.count - lines4;
-	close_section(c, SECTION_ADDRESSES);
+		return over_budget(c, part, NULL);
+	close_part(c, part);
 	return err;
 }
 
-/* Over budget with the origins: they are named if they cost more than any section so far, else that section is. */
+/* Over budget with the origins: they are named if they cost more than any part so far, else that part is. */
 static int too_many_origins(struct compiler *c)
 {
 	size_t classes = sets_count(&c->origins.classes), lines = origins_bytes(&c->origins) / sizeof(struct zw_line);
 
-	for (int i = 0; i < SECTIONS; i++)
-		if (c->section[i] > lines)
-			return over_budget(c, SECTION_ORIGINS, NULL);
+	for (int i = 0; i < TABLES_PARTS; i++)
+		if (c->stats.lines[i] > lines)
+			return over_budget(c, TABLES_ORIGINS, NULL);
 	diag_error(c->diag, NULL, "let interfaces share zones as their source",
 		   "the tables need more than their budget of %zu KiB; sources of interfaces cost most "
 		   "(%" PRIu32 " sources x %zu kinds of addresses that they tell apart)",
@@ -269,7 +264,7 @@ static int write_origins(struct compiler *c)
 
 	if (err == -E2BIG)
 		return too_many_origins(c);
-	close_section(c, SECTION_ORIGINS);
+	close_part(c, TABLES_ORIGINS);
 	return err;
 }
 
@@ -278,8 +273,8 @@ static int write_ports(struct compiler *c)
 	int err = services_write(&c->services, &c->lines, &c->layout);
 
 	if (err == -E2BIG)
-		return over_budget(c, SECTION_PORTS, NULL);
-	close_section(c, SECTION_PORTS);
+		return over_budget(c, TABLES_PORTS, NULL);
+	close_part(c, TABLES_PORTS);
 	return err;
 }
 
@@ -297,8 +292,11 @@ static int write_matrix(struct compiler *c, enum zw_matrix_id id)
 	if (!err)
 		err = matrix_write(matrix, &c->lines, &c->layout.matrix[id]);
 	if (err == -E2BIG)
-		return over_budget(c, SECTION_PAIRS, &trouble);
-	close_section(c, SECTION_PAIRS);
+		return over_budget(c, TABLES_PAIRS, &trouble);
+	close_part(c, TABLES_PAIRS);
+	c->stats.row_reads[id] = rows_reads(&c->rows[id]);
+	if (id == ZW_MATRIX_POLICY)
+		c->costly = trouble;
 	return err;
 }
 
@@ -310,7 +308,7 @@ static int write_atoms(struct compiler *c)
 	int err = lines_add_bytes(&c->lines, count * sizeof(struct zw_atom), &c->layout.atoms);
 
 	if (err == -E2BIG)
-		return over_budget(c, SECTION_ATOMS, NULL);
+		return over_budget(c, TABLES_ATOMS, NULL);
 	if (err)
 		return err;
 	for (size_t i = 0; i < count; i++) {
@@ -328,7 +326,7 @@ static int write_atoms(struct compiler *c)
 		atom->origin = c->origins.class_of ? c->origins.class_of[i] : 0;
 	}
 	c->layout.atom_count = count;
-	close_section(c, SECTION_ATOMS);
+	close_part(c, TABLES_ATOMS);
 	return 0;
 }
 
@@ -345,10 +343,35 @@ static void fill_layout(struct compiler *c)
 	layout->has_failsafe = policy->failsafe.count != 0;
 }
 
+/* The declared zone with most ranges, by its place in the names; and the rule that names most pairs, by its number. */
+static void find_costly(struct compiler *c)
+{
+	const struct policy *policy = c->policy;
+	uint32_t declared = 0;
+
+	for (size_t i = ZONE_INDEX_FIRST_DECLARED; i < policy->zone_count; i++) {
+		const struct zone *zone = &policy->zones[i];
+
+		if (zone->kind != ZONE_DECLARED)
+			continue;
+		if (range_count(zone) > c->stats.costly_zone_ranges) {
+			c->stats.costly_zone = declared;
+			c->stats.costly_zone_ranges = range_count(zone);
+		}
+		declared++;
+	}
+	for (size_t i = 0; c->costly.rule && i < policy->rules.count && !c->stats.costly_rule; i++)
+		if (&policy->rules.v[c->order[i]] == c->costly.rule)
+			c->stats.costly_rule = i + 1;
+	c->stats.costly_rule_sources = c->costly.rule_sources;
+	c->stats.costly_rule_destinations = c->costly.rule_destinations;
+}
+
 static void fill_stats(struct compiler *c)
 {
 	const struct entries *entries = &c->entries[ZW_MATRIX_POLICY];
 
+	find_costly(c);
 	c->stats.atoms = atoms_count(&c->atoms);
 	c->stats.source_classes = sets_count(&entries->side[0].classes);
 	c->stats.destination_classes = sets_count(&entries->side[1].classes);
@@ -367,7 +390,9 @@ static int build(struct compiler *c, const struct compile_options *options)
 	if (!err)
 		err = cut_addresses(c);
 	if (!err)
-		err = write_addresses(c);
+		err = write_family(c, 4);
+	if (!err)
+		err = write_family(c, 6);
 	if (!err)
 		err = write_origins(c);
 	if (!err)

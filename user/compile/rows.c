@@ -224,6 +224,20 @@ int rows_live(struct rows *rows, const struct services *services, const struct e
 	return 0;
 }
 
+unsigned rows_reads(const struct rows *rows)
+{
+	unsigned most = 0;
+
+	for (size_t i = 0; i < sets_count(&rows->runs); i++) {
+		size_t words;
+
+		sets_get(&rows->runs, i, &words);
+		if (search_depth(words / 2) > most)
+			most = search_depth(words / 2);
+	}
+	return most;
+}
+
 void rows_clear(struct rows *rows)
 {
 	sets_clear(&rows->runs);

@@ -67,6 +67,7 @@ int rows_make(struct rows *rows, const struct services *services, const struct e
  */
 int rows_live(struct rows *rows, const struct services *services, const struct entries *entries, const uint32_t *list,
 	      size_t count, unsigned depth, uint32_t *ret_live, size_t *ret_count);
+unsigned rows_reads(const struct rows *rows); /* lines that the look-up of a port class reads in the worst row */
 void rows_clear(struct rows *rows);
 
 #endif

@@ -63,11 +63,27 @@ const void *names_bytes(const struct names *names, size_t *ret_len);
 int names_load(const void *bytes, size_t len, struct names **ret_names); /* 0, -EINVAL, -ENOMEM */
 void names_free(struct names *names);
 
+enum tables_part {
+	TABLES_ADDRESSES4, /* roots included */
+	TABLES_ADDRESSES6,
+	TABLES_ATOMS,
+	TABLES_ORIGINS,
+	TABLES_PORTS,
+	TABLES_PAIRS, /* and rows, of both matrices */
+	TABLES_PARTS,
+};
+
 struct tables_stats {
 	size_t atoms, source_classes, destination_classes, port_classes, rows, pairs;
-	size_t lines4, lines6; /* of the address tables, roots included */
+	size_t lines[TABLES_PARTS];
 	unsigned reads4, reads6; /* worst case lines read for one address */
+	unsigned row_reads[ZW_MATRICES]; /* and for one port class in a row */
 	bool sparse;
+	/* What costs most, for people. */
+	uint32_t costly_zone; /* names_zone(); only if it has ranges: */
+	size_t costly_zone_ranges;
+	uint32_t costly_rule; /* names_rule(), 0 none */
+	uint64_t costly_rule_sources, costly_rule_destinations; /* classes of its ends */
 };
 
 struct tables {

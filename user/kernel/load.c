@@ -20,7 +20,6 @@
 #include "kernel/values.h"
 #include "zonewall.skel.h"
 
-#define LINE 64
 #define MIB (1024.0 * 1024.0)
 
 unsigned load_cpus(void)
@@ -32,9 +31,7 @@ unsigned load_cpus(void)
 
 size_t load_rules_stride(uint32_t rule_count)
 {
-	size_t bytes = ((size_t)rule_count + 1) * sizeof(struct zw_rule_counters);
-
-	return (bytes + LINE - 1) / LINE * LINE;
+	return zw_rules_stride(rule_count);
 }
 
 size_t load_events_stride(void)
