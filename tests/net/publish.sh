@@ -71,6 +71,37 @@ else
 	ok 0 "# skip: ip cannot load XDP programs here"
 fi
 
+echo "# programs of hooks that are attached later"
+programs() { find "$pins/gen-$1" -name 'zw_xdp' -o -name 'zw_ingress' -o -name 'zw_egress' | sed 's/.*zw_//' | sort | xargs; }
+missed() { zw status -o json 2>/dev/null | grep -o '"missed_tail_calls":[0-9]*'; }
+current() { zw status -o json 2>/dev/null | sed -n 's/.*"generation":\([0-9]*\).*/\1/p'; }
+zw down >/dev/null 2>&1
+zw apply "$dir/off" >/dev/null 2>&1
+first=$(current)
+check "only those of the hooks are loaded" test "$(programs "$first")" = "egress ingress"
+mv "$pins/gen-$first/zw_sources" "$pins/gen-$first/away"
+out=$(zw apply "$dir/generic" 2>&1)
+check "one that cannot be loaded for the generation that decides is an error" test $? = 1
+check "told" has "$out" "generation $first"
+check "and the hook is not attached" has "$out" "cannot attach XDP to 'v0'"
+check "the generation before decides" only_pings 2
+check "and is current" test "$(current)" = "$first"
+mv "$pins/gen-$first/away" "$pins/gen-$first/zw_sources"
+check "another hook is attached later" zw apply "$dir/generic"
+check "both generations have its program" test "$(programs "$first") $(programs "$(current)")" = "egress ingress xdp egress ingress xdp"
+check "the new one decides" only_pings 2
+check "the old one, too" zw rollback
+check "with pings" only_pings 2
+check "no packet has found a gate without a program" test "$(missed)" = '"missed_tail_calls":0'
+zw down >/dev/null 2>&1
+if ip -n "$node" link set dev v0 xdpgeneric obj "$dir/other.o" sec xdp 2>/dev/null; then
+	out=$(zw apply "$dir/native" 2>&1)
+	check "TC ingress instead of XDP, whose program was loaded" has "$out" "v0 *ingress *$tc *attached"
+	check "decides" only_pings 2
+	ip -n "$node" link set dev v0 xdpgeneric off
+fi
+zw apply "$dir/native" >/dev/null 2>&1
+
 echo "# failures"
 before=$(link_ids)
 sed 's/rules:/rulez:/' "$dir/off" >"$dir/wrong"
@@ -113,7 +144,8 @@ check "one that holds is applied" zw apply "$dir/kept"
 zw apply "$dir/off" >/dev/null 2>&1
 out=$(zw apply --dry-run "$dir/other" 2>/dev/null)
 check "dry run" test $? = 0
-check "says what the tables would take" has "$out" "^memory  .* KiB IPv4 addresses, .* counters of rules"
+check "says what the tables would take" has "$out" "^memory  .* KiB IPv4 addresses, "
+check "and the counters" has "$out" "besides .* counters of rules$"
 check "and what packets would read of them" has "$out" "^reads  .* at most [0-9]* (IPv4) or [0-9]* (IPv6) lines"
 check "and that the kernel takes it" has "$out" "the kernel takes it; nothing was changed"
 out=$(zw apply --dry-run -o json "$dir/other" 2>/dev/null)

@@ -7,6 +7,7 @@
 #include "kernel/edge.h"
 #include "kernel/hook.h"
 #include "kernel/points.h"
+#include "kernel/programs.h"
 #include "kernel/sources.h"
 #include "policy/policy.h" /* enum xdp_mode, which names carry */
 
@@ -254,6 +255,10 @@ static int attach(struct gate *gate, struct attach_plan *plan, const struct netd
 
 	if (!i)
 		return -ENOSPC;
+	if (programs_complete(gate, hook)) {
+		points_release(gate, i);
+		return -ECANCELED; /* why was told */
+	}
 	link_path(path, gate->instance, hook, device->ifindex);
 	hook_unlink(path); /* a former interface's of the same index */
 	if (mode != ATTACH_TCX || !is_tcx_disabled())
@@ -389,6 +394,15 @@ static bool wants_xdp(const struct target *target)
 	if (target->wish == WISH_AUTO)
 		return target->device->is_ethernet && !loses_offloads(target->device);
 	return target->wish != WISH_OFF;
+}
+
+unsigned attach_hooks(const struct attach_plan *plan)
+{
+	unsigned hooks = 0;
+
+	for (size_t i = 0; i < plan->target_count; i++)
+		hooks |= 1u << ZW_HOOK_EGRESS | 1u << (wants_xdp(&plan->targets[i]) ? ZW_HOOK_XDP : ZW_HOOK_INGRESS);
+	return hooks ? hooks : 1u << ZW_HOOK_INGRESS | 1u << ZW_HOOK_EGRESS;
 }
 
 /* Returns 0 if XDP is attached, 1 if TC is to stand in, or an error that was told. */

@@ -48,6 +48,9 @@ struct attach_plan {
 int attach_plan(const struct names *names, bool warn, struct attach_plan *ret_plan);
 void attach_plan_clear(struct attach_plan *plan);
 
+/* The hooks that attach_begin will want, as far as that can be told before it tries: a bit each; TC's if it is none. */
+unsigned attach_hooks(const struct attach_plan *plan);
+
 /* Would attach_begin attach a target that no packet is decided at now? */
 bool attach_brings_new(const struct gate *gate, const struct attach_plan *plan);
 

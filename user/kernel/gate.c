@@ -279,7 +279,9 @@ int gate_fill(const struct gate *gate, unsigned slot, const int program[ZW_HOOKS
 	__u32 key = slot;
 
 	for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
-		if (bpf_map_update_elem(gate->slots[hook], &key, &program[hook], BPF_ANY))
+		if (program[hook] < 0)
+			bpf_map_delete_elem(gate->slots[hook], &key);
+		else if (bpf_map_update_elem(gate->slots[hook], &key, &program[hook], BPF_ANY))
 			return -errno;
 	return 0;
 }

@@ -45,7 +45,7 @@ int gate_check_netns(const struct gate *gate);
 /* The slot that decides now, dead man included; and the one that does not. */
 unsigned gate_current(const volatile struct zw_gate *line);
 
-/* Puts three programs, by hook, into a slot. 0 or -errno. */
+/* Puts programs, by hook, into a slot; -1: none, for a hook that is attached nowhere (kernel/programs.h). 0 or -errno. */
 int gate_fill(const struct gate *gate, unsigned slot, const int program[ZW_HOOKS]);
 
 /* Waits until no packet is on its way that read the line before this call. 0 or -errno. */

@@ -182,6 +182,27 @@ int load_reuse(struct zonewall_bpf *skel, struct bpf_map *map, const char *path,
 	return bpf_map__reuse_fd(map, fd) ? -errno : 0;
 }
 
+int load_reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_resized)
+{
+	struct bpf_map *map;
+
+	for (unsigned i = 0; (map = load_state_map(skel, i)); i++) {
+		char path[PATH_MAX];
+		int error;
+
+		pins_path(path, instance, "/state/%s", bpf_map__name(map));
+		error = load_reuse(skel, map, path, ret_resized);
+		if (error == -EPROTO)
+			edge_error(0, "the pinned map %s has another shape than this version's\n"
+				      "fix: 'zonewall down' forgets it, with all flows", path);
+		else if (error)
+			edge_error(error, "cannot use the pinned map %s", path);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
 /* Filled through a mapping, which must be gone before the map can be frozen: from then on nobody can write it. */
 static int fill(int fd, const struct tables *tables)
 {
@@ -305,7 +326,7 @@ static int open_twin(const struct zonewall_bpf *skel, struct zonewall_bpf **ret_
 
 static void choose(struct zonewall_bpf *skel, unsigned hooks)
 {
-	for (int hook = 0; hook < ZW_HOOKS; hook++)
+	for (int hook = 0; skel && hook < ZW_HOOKS; hook++)
 		bpf_program__set_autoload(program_of(skel, hook), hooks >> hook & 1);
 }
 
@@ -314,17 +335,17 @@ static void *load_twin(void *twin)
 	return (void *)(intptr_t)zonewall_bpf__load(twin);
 }
 
-/* Both at once. If there can be no thread, one after the other. */
+/* Both at once, or, if there can be no thread, one after the other. twin: NULL if there is nothing for it to do. */
 static int load_both(struct zonewall_bpf *skel, struct zonewall_bpf *twin)
 {
 	pthread_t thread;
-	bool beside = !pthread_create(&thread, NULL, load_twin, twin);
+	bool beside = twin && !pthread_create(&thread, NULL, load_twin, twin);
 	int error = zonewall_bpf__load(skel);
-	void *result;
+	void *result = NULL;
 
 	if (beside)
 		pthread_join(thread, &result);
-	else
+	else if (twin)
 		result = load_twin(twin);
 	return error ? error : (int)(intptr_t)result;
 }
@@ -350,11 +371,11 @@ void load_close(int program[ZW_HOOKS])
 
 int load_programs(struct zonewall_bpf *skel, const struct tables *tables, unsigned hooks, int ret_program[ZW_HOOKS])
 {
-	unsigned first = hooks & -hooks, others = hooks & ~first; /* the lowest bit; with one hook the twin has nothing to do */
+	unsigned first = hooks & -hooks, others = hooks & ~first; /* `first`: the lowest bit */
 	struct zonewall_bpf *twin = NULL;
 	int error = make_maps(skel);
 
-	if (!error)
+	if (!error && others)
 		error = open_twin(skel, &twin);
 	if (!error) {
 		choose(skel, first);
@@ -368,5 +389,5 @@ int load_programs(struct zonewall_bpf *skel, const struct tables *tables, unsign
 	if (!error)
 		error = take_programs(twin, others, ret_program);
 	zonewall_bpf__destroy(twin);
-	return error ? error : fill_maps(skel, tables);
+	return error || !tables->bytes ? error : fill_maps(skel, tables);
 }

@@ -30,7 +30,7 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 int load_finish(struct zonewall_bpf *skel, const struct tables *tables);
 /*
  * The same for the programs of some hooks (a bit each), on two CPUs, since verifying takes most of the time. They are not the
- * object's then, but the caller's, by hook, to close with load_close(); -1 where none was asked for.
+ * object's then, but the caller's, by hook, to close with load_close(). Tables without bytes: they are in their map already.
  */
 int load_programs(struct zonewall_bpf *skel, const struct tables *tables, unsigned hooks, int ret_program[ZW_HOOKS]);
 void load_close(int program[ZW_HOOKS]);
@@ -41,6 +41,8 @@ struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index);
 /* Uses the pinned map at path for this one. 0; -ENOENT; -EPROTO if the pinned one has another shape. Silent.
  * A flow table of another size is used as it is, and *ret_resized set. */
 int load_reuse(struct zonewall_bpf *skel, struct bpf_map *map, const char *path, bool *ret_resized);
+/* The same for all maps of state of an instance. Tells errors. */
+int load_reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_resized);
 
 unsigned load_cpus(void); /* possible CPUs */
 size_t load_rules_stride(uint32_t rule_count); /* bytes a CPU in zw_rules */

@@ -15,6 +15,7 @@
 #include "kernel/gate.h"
 #include "kernel/load.h"
 #include "kernel/pins.h"
+#include "kernel/programs.h"
 #include "kernel/saved.h"
 #include "kernel/seed.h"
 #include "kernel/sources.h"
@@ -24,8 +25,6 @@ DEFINE_CLEANUP(struct zonewall_bpf *, zonewall_bpf__destroy)
 DEFINE_CLEANUP(struct generation *, generation_free)
 #define _cleanup_gate_ _cleanup_(gate_close)
 #define _cleanup_plan_ _cleanup_(attach_plan_clear)
-
-static const char *const program_pins[ZW_HOOKS] = { "zw_xdp", "zw_ingress", "zw_egress" };
 
 void publish_report_clear(struct publish_report *report)
 {
@@ -64,34 +63,21 @@ static void remove_generation(const char *instance, uint32_t number)
  * that one is being filled, and `previous` what it held; the slot's own generation is 0 meanwhile, so that no rollback
  * goes there. mend() puts the former generation back, from its pins.
  */
-static int get_programs(const char *instance, uint32_t number, int ret_program[ZW_HOOKS])
-{
-	for (unsigned hook = 0; hook < ZW_HOOKS; hook++) {
-		char path[PATH_MAX];
-
-		pins_path(path, instance, "/gen-%" PRIu32 "/%s", number, program_pins[hook]);
-		ret_program[hook] = bpf_obj_get(path);
-		if (ret_program[hook] < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 static void mend(struct gate *gate)
 {
 	unsigned current = gate_current(gate->line), other = !current;
 	struct book *book = gate->book;
-	int program[ZW_HOOKS] = { -1, -1, -1 };
+	int program[ZW_HOOKS] = PROGRAMS_NONE;
 
 	if (!book->pending)
 		return;
 	if (gate->line->generation[current] != book->pending) {
 		gate->line->generation[other] = 0;
-		if (book->previous && !gate_wait() && !get_programs(gate->instance, book->previous, program) &&
+		if (book->previous && !gate_wait() &&
+		    !programs_get(gate->instance, book->previous, programs_attached(gate), false, program) &&
 		    !gate_fill(gate, other, program))
 			__atomic_store_n(&gate->line->generation[other], book->previous, __ATOMIC_RELEASE);
-		for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
-			closep(&program[hook]);
+		load_close(program);
 	}
 	book->previous = 0;
 	__atomic_store_n(&book->pending, 0, __ATOMIC_RELEASE);
@@ -229,29 +215,6 @@ static int wait_end(struct waiting *waiting)
 
 /* Loading */
 
-#define ALL_HOOKS ((1u << ZW_HOOKS) - 1)
-
-static int reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_flows_differ)
-{
-	struct bpf_map *map;
-
-	for (unsigned i = 0; (map = load_state_map(skel, i)); i++) {
-		char path[PATH_MAX];
-		int error;
-
-		pins_path(path, instance, "/state/%s", bpf_map__name(map));
-		error = load_reuse(skel, map, path, ret_flows_differ);
-		if (error == -EPROTO)
-			edge_error(0, "the pinned map %s has another shape than this version's\n"
-				      "fix: 'zonewall down' forgets it, with all flows", path);
-		else if (error)
-			edge_error(error, "cannot use the pinned map %s", path);
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
 static int pin_state(struct zonewall_bpf *skel, const char *instance)
 {
 	struct bpf_map *map;
@@ -318,9 +281,9 @@ static int pin_generation(const struct zonewall_bpf *skel, const int program[ZW_
 		int fd;
 		const char *file;
 	} pins[] = {
-		{ program[ZW_HOOK_XDP], "zw_xdp" },
-		{ program[ZW_HOOK_INGRESS], "zw_ingress" },
-		{ program[ZW_HOOK_EGRESS], "zw_egress" },
+		{ program[ZW_HOOK_XDP], programs_pin(ZW_HOOK_XDP) },
+		{ program[ZW_HOOK_INGRESS], programs_pin(ZW_HOOK_INGRESS) },
+		{ program[ZW_HOOK_EGRESS], programs_pin(ZW_HOOK_EGRESS) },
 		{ bpf_map__fd(skel->maps.zw_tables), "zw_tables" },
 		{ bpf_map__fd(skel->maps.zw_rules), "zw_rules" },
 		{ bpf_map__fd(skel->maps.zw_sources), "zw_sources" },
@@ -339,7 +302,7 @@ static int pin_generation(const struct zonewall_bpf *skel, const int program[ZW_
 		return edge_error(error, "cannot make %s", path);
 	for (size_t i = 0; i < ARRAY_LEN(pins); i++) {
 		pins_path(path, instance, "%s/gen-%" PRIu32 "/%s", suffix, generation, pins[i].file);
-		if (bpf_obj_pin(pins[i].fd, path))
+		if (pins[i].fd >= 0 && bpf_obj_pin(pins[i].fd, path))
 			return edge_error(errno, "cannot pin %s", path);
 	}
 	return 0;
@@ -361,8 +324,8 @@ static uint32_t next_number(const char *instance, struct gate *gate)
 }
 
 static int load(const char *instance, const struct tables *tables, const struct publish_options *options,
-		uint32_t number, bool created, struct publish_report *report, struct zonewall_bpf **ret_skel,
-		int ret_program[ZW_HOOKS])
+		uint32_t number, bool created, unsigned hooks, struct publish_report *report,
+		struct zonewall_bpf **ret_skel, int ret_program[ZW_HOOKS])
 {
 	const struct load_options how = { .generation = number, .flows = options->flows };
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
@@ -370,9 +333,9 @@ static int load(const char *instance, const struct tables *tables, const struct 
 	struct zw_flow_layout flows;
 
 	if (!error && !created)
-		error = reuse_state(skel, instance, &report->flows_differ);
+		error = load_reuse_state(skel, instance, &report->flows_differ);
 	if (!error)
-		error = load_programs(skel, tables, ALL_HOOKS, ret_program);
+		error = load_programs(skel, tables, hooks, ret_program);
 	if (error)
 		return error;
 	flows = load_flow_layout(skel, 4);
@@ -383,17 +346,32 @@ static int load(const char *instance, const struct tables *tables, const struct 
 	return 0;
 }
 
+/* The hooks whose programs will be asked for, as far as that can be told before anything is attached: a bit each. */
+static int wanted_hooks(const struct gate *gate, const struct names *names, unsigned *ret_hooks)
+{
+	_cleanup_plan_ struct attach_plan plan = { 0 };
+	int error = attach_plan(names, false, &plan);
+
+	if (error)
+		return error;
+	*ret_hooks = attach_hooks(&plan) | (gate->book ? programs_attached(gate) : 0);
+	return 0;
+}
+
 /* Everything up to the point where the instance is there, with the generation pinned but in no slot. */
 static int prepare(const char *instance, const struct tables *tables, const struct publish_options *options,
 		   bool created, struct gate *gate, struct publish_report *report, int ret_program[ZW_HOOKS])
 {
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
+	unsigned hooks;
 	int error = created ? gate_create(instance) : gate_check_netns(gate);
 
 	if (error)
 		return error;
 	report->generation = next_number(instance, gate);
-	error = load(instance, tables, options, report->generation, created, report, &skel, ret_program);
+	error = wanted_hooks(gate, tables->names, &hooks);
+	if (!error)
+		error = load(instance, tables, options, report->generation, created, hooks, report, &skel, ret_program);
 	if (!error)
 		error = pin_generation(skel, ret_program, tables, options, instance, report->generation, created);
 	if (!error && created)
@@ -447,7 +425,7 @@ static int flip_seeded(struct gate *gate, uint32_t number, const int program[ZW_
 }
 
 static int publish_prepared(struct gate *gate, const struct tables *tables, const struct publish_options *options,
-			    const int program[ZW_HOOKS], struct publish_report *report, struct waiting *waiting)
+			    int program[ZW_HOOKS], struct publish_report *report, struct waiting *waiting)
 {
 	struct seeder seeder = { .instance = gate->instance, .tables = tables->bytes, .layout = &tables->layout };
 	_cleanup_plan_ struct attach_plan plan = { 0 };
@@ -466,6 +444,8 @@ static int publish_prepared(struct gate *gate, const struct tables *tables, cons
 			edge_error(error, "cannot wait for packets on their way");
 	}
 	if (!error)
+		error = programs_get(gate->instance, report->generation, programs_attached(gate), true, program);
+	if (!error)
 		error = flip_seeded(gate, report->generation, program, &seeder);
 	if (error) {
 		attach_undo(gate, &plan);
@@ -483,7 +463,7 @@ static int publish_prepared(struct gate *gate, const struct tables *tables, cons
 int publish(const char *instance, const struct tables *tables, const struct publish_options *options,
 	    struct publish_report *ret_report)
 {
-	int program[ZW_HOOKS] = { -1, -1, -1 };
+	int program[ZW_HOOKS] = PROGRAMS_NONE;
 	_cleanup_close_ int lock = -1;
 	_cleanup_gate_ struct gate gate;
 	struct publish_report report = { 0 };
@@ -520,13 +500,13 @@ int publish_try(const char *instance, const struct tables *tables, const struct 
 		struct publish_report *ret_report)
 {
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
-	int program[ZW_HOOKS] = { -1, -1, -1 };
+	int program[ZW_HOOKS] = PROGRAMS_NONE;
 	struct publish_report report = { 0 };
 	char path[PATH_MAX];
 	int error;
 
 	pins_path(path, instance, "%s", "");
-	error = load(instance, tables, options, 0, access(path, F_OK) != 0, &report, &skel, program);
+	error = load(instance, tables, options, 0, access(path, F_OK) != 0, PROGRAMS_ALL, &report, &skel, program);
 	load_close(program);
 	if (!error)
 		*ret_report = report;
