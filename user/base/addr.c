@@ -159,21 +159,50 @@ int ranges_add(struct ranges *ranges, int family, u128 first, u128 last)
 	return add(&ranges->v6, &ranges->v6_count, first, last);
 }
 
-static int compare(const void *a, const void *b)
+/* Where the sorted run that begins at `first` ends. */
+static size_t run_end(const struct range *range, size_t first, size_t count)
 {
-	const struct range *x = a, *y = b;
+	size_t i = first + 1;
 
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return x->last < y->last ? -1 : x->last > y->last;
+	while (i < count && range[i - 1].first <= range[i].first)
+		i++;
+	return i < count ? i : count;
 }
 
-static bool is_sorted(const struct range *range, size_t count)
+/* Two sorted runs become one. Which of both comes next cannot be predicted, so it must not be a branch. */
+static void join(const struct range *a, const struct range *a_end, const struct range *b, const struct range *b_end,
+		 struct range *to)
 {
-	for (size_t i = 1; i < count; i++)
-		if (range[i].first < range[i - 1].first)
-			return false;
-	return true;
+	while (a < a_end && b < b_end) {
+		size_t second = b->first < a->first;
+
+		*to++ = *(second ? b : a);
+		b += second;
+		a += 1 - second;
+	}
+	memcpy(to, a, (a_end - a) * sizeof(*a));
+	memcpy(to + (a_end - a), b, (b_end - b) * sizeof(*b));
+}
+
+/*
+ * Natural merge sort: most lists are sorted already, and unions of sets are a few sorted runs. In turns from `from` to `to` and
+ * back; returns the one that is sorted.
+ */
+static struct range *sort(struct range *from, struct range *to, size_t count)
+{
+	for (;;) {
+		struct range *swap = from;
+
+		if (run_end(from, 0, count) == count)
+			return from;
+		for (size_t i = 0, middle, end; i < count; i = end) {
+			middle = run_end(from, i, count);
+			end = middle < count ? run_end(from, middle, count) : count;
+			join(from + i, from + middle, from + middle, from + end, to + i);
+		}
+		from = to;
+		to = swap;
+	}
 }
 
 /* Merges sorted ranges that overlap or touch, in place. The last address of all has no successor. */
@@ -192,12 +221,21 @@ static size_t merge(struct range *range, size_t count)
 	return count ? kept + 1 : 0;
 }
 
-static size_t normalise(struct range *range, size_t count)
+static int normalise(struct range *range, size_t *count)
 {
-	/* Lists and unions of sets are mostly sorted already, and qsort asks for as much memory again. */
-	if (!is_sorted(range, count))
-		qsort(range, count, sizeof(*range), compare);
-	return merge(range, count);
+	_cleanup_free_ struct range *spare = NULL;
+	struct range *sorted;
+
+	if (*count && run_end(range, 0, *count) < *count) {
+		spare = malloc(*count * sizeof(*spare));
+		if (!spare)
+			return -ENOMEM;
+		sorted = sort(range, spare, *count);
+		if (sorted == spare)
+			memcpy(range, sorted, *count * sizeof(*range));
+	}
+	*count = merge(range, *count);
+	return 0;
 }
 
 int ranges_add_all(struct ranges *to, const struct ranges *from)
@@ -213,9 +251,9 @@ int ranges_add_all(struct ranges *to, const struct ranges *from)
 
 int ranges_normalise(struct ranges *ranges)
 {
-	ranges->v4_count = normalise(ranges->v4, ranges->v4_count);
-	ranges->v6_count = normalise(ranges->v6, ranges->v6_count);
-	return 0;
+	int err = normalise(ranges->v4, &ranges->v4_count);
+
+	return err ? err : normalise(ranges->v6, &ranges->v6_count);
 }
 
 /* One pass over both. Each removed range cuts one range in two at most. */
