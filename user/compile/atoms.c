@@ -27,22 +27,26 @@ static void merge(const struct boundary *a, const struct boundary *a_end, const 
 {
 	while (a < a_end && b < b_end)
 		*to++ = before(b, a) ? *b++ : *a++;
-	memcpy(to, a, (a_end - a) * sizeof(*a));
-	memcpy(to + (a_end - a), b, (b_end - b) * sizeof(*b));
+	memmove(to, a, (a_end - a) * sizeof(*a));
+	memmove(to + (a_end - a), b, (b_end - b) * sizeof(*b));
 }
 
 /*
  * Natural merge sort: every zone's ranges come sorted, so the number of passes grows with the zones, not the ranges.
- * `runs` holds where the sorted runs begin, and the end.
+ * `runs` holds where the sorted runs begin, and the end. The last run is merged when all others are one: it is that of `world`,
+ * which has as many boundaries as all others together. Where it stands, nothing is written that is not read yet.
  */
 static int sort(struct boundaries *boundaries, size_t *runs, size_t run_count)
 {
-	size_t count = boundaries->all.count;
-	struct boundary *from = boundaries->all.v, *to = malloc(count * sizeof(*to) + 1);
+	size_t all = boundaries->all.count, count = run_count ? runs[run_count - 1] : 0;
+	struct boundary *from = boundaries->all.v, *to, *last = from + count;
 
+	if (!all)
+		return 0;
+	to = malloc(all * sizeof(*to));
 	if (!to)
 		return -ENOMEM;
-	while (run_count > 1) {
+	for (run_count -= run_count != 0; run_count > 1;) {
 		struct boundary *swap = from;
 		size_t n = 0;
 
@@ -57,9 +61,10 @@ static int sort(struct boundaries *boundaries, size_t *runs, size_t run_count)
 		from = to;
 		to = swap;
 	}
-	boundaries->all.v = from;
-	boundaries->all.room = count;
-	free(to);
+	merge(from, from + count, last, last + (all - count), to);
+	boundaries->all.v = to;
+	boundaries->all.room = all;
+	free(from);
 	return 0;
 }
 
@@ -75,6 +80,7 @@ static int add(struct boundaries *boundaries, u128 at, uint32_t zone)
 	return array_push(&boundaries->all, b);
 }
 
+/* A run for each zone that has boundaries, that of `world` last. */
 static int collect(const struct policy *policy, const bool *used, bool v6, struct boundaries *boundaries,
 		   size_t *runs, size_t *ret_run_count)
 {
@@ -82,7 +88,8 @@ static int collect(const struct policy *policy, const bool *used, bool v6, struc
 	size_t run_count = 0;
 	int err = 0;
 
-	for (size_t i = 0; i < policy->zone_count && !err; i++) {
+	for (size_t n = 1; n <= policy->zone_count && !err; n++) {
+		size_t i = (ZONE_INDEX_WORLD + n) % policy->zone_count;
 		const struct ranges *set = &policy->zones[i].set;
 		const struct range *v = v6 ? set->v6 : set->v4;
 		size_t count = v6 ? set->v6_count : set->v4_count;
