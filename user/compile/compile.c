@@ -412,22 +412,35 @@ static int build(struct compiler *c, const struct compile_options *options)
 	return 0;
 }
 
-/* The lines in memory of exactly their size. */
+/*
+ * The lines where they are, less the room that was not needed: a copy of the largest tables would take as much again, in time and
+ * in memory. They only move up to where a cache line begins, for which there is room behind them.
+ */
+static int take_lines(struct lines *lines, struct tables *tables)
+{
+	int err = array_reserve(&lines->all, 1);
+	void *shrunk, *aligned;
+
+	if (err)
+		return err;
+	tables->len = lines->all.count * sizeof(struct zw_line);
+	shrunk = realloc(lines->all.v, tables->len + sizeof(struct zw_line));
+	tables->memory = shrunk ? shrunk : lines->all.v;
+	lines->all.v = NULL;
+	aligned = (char *)tables->memory + (-(uintptr_t)tables->memory & (sizeof(struct zw_line) - 1));
+	tables->bytes = memmove(aligned, tables->memory, tables->len);
+	return 0;
+}
+
 static int hand_over(struct compiler *c, struct tables **ret_tables)
 {
 	struct tables *tables = calloc(1, sizeof(*tables));
-	int err = -ENOMEM;
+	int err = tables ? take_lines(&c->lines, tables) : -ENOMEM;
 
-	if (!tables)
-		return err;
-	tables->len = c->lines.all.count * sizeof(struct zw_line);
-	tables->bytes = aligned_alloc(sizeof(struct zw_line), tables->len);
-	tables->layout = c->layout;
-	tables->stats = c->stats;
-	tables->analysis = take_ptr(c->analysis);
-	if (tables->bytes) {
-		memcpy(tables->bytes, c->lines.all.v, tables->len);
-		array_free(&c->lines.all);
+	if (!err) {
+		tables->layout = c->layout;
+		tables->stats = c->stats;
+		tables->analysis = take_ptr(c->analysis);
 		err = names_make(c->policy, c->order, &c->atoms, &c->origins, c->diag, &tables->names);
 	}
 	if (err) {
@@ -474,7 +487,7 @@ void tables_free(struct tables *tables)
 {
 	if (!tables)
 		return;
-	free(tables->bytes);
+	free(tables->memory);
 	names_free(tables->names);
 	analysis_free(tables->analysis);
 	free(tables);

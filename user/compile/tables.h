@@ -89,6 +89,7 @@ struct tables_stats {
 struct tables {
 	void *bytes; /* layout.lines * 64, 64-byte aligned; what the kernel's map holds */
 	size_t len;
+	void *memory; /* what holds the bytes */
 	struct zw_layout layout; /* generation and simulate are the publisher's to set */
 	struct names *names;
 	struct tables_stats stats;
