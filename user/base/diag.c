@@ -376,7 +376,7 @@ static void print_entry(const struct diag *diag, FILE *out, bool colour, const s
 	}
 }
 
-void diag_print(const struct diag *diag, FILE *out, bool colour)
+static void print_entries(const struct diag *diag, FILE *out, bool colour)
 {
 	_cleanup_free_ const struct entry **sorted = sort(diag);
 
@@ -384,6 +384,18 @@ void diag_print(const struct diag *diag, FILE *out, bool colour)
 		fputs("error: out of memory\n", out);
 	for (size_t i = 0; sorted && i < diag->entry_count; i++)
 		print_entry(diag, out, colour, sorted[i]);
+}
+
+/* Standard error has no buffer: what may be a hundred thousand warnings is put together first. */
+void diag_print(const struct diag *diag, FILE *out, bool colour)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	FILE *all = diag->entry_count ? open_memstream(&text, &len) : NULL;
+
+	print_entries(diag, all ? all : out, colour);
+	if (all && !fclose(all))
+		fwrite(text, 1, len, out);
 }
 
 /* JSON is UTF-8: the same characters are replaced as on a terminal, the rest is escaped by json-c. */

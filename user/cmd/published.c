@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 #include <json-c/json.h>
 #include <libsmartcols/libsmartcols.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,7 +19,6 @@
 #include "policy/policy.h"
 
 DEFINE_CLEANUP(struct diag *, diag_free)
-DEFINE_CLEANUP(struct files *, files_free)
 DEFINE_CLEANUP(struct policy *, policy_free)
 
 static int resolve(struct policy *policy)
@@ -64,15 +64,68 @@ void publication_clear(struct publication *publication)
 	free(publication->pack);
 }
 
-/* Reads, and packs what was read. 0, or -errno with the reason in diag or told; the policy is the caller's in any case. */
-static int read_policy(const char *const *paths, size_t count, struct diag *diag, struct policy **ret_policy,
-		       struct publication *publication)
-{
-	_cleanup_(files_freep) struct files *files = files_new();
-	int error = files ? policy_read_from(files, paths, count, NULL, diag, ret_policy) : -ENOMEM;
+/* What was read is packed beside the compiling: to deflate large feeds takes long. */
+struct packing {
+	const char *const *paths;
+	size_t count;
+	struct files *files;
+	void *pack;
+	size_t pack_len;
+	pthread_t thread;
+	bool started;
+	int error;
+};
 
+static void *pack(void *argument)
+{
+	struct packing *packing = argument;
+
+	packing->error = files_pack(packing->files, packing->paths, packing->count, &packing->pack, &packing->pack_len);
+	return NULL;
+}
+
+static void packing_begin(struct packing *packing)
+{
+	packing->started = !pthread_create(&packing->thread, NULL, pack, packing);
+	if (!packing->started)
+		pack(packing);
+}
+
+static void packing_wait(struct packing *packing)
+{
+	if (packing->started)
+		pthread_join(packing->thread, NULL);
+	packing->started = false;
+}
+
+/* The pack is the publication's, or nobody's. 0 or -errno, told. */
+static int packing_end(struct packing *packing, struct publication *publication)
+{
+	packing_wait(packing);
+	if (packing->error)
+		return edge_error(packing->error, "cannot keep the policy's files");
+	publication->pack = take_ptr(packing->pack);
+	publication->pack_len = packing->pack_len;
+	return 0;
+}
+
+static void packing_clear(struct packing *packing)
+{
+	packing_wait(packing);
+	free(packing->pack);
+	files_free(packing->files);
+}
+
+/* Reads, and begins to pack what was read. 0, or -errno with the reason in diag or told; the policy is the caller's anyway. */
+static int read_policy(struct packing *packing, struct diag *diag, struct policy **ret_policy)
+{
+	int error = -ENOMEM;
+
+	packing->files = files_new();
+	if (packing->files)
+		error = policy_read_from(packing->files, packing->paths, packing->count, NULL, diag, ret_policy);
 	if (!error)
-		error = files_pack(files, paths, count, &publication->pack, &publication->pack_len);
+		packing_begin(packing);
 	return error == -ENOMEM ? edge_error(error, "cannot read the policy") : error;
 }
 
@@ -109,6 +162,7 @@ int published_compile(const char *const *paths, size_t count, const struct publi
 		      struct publication *ret_publication)
 {
 	_cleanup_(publication_clear) struct publication publication = { 0 };
+	_cleanup_(packing_clear) struct packing packing = { .paths = paths, .count = count };
 	_cleanup_(diag_freep) struct diag *diag = diag_new();
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	int error, status;
@@ -117,7 +171,7 @@ int published_compile(const char *const *paths, size_t count, const struct publi
 		edge_error(ENOMEM, "cannot read the policy");
 		return EXIT_FAILED;
 	}
-	error = read_policy(paths, count, diag, &policy, &publication);
+	error = read_policy(&packing, diag, &policy);
 	if (!error)
 		error = compile(policy, options->budget_bytes, diag, &publication);
 	diag_print(diag, stderr, options->colour);
@@ -130,6 +184,8 @@ int published_compile(const char *const *paths, size_t count, const struct publi
 	status = test(policy, publication.tables, diag, options->no_test);
 	if (status)
 		return status;
+	if (packing_end(&packing, &publication))
+		return EXIT_FAILED;
 	*ret_publication = publication;
 	publication = (struct publication){ 0 };
 	return EXIT_DONE;
