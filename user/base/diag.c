@@ -281,7 +281,9 @@ static bool is_unsafe(const char *text, size_t len)
 static void print_char(FILE *out, const char *text, size_t len)
 {
 	if (is_unsafe(text, len))
-		fputc('?', out);
+		putc_unlocked('?', out);
+	else if (len == 1)
+		putc_unlocked(*text, out); /* nearly all, and fwrite() takes ten times as long */
 	else
 		fwrite(text, 1, len, out);
 }
