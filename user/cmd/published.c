@@ -81,6 +81,8 @@ static void *pack(void *argument)
 	struct packing *packing = argument;
 
 	packing->error = files_pack(packing->files, packing->paths, packing->count, &packing->pack, &packing->pack_len);
+	files_free(packing->files); /* before the compiling needs most memory */
+	packing->files = NULL;
 	return NULL;
 }
 
