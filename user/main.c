@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -120,6 +121,8 @@ int main(int argc, char **argv)
 	static char messages[4096];
 	int error = open_standard_descriptors();
 
+	/* Large arrays go back to the kernel when they are freed, always: else they stay, up to a fifth of what an apply takes. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	setvbuf(stderr, messages, _IOLBF, sizeof(messages)); /* a thousand mistakes are not a system call a letter */
 	if (error || argc < 1) {
 		fprintf(stderr, "zonewall: cannot open /dev/null: %s\n", strerror(-error));

@@ -388,7 +388,7 @@ static void print_entries(const struct diag *diag, FILE *out, bool colour)
 		print_entry(diag, out, colour, sorted[i]);
 }
 
-/* Standard error has no buffer: what may be a hundred thousand warnings is put together first. */
+/* Standard error is written line by line: what may be a hundred thousand warnings is put together first. */
 void diag_print(const struct diag *diag, FILE *out, bool colour)
 {
 	_cleanup_free_ char *text = NULL;
