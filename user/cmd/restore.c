@@ -37,10 +37,10 @@ static int read_saved(const char *instance, enum saved which, struct files **ret
 	return edge_exit_status(error);
 }
 
-/* Tests, never and always are not held against it anew: they were when it was applied, and now nothing decides. */
+/* Tests, never, always and the budget are not held against it anew: they were when it was applied, and now nothing decides. */
 static int restore(const struct globals *globals, enum saved which, struct publish_report *ret_report)
 {
-	_cleanup_(run_policy_freep) struct run_policy *policy = run_policy_new(globals, NULL, 0);
+	_cleanup_(run_policy_freep) struct run_policy *policy = run_policy_new(globals, NULL, 0, ZW_TABLES_MAX);
 	_cleanup_(files_freep) struct files *files = NULL;
 	int status = read_saved(globals->instance, which, &files);
 

@@ -37,12 +37,12 @@ static unsigned longest_probe(const struct tables *tables, const struct zw_matri
 	return longest < ZW_PAIR_PROBES ? longest + 1 : ZW_PAIR_PROBES;
 }
 
-/* And if it is in none, among the default rows. */
+/* The bit of the two groups and their default row come first. */
 static unsigned pair_reads(const struct tables *tables, enum zw_matrix_id id)
 {
 	const struct zw_matrix *matrix = &tables->layout.matrix[id];
 
-	return matrix->pair_buckets ? longest_probe(tables, matrix) + 1 : 1;
+	return matrix->pair_buckets ? longest_probe(tables, matrix) + 2 : 1;
 }
 
 static void count_reads(const struct tables *tables, unsigned address, unsigned ret_reads[COST_READS])

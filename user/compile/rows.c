@@ -232,7 +232,7 @@ unsigned rows_reads(const struct rows *rows)
 		size_t words;
 
 		sets_get(&rows->runs, i, &words);
-		if (search_depth(words / 2) > most)
+		if (words > 2 && search_depth(words / 2) > most) /* one run is its cell */
 			most = search_depth(words / 2);
 	}
 	return most;
