@@ -47,14 +47,14 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fu
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
-BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale flow_lru verdicts)
+BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale figures flow_lru verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-evasion check-random \
-	check-san check-fuzz vm coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
+	check-san check-fuzz vm coverage mutants bench bench-quick lint both-compilers man man-tools install install-man deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -87,9 +87,10 @@ $(BUILD)/tests/bpf/two_cpus.o: $(BUILD)/tests/bpf/two_cpus.skel.h
 $(BUILD)/tests/unit/flow_schedules.o: private SANFLAGS := -fsanitize=thread
 $(BUILD)/tests/schedule.o: private SANFLAGS :=
 
+$(BUILD)/tests/unit/figures: $(BUILD)/bench/figure.o $(BUILD)/bench/aims.o
 $(TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lpthread -lm $(LIBS)
 
 $(BUILD)/libevasion.a: $(EVASION_OBJ)
 	$(call say,AR,$@)
@@ -124,7 +125,9 @@ $(BUILD)/bench/%.o: bench/%.c | build-tools
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
-$(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/scale.o $(BUILD)/libzonewall.a
+# What the benches share.
+BENCH_OBJ := $(addprefix $(BUILD)/bench/,aims.o figure.o scale.o)
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_OBJ) $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 $(BUILD)/bench/flow_lru.o: $(BUILD)/bench/flow_lru.skel.h
@@ -197,9 +200,10 @@ vm: all $(BPF_TESTS) $(VM_TOOLS) ## tests on other kernels, in QEMU (KERNELS="6.
 	@$(RUN) --build $(BUILD) --group vm $(VM)
 
 benches: $(BENCHES)
-bench: all benches ## what a packet costs, against a program that drops at once; and a flow, against the kernel's LRU hash (root)
-	@bench/bench.sh $(BUILD)/bench/verdicts
-	@$(BUILD)/bench/flow_lru
+bench: all benches ## measure the list of aims, P1 to P16, and print it; build/bench.json has all figures (root)
+	@bench/run.sh $(BUILD)
+bench-quick: all benches ## the same in under two minutes, with fewer rounds (root)
+	@bench/run.sh $(BUILD) --quick
 
 mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)
 	@BUILD=$(BUILD) JOBS=$(JOBS) perl tests/mutants/run.pl $(ONLY)

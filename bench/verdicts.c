@@ -24,6 +24,7 @@
 
 #include "base/files.h"
 #include "base/util.h"
+#include "bench/figure.h"
 #include "bench/scale.h"
 #include "compile/tables.h"
 #include "kernel/instance.h"
@@ -35,9 +36,11 @@
 #define OPEN_PORT 443
 #define SYN 0x02
 #define ACK 0x10
-#define ROUNDS_MAX 32
+#define ROUNDS_MAX FIGURE_ROUNDS_MAX
 #define CACHED 1024u
 #define UNCACHED 65536u
+#define RULES 100000
+#define PREFIXES 1000000
 
 static struct traffic_bpf *skel;
 static const char *instance, *interface;
@@ -97,19 +100,6 @@ static double run(int program, int family, int count)
 	if (options.retval == XDP_ABORTED)
 		fail("the packet was not understood");
 	return ((after.tv_sec - before.tv_sec) * 1e9 + (after.tv_nsec - before.tv_nsec)) / count;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return values[count / 2];
 }
 
 /* --- Policies ---------------------------------------------------------------------------------------------------- */
@@ -212,18 +202,15 @@ static uint64_t count(enum zw_reason reason)
 
 enum traffic_kind { DENIED, ESTABLISHED, PARSED };
 
-struct figure {
-	const char *row, *what; /* of design section 13 */
+/* What a row measured, for the rows that compare rows. */
+struct measured {
+	const char *row; /* of bench/aims.c */
 	struct scale scale;
-	uint32_t flows;
-	double ns, floor, ratio; /* medians */
-	double runs[ROUNDS_MAX]; /* ratios, ascending */
-	double as_meant; /* the part of the packets that was decided as the row means */
-	double target; /* what the ratio must not exceed; 0: none here */
+	double ns[ROUNDS_MAX], floor[ROUNDS_MAX];
 };
 
-static struct figure figures[64];
-static size_t figure_count;
+static struct measured measured[64];
+static size_t measured_count;
 
 static double run_once(enum traffic_kind kind, uint32_t flows, int program)
 {
@@ -233,87 +220,88 @@ static double run_once(enum traffic_kind kind, uint32_t flows, int program)
 	return run(program, scale.family, packets);
 }
 
-static void measure(enum traffic_kind kind, struct figure *f)
+/* Tells if not nearly all packets were decided as the row means. */
+static void measure(enum traffic_kind kind, uint32_t flows, struct measured *m)
 {
 	const enum zw_reason meant = kind == ESTABLISHED ? ZW_ALLOW_FLOW : ZW_DROP_DEFAULT;
 	const int program = kind == PARSED ? bpf_program__fd(skel->progs.parse_only) : gate;
-	double ns[ROUNDS_MAX], floor[ROUNDS_MAX];
 	uint64_t before = count(meant);
+	double part;
 
-	run_once(kind, f->flows, program); /* not timed: lines come into the caches */
+	run_once(kind, flows, program); /* not timed: lines come into the caches */
 	for (int i = 0; i < rounds; i++) {
-		floor[i] = run_once(kind, f->flows, bpf_program__fd(skel->progs.floor_drop));
-		ns[i] = run_once(kind, f->flows, program);
-		f->runs[i] = ns[i] / floor[i];
+		m->floor[i] = run_once(kind, flows, bpf_program__fd(skel->progs.floor_drop));
+		m->ns[i] = run_once(kind, flows, program);
 	}
-	f->as_meant = kind == PARSED ? 1 : (count(meant) - before) / (packets * (rounds + 1.0));
-	f->ns = median(ns, rounds);
-	f->floor = median(floor, rounds);
-	f->ratio = median(f->runs, rounds);
+	part = (count(meant) - before) / (packets * (rounds + 1.0));
+	if (kind != PARSED && part < 0.95)
+		printf("only %.1f %% of these packets were decided as is meant:\n", 100 * part);
 }
 
-static void row(const char *name, const char *what, enum traffic_kind kind, uint32_t flows, double target)
+/* Aims are for IPv4 tables of full size; IPv6 is compared with IPv4. */
+static void row(const char *name, const char *what, enum traffic_kind kind, uint32_t flows)
 {
-	struct figure *f = &figures[figure_count++];
+	const bool full = scale.rules == RULES && scale.prefixes == PREFIXES && scale.family == 4;
+	struct measured *m = &measured[measured_count++];
+	char text[128];
 
-	*f = (struct figure){ .row = name, .what = what, .scale = scale, .flows = flows, .target = target };
-	measure(kind, f);
-	printf("%-3s v%d %-12s %6zu %7zu %6u %7.1f %6.1f %6.2f (%.2f to %.2f)", name, scale.family, what, scale.rules,
-	       scale.prefixes, flows, f->ns, f->floor, f->ratio, f->runs[0], f->runs[rounds - 1]);
-	if (target)
-		printf("  at most %.2f: %s", target, f->ratio <= target ? "met" : "NOT MET");
-	if (f->as_meant < 0.95)
-		printf("  only %.1f %% of the packets were decided so", 100 * f->as_meant);
-	printf("\n");
-	fflush(stdout);
+	*m = (struct measured){ .row = name, .scale = scale };
+	measure(kind, flows, m);
+	snprintf(text, sizeof(text), "%s, IPv%d, %zu rules, %zu prefixes", what, scale.family, scale.rules, scale.prefixes);
+	figure_add(&(struct figure){ .row = full ? name : NULL, .name = text, .unit = "ns", .rounds = rounds,
+				     .values = m->ns, .floors = m->floor });
 }
 
-/* Targets are those of policies of full size. */
-static void rows(bool full)
+static void rows(void)
 {
-	row("P1", "parse", PARSED, CACHED, full ? 1.25 : 0);
-	row("P2", "denied", DENIED, CACHED, full ? 2.4 : 0);
-	row("P3", "denied", DENIED, UNCACHED, full ? 8 : 0);
+	row("P1", "parse", PARSED, CACHED);
+	row("P2", "denied, 1,024 flows", DENIED, CACHED);
+	row("P3", "denied, 65,536 flows", DENIED, UNCACHED);
 	open_flows(UNCACHED);
-	row("P4", "established", ESTABLISHED, CACHED, full ? 1.75 : 0);
-	row("P4", "established", ESTABLISHED, UNCACHED, full ? 5 : 0);
+	row("P4 cached", "established, 1,024 flows", ESTABLISHED, CACHED);
+	row("P4 uncached", "established, 65,536 flows", ESTABLISHED, UNCACHED);
 }
 
-static const struct figure *find(const char *row, int family, size_t rules, size_t prefixes, uint32_t flows)
+static const struct measured *find(const char *row, int family, size_t rules, size_t prefixes)
 {
-	for (size_t i = 0; i < figure_count; i++) {
-		const struct figure *f = &figures[i];
+	for (size_t i = 0; i < measured_count; i++) {
+		const struct measured *m = &measured[i];
 
-		if (!strcmp(f->row, row) && f->scale.family == family && f->scale.rules == rules &&
-		    f->scale.prefixes == prefixes && f->flows == flows)
-			return f;
+		if (!strcmp(m->row, row) && m->scale.family == family && m->scale.rules == rules &&
+		    m->scale.prefixes == prefixes)
+			return m;
 	}
 	return NULL;
 }
 
-static void compare_rows(const char *row, const char *what, const struct figure *a, const struct figure *b, double target)
+/* In times the floor, since the two were not measured in the same round. */
+static void compare_rows(const char *row, const char *what, const struct measured *a, const struct measured *b)
 {
-	double times = a->ratio / b->ratio;
+	double values[ROUNDS_MAX], peers[ROUNDS_MAX];
 
-	printf("%-3s %-48s %6.2f  at most %.2f: %s\n", row, what, times, target, times <= target ? "met" : "NOT MET");
+	for (int i = 0; i < rounds; i++) {
+		values[i] = a->ns[i] / a->floor[i];
+		peers[i] = b->ns[i] / b->floor[i];
+	}
+	figure_add(&(struct figure){ .row = row, .name = what, .unit = "floors", .rounds = rounds, .values = values,
+				     .peers = peers });
 }
-
-#define RULES 100000
-#define PREFIXES 1000000
 
 static void compare_all(void)
 {
-	const struct figure *full = find("P2", 4, RULES, PREFIXES, CACHED);
+	static const struct {
+		const char *row, *measured;
+	} families[] = { { "P13 cached", "P2" }, { "P13 uncached", "P3" }, { "P13 cached", "P4 cached" } };
+	char text[64];
 
-	printf("\n");
-	compare_rows("P5", "100,000 rules over 10, 1,000,000 prefixes", full, find("P2", 4, 10, PREFIXES, CACHED), 1.1);
-	compare_rows("P6", "1,000,000 prefixes over 1,000, 10 rules", find("P2", 4, 10, PREFIXES, CACHED),
-		     find("P2", 4, 10, 1000, CACHED), 1.25);
-	compare_rows("P13", "IPv6 over IPv4: P2", find("P2", 6, RULES, PREFIXES, CACHED), full, 1.75);
-	compare_rows("P13", "IPv6 over IPv4: P3", find("P3", 6, RULES, PREFIXES, UNCACHED),
-		     find("P3", 4, RULES, PREFIXES, UNCACHED), 2.5);
-	compare_rows("P13", "IPv6 over IPv4: P4, 1,024 flows", find("P4", 6, RULES, PREFIXES, CACHED),
-		     find("P4", 4, RULES, PREFIXES, CACHED), 1.75);
+	compare_rows("P5", "100,000 rules over 10, 1,000,000 prefixes", find("P2", 4, RULES, PREFIXES),
+		     find("P2", 4, 10, PREFIXES));
+	compare_rows("P6", "1,000,000 prefixes over 1,000, 10 rules", find("P2", 4, 10, PREFIXES), find("P2", 4, 10, 1000));
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		snprintf(text, sizeof(text), "IPv6 over IPv4: %s", families[i].measured);
+		compare_rows(families[i].row, text, find(families[i].measured, 6, RULES, PREFIXES),
+			     find(families[i].measured, 4, RULES, PREFIXES));
+	}
 }
 
 static int usage(void)
@@ -341,12 +329,11 @@ int main(int argc, char **argv)
 	skel = traffic_bpf__open_and_load();
 	if (!skel)
 		fail("load");
-	printf("row              rules prefixes flows      ns  floor  ratio\n");
 	for (int family = 4; family <= 6; family += 2)
 		for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 			apply(&(struct scale){ .shape = PLAN_DENSE, .family = family, .rules = sizes[i].rules,
 					       .prefixes = sizes[i].prefixes, .zones = sizes[i].zones });
-			rows(i == ARRAY_LEN(sizes) - 1);
+			rows();
 		}
 	compare_all();
 	return 0;
