@@ -47,7 +47,7 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fu
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
-BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale figures flow_lru verdicts)
+BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale figures flow_lru live verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
@@ -126,18 +126,19 @@ $(BUILD)/bench/%.o: bench/%.c | build-tools
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 # What the benches share.
-BENCH_OBJ := $(addprefix $(BUILD)/bench/,aims.o figure.o scale.o)
+BENCH_OBJ := $(addprefix $(BUILD)/bench/,aims.o figure.o filter.o gate.o pairs.o scale.o sender.o)
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_OBJ) $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 $(BUILD)/bench/flow_lru.o: $(BUILD)/bench/flow_lru.skel.h
 $(BUILD)/bench/verdicts.o: $(BUILD)/bench/traffic.skel.h
+$(BUILD)/bench/sender.o: $(BUILD)/bench/traffic.skel.h $(BUILD)/bench/live.skel.h
 
 build-tools: # says early what is missing
 	@tools/deps.sh --list build
 
-deps: ## install the Debian packages that build, man, check, vm and demo need (root)
-	@tools/deps.sh build man check vm demo
+deps: ## install the Debian packages that build, man, check, vm, bench and demo need (root)
+	@tools/deps.sh build man check vm bench demo
 
 demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 leaves them up)
 	@tools/deps.sh build demo
@@ -201,8 +202,10 @@ vm: all $(BPF_TESTS) $(VM_TOOLS) ## tests on other kernels, in QEMU (KERNELS="6.
 
 benches: $(BENCHES)
 bench: all benches ## measure the list of aims, P1 to P16, and print it; build/bench.json has all figures (root)
+	@tools/deps.sh --list bench
 	@bench/run.sh $(BUILD)
 bench-quick: all benches ## the same in under two minutes, with fewer rounds (root)
+	@tools/deps.sh --list bench
 	@bench/run.sh $(BUILD) --quick
 
 mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)

@@ -4,10 +4,11 @@
 # a namespace of its own.
 set -eu
 name=zw-bench-$$
-zonewall=$(dirname "$1")/../zonewall
+export ZONEWALL
+ZONEWALL=$(realpath "$(dirname "$1")/../zonewall")
 clean_up()
 {
-	nsenter --net="/run/netns/$name" "$zonewall" down --instance "$name" >/dev/null 2>&1 || true
+	nsenter --net="/run/netns/$name" "$ZONEWALL" down --instance "$name" >/dev/null 2>&1 || true
 	ip netns del "$name"
 	rm -rf "/run/zonewall/$name" "/var/lib/zonewall/$name"
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, vm, coverage, demo, and installs it.
+# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, vm, bench, coverage, demo, and installs it.
 #
 # What is there is looked for by itself (a command, a header, a Python module, a file), so that it may come from anywhere;
 # what is missing is installed by its Debian package, when apt and root are there. --list, or another distribution: list it
@@ -55,6 +55,9 @@ needs() {
 	vm iproute2                command tc
 	vm iputils-ping            command ping
 	vm perl                    command prove
+	bench iproute2             command ip
+	bench nftables             command nft
+	bench xdp-tools            command xdp-filter
 	coverage llvm              command llvm-cov
 	coverage llvm              command llvm-profdata
 	demo iproute2              command ip

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The same frames of the same flows, dropped by zonewall, by nftables and by xdp-filter, where all say the same policy
+ * (pairs.h) as far as they can: rows P7 and P8 of design section 13. Frames are live ones of BPF test run, as if a
+ * driver had them from the wire: they meet the attached gate, or xdp-filter's attached program, or become sk_buffs and go
+ * up the stack to nftables. CPU time a frame, what makes the frame included: the floor is what is left of that where XDP
+ * drops at once. Cases take turns in each round. Each must have dropped every frame, by its own counters.
+ *
+ *   live INSTANCE INTERFACE [ROUNDS [MS]]     default: 5 rounds of 40 ms a case
+ *
+ * bench.sh makes the namespace, which gets two pairs of interfaces more here. With ZW_BENCH_QUICK, fewer policies.
+ */
+#include <net/if.h>
+
+#include "base/util.h"
+#include "bench/figure.h"
+#include "bench/filter.h"
+#include "bench/gate.h"
+#include "bench/pairs.h"
+#include "bench/sender.h"
+
+#define DENIED_PORT 1000 /* and the 127 after it */
+#define SYN 0x02
+#define PACKETS_MIN 2000
+#define PACKETS_MAX 2000000
+
+static const char *instance, *interface;
+static int rounds = 5, run_ms = 40;
+static bool faulty;
+
+static _Noreturn void fail(const char *what)
+{
+	fprintf(stderr, "error: live: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static struct sender *at_gate, *at_stack, *at_filter; /* by the interfaces */
+static struct filter *filter;
+
+/* Frames of so many flows, to a port that no pair may use. */
+static void aim(struct sender *sender, uint32_t flows)
+{
+	*sender_traffic(sender) = (struct traffic){
+		.seed = 88172645463325252ull,
+		.mask = flows - 1,
+		.shape = PLAN_DENSE,
+		.prefixes = PAIRS_HOSTS - 1,
+		.port = DENIED_PORT,
+		.ports = 127,
+		.tcp_flags = SYN,
+	};
+}
+
+/* --- Cases ------------------------------------------------------------------------------------------------------- */
+
+enum who { FLOOR, ZONEWALL, NFTABLES, XDP_FILTER };
+
+/* What one group of cases shares. */
+struct group {
+	struct pairs pairs;
+	uint32_t flows;
+	unsigned forms; /* of nftables: 1 << enum pairs_form */
+	bool filter, quick; /* xdp-filter, too; also if there is little time */
+	const char *const *rows; /* of bench/aims.c by form, then xdp-filter's; NULL: none */
+};
+
+struct tried {
+	enum who who;
+	enum pairs_form form;
+	struct sender *sender;
+	int program; /* -1: the stack */
+	int packets; /* a run */
+	uint64_t sent, dropped_before;
+	double ns[FIGURE_ROUNDS_MAX];
+};
+
+static const char *name_of(const struct tried *t)
+{
+	static const char *const names[] = { [FLOOR] = "floor", [ZONEWALL] = "zonewall", [XDP_FILTER] = "xdp-filter by IP" };
+
+	return t->who == NFTABLES ? pairs_form_names[t->form] : names[t->who];
+}
+
+static uint64_t dropped(const struct tried *t)
+{
+	switch (t->who) {
+	case ZONEWALL:
+		return gate_count(instance, ZW_DROP_DEFAULT);
+	case NFTABLES:
+		return pairs_dropped(t->form);
+	case XDP_FILTER:
+		return filter_dropped(filter);
+	case FLOOR:
+		break;
+	}
+	return t->sent; /* it has no counter; all that were made were given to it */
+}
+
+static double run_case(struct tried *t, const struct group *group, int packets)
+{
+	double ns;
+
+	if (t->who == NFTABLES)
+		pairs_wake(t->form, true);
+	ns = sender_run_live(t->sender, t->program, group->pairs.family, packets);
+	if (t->who == NFTABLES)
+		pairs_wake(t->form, false);
+	t->sent += packets;
+	return ns;
+}
+
+/* A run that is not timed: it brings lines into the caches, and says how many frames take run_ms. */
+static void try_case(struct tried *t, const struct group *group)
+{
+	double packets;
+
+	t->dropped_before = dropped(t);
+	packets = run_ms * 1e6 / run_case(t, group, PACKETS_MIN);
+	packets = run_ms * 1e6 / run_case(t, group, packets < 20000 ? PACKETS_MIN : 20000);
+	t->packets = packets < PACKETS_MIN ? PACKETS_MIN : packets > PACKETS_MAX ? PACKETS_MAX : packets;
+}
+
+static void check_case(const struct tried *t)
+{
+	uint64_t found = dropped(t) - t->dropped_before;
+
+	if (t->who == FLOOR || found == t->sent)
+		return;
+	printf("NOT COMPARABLE: %s was sent %llu frames and has counted %llu drops\n", name_of(t), (unsigned long long)t->sent,
+	       (unsigned long long)found);
+	faulty = true;
+}
+
+#define CASES_MAX (3 + PAIRS_FORMS)
+
+static int list_cases(const struct group *group, struct tried cases[CASES_MAX])
+{
+	int count = 0;
+
+	cases[count++] = (struct tried){ .who = FLOOR, .sender = at_gate, .program = sender_floor(at_gate) };
+	cases[count++] = (struct tried){ .who = ZONEWALL, .sender = at_gate, .program = gate_program(instance) };
+	for (int form = 0; form < PAIRS_FORMS; form++)
+		if (group->forms & 1u << form)
+			cases[count++] = (struct tried){ .who = NFTABLES, .form = form, .sender = at_stack, .program = -1 };
+	if (group->filter && filter)
+		cases[count++] = (struct tried){ .who = XDP_FILTER, .sender = at_filter, .program = filter_program(filter) };
+	return count;
+}
+
+/* One figure a case: the time of ours, and of the peer as its peer. */
+static void report(const struct group *group, const struct tried *cases, int count)
+{
+	const struct pairs *pairs = &group->pairs;
+	char policy[64], text[128];
+
+	snprintf(policy, sizeof(policy), "v%d, %u %s pairs, %u flows", pairs->family, pairs->count,
+		 pairs->networks ? "network" : "host", group->flows);
+	for (int i = 1; i < count; i++) {
+		const struct tried *t = &cases[i];
+		struct figure figure = { .name = text, .unit = "ns", .rounds = rounds, .values = cases[1].ns,
+					 .floors = cases[0].ns };
+
+		snprintf(text, sizeof(text), "drop: %s, %s", name_of(t), policy);
+		if (t->who != ZONEWALL) {
+			figure.row = group->rows ? group->rows[t->who == XDP_FILTER ? PAIRS_FORMS : t->form] : NULL;
+			figure.peers = t->ns;
+			figure.peer_over_value = true;
+		}
+		figure_add(&figure);
+	}
+}
+
+static void prepare(const struct group *group)
+{
+	pairs_apply(&group->pairs, instance, interface);
+	aim(at_gate, group->flows);
+	sender_open_flows(at_gate, gate_program(instance), group->pairs.family, group->flows, PAIRS_PORT);
+	aim(at_gate, group->flows);
+	aim(at_stack, group->flows);
+	for (int form = 0; form < PAIRS_FORMS; form++)
+		if (group->forms & 1u << form)
+			pairs_load(&group->pairs, form, "s0");
+	if (group->filter)
+		filter = filter_load(group->pairs.family, "f0");
+	if (filter) {
+		at_filter = sender_load("f0", false);
+		aim(at_filter, group->flows);
+	}
+}
+
+static void clean_up(const struct group *group)
+{
+	for (int form = 0; form < PAIRS_FORMS; form++)
+		if (group->forms & 1u << form)
+			pairs_unload(form);
+	if (!filter)
+		return;
+	filter_unload(take_ptr(filter));
+	sender_free(at_filter);
+}
+
+/* Returns zonewall's times, in floors. */
+static void measure(const struct group *group, double ret_floors[FIGURE_ROUNDS_MAX])
+{
+	struct tried cases[CASES_MAX];
+	int count;
+
+	prepare(group);
+	count = list_cases(group, cases);
+	for (int i = 0; i < count; i++)
+		try_case(&cases[i], group);
+	for (int round = 0; round < rounds; round++)
+		for (int i = 0; i < count; i++)
+			cases[i].ns[round] = run_case(&cases[i], group, cases[i].packets);
+	for (int i = 0; i < count; i++)
+		check_case(&cases[i]);
+	report(group, cases, count);
+	for (int round = 0; round < rounds; round++)
+		ret_floors[round] = cases[1].ns[round] / cases[0].ns[round];
+	clean_up(group);
+}
+
+/* --- The whole --------------------------------------------------------------------------------------------------- */
+
+#define MAP (1u << PAIRS_MAP)
+#define RANGES (1u << PAIRS_RANGES)
+#define CONNTRACK (1u << PAIRS_CONNTRACK)
+#define LINEAR (1u << PAIRS_LINEAR)
+
+static const char *const rows[] = { "P7 map", NULL, "P7 conntrack", "P7 linear", "P8" };
+
+#define ALL (MAP | RANGES | CONNTRACK | LINEAR)
+
+/* clang-format off */
+static const struct group groups[] = {
+	{ .pairs = { 4, 1000 }, .flows = 1024, .forms = ALL, .filter = true, .rows = rows, .quick = true },
+	{ .pairs = { 6, 1000 }, .flows = 1024, .forms = ALL, .filter = true },
+	{ .pairs = { 4, 1000, .networks = true }, .flows = 1024, .forms = RANGES | CONNTRACK | LINEAR, .quick = true },
+	{ .pairs = { 4, 10 }, .flows = 1024, .forms = LINEAR },
+	{ .pairs = { 4, 10000 }, .flows = 1024, .forms = LINEAR },
+	{ .pairs = { 4, 65536 }, .flows = 65536, .forms = MAP | CONNTRACK, .filter = true },
+};
+/* clang-format on */
+
+/* Row P13, of the first two groups' policies, which differ in nothing else. In times the floor, since rounds differ. */
+static void compare_families(const double floors4[], const double floors6[])
+{
+	figure_add(&(struct figure){ .row = "P13 cached", .name = "IPv6 over IPv4: P7", .unit = "floors", .rounds = rounds,
+				     .values = floors6, .peers = floors4 });
+}
+
+/* Pairs of interfaces: the stack's, where a program that passes all is attached, and xdp-filter's. */
+static void add_interfaces(void)
+{
+	/* The other ends stay down, so that no frames of their own come in. */
+	if (system("ip link add s0 type veth peer name s1 && ip link set s0 up && "
+		   "ip link add f0 type veth peer name f1 && ip link set f0 up"))
+		fail("ip link");
+	/* A network card has checked the frames' checksums, so conntrack would not. Here it must be told. */
+	if (system("echo 0 >/proc/sys/net/netfilter/nf_conntrack_checksum"))
+		fail("nf_conntrack_checksum");
+	at_gate = sender_load(interface, true);
+	at_stack = sender_load("s0", true);
+	sender_let_in(at_stack);
+}
+
+int main(int argc, char **argv)
+{
+	static double floors[ARRAY_LEN(groups)][FIGURE_ROUNDS_MAX];
+	const bool quick = getenv("ZW_BENCH_QUICK");
+
+	if (argc > 3)
+		rounds = atoi(argv[3]);
+	if (argc > 4)
+		run_ms = atoi(argv[4]);
+	if (argc < 3 || !if_nametoindex(argv[2]) || rounds < 1 || rounds > FIGURE_ROUNDS_MAX || run_ms < 1) {
+		fprintf(stderr, "usage: live INSTANCE INTERFACE [ROUNDS [MS]]\n");
+		return 2;
+	}
+	instance = argv[1];
+	interface = argv[2];
+	add_interfaces();
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		if (!quick || groups[i].quick)
+			measure(&groups[i], floors[i]);
+	if (!quick)
+		compare_families(floors[0], floors[1]);
+	return faulty;
+}
