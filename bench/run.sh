@@ -23,9 +23,11 @@ touch "$ZW_BENCH_JSON"
 if [ -n "${ZW_BENCH_QUICK:-}" ]; then
 	part verdicts bench/bench.sh "$build/bench/verdicts" 3 100000
 	part live bench/bench.sh "$build/bench/live" 3 15
+	part accepted bench/accepted.sh "$build" 3
 else
 	part verdicts bench/bench.sh "$build/bench/verdicts"
 	part live bench/bench.sh "$build/bench/live"
+	part accepted bench/accepted.sh "$build"
 	part flow_lru "$build/bench/flow_lru"
 fi
 "$build/bench/figures" table "$ZW_BENCH_JSON" "$build/bench.json" || failed+=" rows"

@@ -58,6 +58,9 @@ needs() {
 	bench iproute2             command ip
 	bench nftables             command nft
 	bench xdp-tools            command xdp-filter
+	bench iperf3               command iperf3
+	bench nginx                command nginx
+	bench wrk                  command wrk
 	coverage llvm              command llvm-cov
 	coverage llvm              command llvm-profdata
 	demo iproute2              command ip
