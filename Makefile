@@ -126,12 +126,14 @@ $(BUILD)/bench/%.o: bench/%.c | build-tools
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 # What the benches share.
-BENCH_OBJ := $(addprefix $(BUILD)/bench/,aims.o figure.o filter.o gate.o pairs.o scale.o sender.o)
+BENCH_OBJ := $(addprefix $(BUILD)/bench/,aims.o drive.o figure.o filter.o gate.o pairs.o peer.o published.o rounds.o scale.o \
+	sender.o)
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_OBJ) $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 $(BUILD)/bench/flow_lru.o: $(BUILD)/bench/flow_lru.skel.h
-$(BUILD)/bench/verdicts.o: $(BUILD)/bench/traffic.skel.h
+$(BUILD)/bench/drive.o: $(BUILD)/bench/traffic.skel.h
+$(BUILD)/bench/peer.o: $(BUILD)/bench/pipeline.skel.h
 $(BUILD)/bench/sender.o: $(BUILD)/bench/traffic.skel.h $(BUILD)/bench/live.skel.h
 
 build-tools: # says early what is missing

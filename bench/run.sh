@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# run.sh BUILD [--quick] - `make bench`: each part measures and appends its figures (bench/figure.h); then BUILD/bench.json is
-# the list of all, and the table of aims is printed. Parts see ZW_BENCH_QUICK=1 if it is to be quick. A part that fails is
-# told, and the others are run all the same; the exit status is 1 then, or if a row was not measured.
+# run.sh BUILD [--quick] - `make bench`: each part measures and appends its figures (bench/figure.h); then
+# BUILD/bench.json is the list of all, and the table of aims is printed. Parts see ZW_BENCH_QUICK=1 if it is to be
+# quick. A part that fails is told, and the others are run all the same; the exit status is 1 then, or if a row was
+# not measured.
 set -u
 build=$1
 cd "$(dirname "$0")/.." || exit 1
@@ -20,16 +21,14 @@ part() { # NAME COMMAND...
 
 rm -f "$ZW_BENCH_JSON"
 touch "$ZW_BENCH_JSON"
-if [ -n "${ZW_BENCH_QUICK:-}" ]; then
-	part verdicts bench/bench.sh "$build/bench/verdicts" 3 100000
-	part live bench/bench.sh "$build/bench/live" 3 15
-	part accepted bench/accepted.sh "$build" 3
-else
-	part verdicts bench/bench.sh "$build/bench/verdicts"
-	part live bench/bench.sh "$build/bench/live"
-	part accepted bench/accepted.sh "$build"
-	part flow_lru "$build/bench/flow_lru"
-fi
+in_namespace() { part "$1" bench/bench.sh "$build/bench/$1" "${@:2}"; }
+quick=${ZW_BENCH_QUICK:-}
+in_namespace verdicts
+# shellcheck disable=SC2086 # none of them, or two
+in_namespace live ${quick:+3 15}
+part accepted bench/accepted.sh "$build" ${quick:+3}
+[ -n "$quick" ] || part flow_lru "$build/bench/flow_lru"
+echo "measured in $SECONDS s"
 "$build/bench/figures" table "$ZW_BENCH_JSON" "$build/bench.json" || failed+=" rows"
 [ -z "$failed" ] || echo "failed or not measured:$failed" >&2
 [ -z "$failed" ]

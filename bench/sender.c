@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/sender.h"
 
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/tcp.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -15,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/util.h"
+#include "bench/frames.h"
 
 #include "bench/live.skel.h" /* know no types but these */
 #include "bench/traffic.skel.h"
@@ -24,37 +21,12 @@
 /* A bucket takes no more flows in one jiffy than it has slots, so handshakes are sent in small runs. */
 #define OPENED_AT_ONCE 1024u
 
-struct frame4 {
-	struct ethhdr ethernet;
-	struct iphdr ip;
-	struct tcphdr tcp;
-	char data[6];
-} __attribute__((packed));
-
-struct frame6 {
-	struct ethhdr ethernet;
-	struct ipv6hdr ip;
-	struct tcphdr tcp;
-} __attribute__((packed));
-
 struct sender {
 	struct traffic_bpf *skel;
 	struct live_bpf *live;
 	unsigned ifindex;
 	struct frame4 frame4;
 	struct frame6 frame6;
-};
-
-static const struct frame4 frame4 = {
-	.ethernet.h_proto = __builtin_bswap16(ETH_P_IP),
-	.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = 6, .tot_len = __builtin_bswap16(46) },
-	.tcp = { .doff = 5, .window = 0xffff },
-};
-
-static const struct frame6 frame6 = {
-	.ethernet.h_proto = __builtin_bswap16(ETH_P_IPV6),
-	.ip = { .version = 6, .hop_limit = 64, .nexthdr = 6, .payload_len = __builtin_bswap16(20) },
-	.tcp = { .doff = 5, .window = 0xffff },
 };
 
 static _Noreturn void fail(const char *what)

@@ -1,340 +1,281 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a packet costs before the attached gate, under policies that are published as `apply` does it: rows P1 to P6 and
- * P13 of design section 13, as far as they have no peer. In BPF test runs of packets of random flows (traffic.bpf.c); nanoseconds of thread CPU
- * time a packet. Each run is preceded by one of the floor, a program that drops at once, and a figure is its time divided
- * by that: medians of the rounds.
+ * What a packet costs before the attached gate, under policies that are published as `apply` does it: rows P1 to
+ * P6, P10, P11, P15 and, of these, P13 of the list of aims. In BPF test runs of packets of random flows
+ * (traffic.bpf.c); nanoseconds of thread CPU time a packet (rounds.h). With ZW_BENCH_QUICK, only the first shape:
+ * dense.
  *
- *   verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]     default: 5 rounds of 500,000 packets
+ *   verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]
  *
- * bench.sh makes the namespace and the interface that it runs with, and takes the instance down.
+ * bench.sh makes the namespace and the interfaces that it runs with, and takes what is left of the instances down.
  */
-#include <linux/if_ether.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/tcp.h>
-#include <net/if.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
-#include "base/files.h"
 #include "base/util.h"
-#include "bench/figure.h"
-#include "bench/scale.h"
-#include "compile/tables.h"
-#include "kernel/instance.h"
-#include "kernel/pins.h"
-#include "kernel/publish.h"
+#include "bench/peer.h"
+#include "bench/rounds.h"
 
-#include "bench/traffic.skel.h" /* knows no types but these */
+#define FLOWS (4 * UNCACHED)
 
-#define OPEN_PORT 443
-#define SYN 0x02
-#define ACK 0x10
-#define ROUNDS_MAX FIGURE_ROUNDS_MAX
-#define CACHED 1024u
-#define UNCACHED 65536u
-#define RULES 100000
-#define PREFIXES 1000000
+static struct rounds rounds;
+static const char *prefix;
 
-static struct traffic_bpf *skel;
-static const char *instance, *interface;
-static int gate; /* the attached program */
-static int rounds = 5, packets = 500000;
+/* --- One shape, both families ------------------------------------------------------------------------------------ */
 
-struct frame4 {
-	struct ethhdr ethernet;
-	struct iphdr ip;
-	struct tcphdr tcp;
-	char data[6];
-} __attribute__((packed));
+enum size { SMALL, TEN, FULL, SIZES };
 
-struct frame6 {
-	struct ethhdr ethernet;
-	struct ipv6hdr ip;
-	struct tcphdr tcp;
-} __attribute__((packed));
-
-static const struct frame4 frame4 = {
-	.ethernet.h_proto = __builtin_bswap16(ETH_P_IP),
-	.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = 6, .tot_len = __builtin_bswap16(46) },
-	.tcp = { .doff = 5, .window = 0xffff },
-};
-
-static const struct frame6 frame6 = {
-	.ethernet.h_proto = __builtin_bswap16(ETH_P_IPV6),
-	.ip = { .version = 6, .hop_limit = 64, .nexthdr = 6, .payload_len = __builtin_bswap16(20) },
-	.tcp = { .doff = 5, .window = 0xffff },
-};
-
-static _Noreturn void fail(const char *what)
-{
-	fprintf(stderr, "verdicts: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-/* --- Runs -------------------------------------------------------------------------------------------------------- */
-
-/* Nanoseconds of this thread's CPU time a packet, through the generator into a program. */
-static double run(int program, int family, int count)
-{
-	struct xdp_md context = { .data_end = family == 4 ? sizeof(frame4) : sizeof(frame6),
-				  .ingress_ifindex = if_nametoindex(interface) };
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = family == 4 ? (void *)&frame4 : (void *)&frame6,
-		    .data_size_in = family == 4 ? sizeof(frame4) : sizeof(frame6), .ctx_in = &context,
-		    .ctx_size_in = sizeof(context), .repeat = count);
-	struct timespec before, after;
-	int zero = 0;
-
-	if (bpf_map_update_elem(bpf_map__fd(skel->maps.next), &zero, &program, BPF_ANY))
-		fail("tail call");
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
-	if (bpf_prog_test_run_opts(bpf_program__fd(family == 4 ? skel->progs.traffic4 : skel->progs.traffic6), &options))
-		fail("test run");
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-	if (options.retval == XDP_ABORTED)
-		fail("the packet was not understood");
-	return ((after.tv_sec - before.tv_sec) * 1e9 + (after.tv_nsec - before.tv_nsec)) / count;
-}
-
-/* --- Policies ---------------------------------------------------------------------------------------------------- */
-
-static struct scale scale;
-
-/* Publishes a policy of this size, and takes the gate that is attached. */
-static void apply(const struct scale *wanted)
-{
-	struct publish_options options = { .flows = 4 * UNCACHED, .quiet = true };
-	const struct compile_options compile = { 0 };
-	struct publish_report report = { 0 };
-	struct files *files = files_new();
-	struct diag *diag = diag_new();
-	struct tables *tables;
-	struct policy *policy;
-	char path[PATH_MAX];
-	void *pack;
-
-	scale = *wanted;
-	scale.interface = interface;
-	scale.open_port = OPEN_PORT;
-	scale.cidr_bits = 4;
-	policy = scale_policy(&scale);
-	if (compile_policy(policy, &compile, diag, &tables) || files_pack(files, NULL, 0, &pack, &options.pack_len)) {
-		diag_print(diag, stderr, false);
-		exit(1);
-	}
-	options.pack = pack;
-	if (publish(instance, tables, &options, &report))
-		exit(1);
-	publish_report_clear(&report);
-	tables_free(tables);
-	policy_free(policy);
-	diag_free(diag);
-	files_free(files);
-	free(pack);
-	if (gate > 0)
-		return;
-	pins_path(path, instance, "/gate/zw_gate_xdp");
-	gate = bpf_obj_get(path);
-	if (gate < 0)
-		fail(path);
-}
-
-/* --- Traffic ----------------------------------------------------------------------------------------------------- */
-
-static void aim(uint32_t base, uint32_t flows, uint16_t port, uint16_t ports, uint8_t tcp_flags)
-{
-	skel->bss->traffic = (struct traffic){
-		.seed = 88172645463325252ull,
-		.base = base,
-		.mask = flows - 1,
-		.shape = scale.shape,
-		.prefixes = (1u << (31 - __builtin_clz(scale.prefixes))) - 1,
-		.port = port,
-		.ports = ports,
-		.tcp_flags = tcp_flags,
-	};
-}
-
-/* Handshakes, in small runs: a bucket takes no more flows in one jiffy than it has slots. */
-static void open_flows(uint32_t flows)
-{
-	static const struct {
-		uint8_t flags;
-		bool reply;
-	} steps[] = { { SYN, false }, { SYN | ACK, true }, { ACK, false } };
-
-	for (uint32_t first = 0; first < flows; first += 1024)
-		for (int step = 0; step < 3; step++) {
-			aim(first, flows < 1024 ? flows : 1024, OPEN_PORT, 0, steps[step].flags);
-			skel->bss->traffic.counted = 1;
-			skel->bss->traffic.reply = steps[step].reply;
-			run(gate, scale.family, 1024);
-		}
-}
-
-/* Packets of the attach point by reason, on XDP. */
-static uint64_t count(enum zw_reason reason)
-{
-	struct zw_count counts[ZW_REASONS];
-	struct attach_point *points;
-	struct instance *in;
-	uint64_t found = 0;
-	size_t n;
-
-	if (instance_open(instance, &in) || instance_attach_points(in, &points, &n))
-		fail("counters");
-	for (size_t i = 0; i < n; i++) {
-		if (points[i].hook != ZW_HOOK_XDP)
-			continue;
-		instance_count(in, points[i].slot, counts);
-		found += counts[reason].packets;
-	}
-	free(points);
-	instance_free(in);
-	return found;
-}
-
-enum traffic_kind { DENIED, ESTABLISHED, PARSED };
-
-/* What a row measured, for the rows that compare rows. */
-struct measured {
-	const char *row; /* of bench/aims.c */
+static const struct {
 	struct scale scale;
-	double ns[ROUNDS_MAX], floor[ROUNDS_MAX];
+	const char *name;
+} sizes[SIZES] = {
+	[SMALL] = { { .rules = 10, .prefixes = 1000, .zones = 8 }, "10 rules, 1,000 prefixes" },
+	[TEN] = { { .rules = 10, .prefixes = 1000000, .zones = 1024 }, "10 rules, 1,000,000" },
+	[FULL] = { { SCALE_FULL }, "full" },
 };
 
-static struct measured measured[64];
-static size_t measured_count;
+enum family { V4, V6, FAMILIES };
 
-static double run_once(enum traffic_kind kind, uint32_t flows, int program)
+/* What is measured together, of each family. */
+enum what {
+	PARSE,
+	DENIED_CACHED, /* full tables, as those below */
+	DENIED_UNCACHED,
+	OPEN_CACHED,
+	OPEN_UNCACHED,
+	TEN_CACHED, /* 10 rules */
+	SMALL_CACHED, /* and 1,000 prefixes */
+	DEEP,
+	MISSES,
+	REASONS,
+	ON_HASHES,
+	ON_TRIES,
+	WHATS
+};
+
+struct shape {
+	enum plan_shape shape;
+	struct published published[FAMILIES][SIZES];
+	struct peer *peer[FAMILIES];
+	struct bench_case cases[FAMILIES * WHATS];
+};
+
+static const char *shape_name(const struct shape *s)
 {
-	const bool open = kind == ESTABLISHED;
-
-	aim(0, flows, open ? OPEN_PORT : 1000, open ? 0 : 127, open ? ACK : SYN);
-	return run(program, scale.family, packets);
+	return plan_shape_names[s->shape];
 }
 
-/* Tells if not nearly all packets were decided as the row means. */
-static void measure(enum traffic_kind kind, uint32_t flows, struct measured *m)
+static struct bench_case *case_of(struct shape *s, enum family family, enum what what)
 {
-	const enum zw_reason meant = kind == ESTABLISHED ? ZW_ALLOW_FLOW : ZW_DROP_DEFAULT;
-	const int program = kind == PARSED ? bpf_program__fd(skel->progs.parse_only) : gate;
-	uint64_t before = count(meant);
-	double part;
+	return &s->cases[family * WHATS + what];
+}
 
-	run_once(kind, flows, program); /* not timed: lines come into the caches */
-	for (int i = 0; i < rounds; i++) {
-		m->floor[i] = run_once(kind, flows, bpf_program__fd(skel->progs.floor_drop));
-		m->ns[i] = run_once(kind, flows, program);
+static void set_case(struct shape *s, enum family family, enum what what, const char *name, enum size size,
+		     enum packet_kind kind, uint32_t flows)
+{
+	const struct published *on = &s->published[family][size];
+	struct bench_case *c = case_of(s, family, what);
+
+	*c = (struct bench_case){ .on = on, .program = on->gate, .packets = published_packets(on, kind, flows) };
+	snprintf(c->name, sizeof(c->name), "%s, %s, IPv%d %s", name, sizes[size].name, on->scale.family,
+		 shape_name(s));
+	c->meant[0] = kind == ESTABLISHED ? ZW_ALLOW_FLOW : kind == MIXED ? 0 : ZW_DROP_DEFAULT;
+	/* Some rule of 100,000 may be meant by chance. */
+	c->meant[1] = c->meant[0] == ZW_DROP_DEFAULT ? ZW_DROP_RULE : 0;
+}
+
+static void set_program(struct shape *s, enum family family, enum what what, const char *name, int program)
+{
+	struct bench_case *c = case_of(s, family, what);
+
+	set_case(s, family, what, name, FULL, DENIED, what == PARSE ? CACHED : UNCACHED);
+	c->program = program;
+	c->meant[0] = 0;
+}
+
+/* Two orders of magnitude slower: few packets say enough. */
+#define TRIE_PACKETS 8
+
+static bool is_deep(const struct scale *scale, uint32_t prefix)
+{
+	return plan_length(scale->shape, scale->family, prefix) > (scale->family == 4 ? 24u : 64u);
+}
+
+/* The list of flows between the longest prefixes, where tables are deepest. */
+static void list_deep(const struct scale *scale)
+{
+	uint32_t *listed = drive_listed(rounds.drive), prefix = 0;
+
+	for (uint32_t i = 0; i < 2 * PLAN_LISTED; i++) {
+		do
+			prefix = (prefix + 7919) % scale->prefixes;
+		while (!is_deep(scale, prefix));
+		listed[i] = prefix;
 	}
-	part = (count(meant) - before) / (packets * (rounds + 1.0));
-	if (kind != PARSED && part < 0.95)
-		printf("only %.1f %% of these packets were decided as is meant:\n", 100 * part);
 }
 
-/* Aims are for IPv4 tables of full size; IPv6 is compared with IPv4. */
-static void row(const char *name, const char *what, enum traffic_kind kind, uint32_t flows)
+static void set_cases(struct shape *s, enum family family)
 {
-	const bool full = scale.rules == RULES && scale.prefixes == PREFIXES && scale.family == 4;
-	struct measured *m = &measured[measured_count++];
-	char text[128];
-
-	*m = (struct measured){ .row = name, .scale = scale };
-	measure(kind, flows, m);
-	snprintf(text, sizeof(text), "%s, IPv%d, %zu rules, %zu prefixes", what, scale.family, scale.rules, scale.prefixes);
-	figure_add(&(struct figure){ .row = full ? name : NULL, .name = text, .unit = "ns", .rounds = rounds,
-				     .values = m->ns, .floors = m->floor });
+	set_program(s, family, PARSE, "parse", drive_parser(rounds.drive));
+	set_case(s, family, DENIED_CACHED, "denied, cached", FULL, DENIED, CACHED);
+	set_case(s, family, DENIED_UNCACHED, "denied, uncached", FULL, DENIED, UNCACHED);
+	set_case(s, family, OPEN_CACHED, "established, cached", FULL, ESTABLISHED, CACHED);
+	set_case(s, family, OPEN_UNCACHED, "established, uncached", FULL, ESTABLISHED, UNCACHED);
+	set_case(s, family, TEN_CACHED, "denied, cached", TEN, DENIED, CACHED);
+	set_case(s, family, SMALL_CACHED, "denied, cached", SMALL, DENIED, CACHED);
+	set_case(s, family, DEEP, "denied, longest prefixes", FULL, DENIED, UNCACHED);
+	case_of(s, family, DEEP)->packets.traffic.listed = 1;
+	set_case(s, family, MISSES, "ACKs of no flow", FULL, MISSING, UNCACHED);
+	set_case(s, family, REASONS, "eight reasons", FULL, MIXED, UNCACHED);
+	set_program(s, family, ON_TRIES, "denied, uncached, LPM tries", peer_on_tries(s->peer[family]));
+	case_of(s, family, ON_TRIES)->count = rounds.packets / TRIE_PACKETS;
+	set_program(s, family, ON_HASHES, "denied, uncached, kernel hashes", peer_on_hashes(s->peer[family]));
 }
 
-static void rows(void)
+static void open_shape(struct shape *s, enum plan_shape shape)
 {
-	row("P1", "parse", PARSED, CACHED);
-	row("P2", "denied, 1,024 flows", DENIED, CACHED);
-	row("P3", "denied, 65,536 flows", DENIED, UNCACHED);
-	open_flows(UNCACHED);
-	row("P4 cached", "established, 1,024 flows", ESTABLISHED, CACHED);
-	row("P4 uncached", "established, 65,536 flows", ESTABLISHED, UNCACHED);
-}
+	*s = (struct shape){ .shape = shape };
+	for (int family = 0; family < FAMILIES; family++) {
+		for (int size = 0; size < SIZES; size++) {
+			struct scale scale = sizes[size].scale;
 
-static const struct measured *find(const char *row, int family, size_t rules, size_t prefixes)
-{
-	for (size_t i = 0; i < measured_count; i++) {
-		const struct measured *m = &measured[i];
-
-		if (!strcmp(m->row, row) && m->scale.family == family && m->scale.rules == rules &&
-		    m->scale.prefixes == prefixes)
-			return m;
+			scale.shape = shape;
+			scale.family = family == V4 ? 4 : 6;
+			published_new(&s->published[family][size], &scale, prefix, family * SIZES + size, FLOWS);
+		}
+		published_open_flows(&s->published[family][FULL], rounds.drive, UNCACHED);
+		s->peer[family] = peer_new(&s->published[family][FULL].scale, FLOWS, OPEN_PORT);
+		set_cases(s, family);
 	}
-	return NULL;
 }
 
-/* In times the floor, since the two were not measured in the same round. */
-static void compare_rows(const char *row, const char *what, const struct measured *a, const struct measured *b)
+static void close_shape(struct shape *s)
 {
-	double values[ROUNDS_MAX], peers[ROUNDS_MAX];
-
-	for (int i = 0; i < rounds; i++) {
-		values[i] = a->ns[i] / a->floor[i];
-		peers[i] = b->ns[i] / b->floor[i];
+	for (int family = 0; family < FAMILIES; family++) {
+		for (int size = 0; size < SIZES; size++)
+			published_down(&s->published[family][size]);
+		peer_free(s->peer[family]);
 	}
-	figure_add(&(struct figure){ .row = row, .name = what, .unit = "floors", .rounds = rounds, .values = values,
-				     .peers = peers });
 }
 
-static void compare_all(void)
+/* --- Figures ----------------------------------------------------------------------------------------------------- */
+
+/* Over the floor: of IPv4. IPv6 is told beside the list, and compared with IPv4. */
+static void tell_floors(struct shape *s, enum family family)
 {
 	static const struct {
-		const char *row, *measured;
-	} families[] = { { "P13 cached", "P2" }, { "P13 uncached", "P3" }, { "P13 cached", "P4 cached" } };
-	char text[64];
+		const char *row;
+		enum what what;
+	} rows[] = {
+		{ "P1", PARSE },
+		{ "P2", DENIED_CACHED },
+		{ "P3", DENIED_UNCACHED },
+		{ "P4 cached", OPEN_CACHED },
+		{ "P4 uncached", OPEN_UNCACHED },
+		{ NULL, TEN_CACHED },
+		{ NULL, SMALL_CACHED },
+		{ NULL, ON_TRIES },
+		{ NULL, ON_HASHES },
+	};
 
-	compare_rows("P5", "100,000 rules over 10, 1,000,000 prefixes", find("P2", 4, RULES, PREFIXES),
-		     find("P2", 4, 10, PREFIXES));
-	compare_rows("P6", "1,000,000 prefixes over 1,000, 10 rules", find("P2", 4, 10, PREFIXES), find("P2", 4, 10, 1000));
-	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		snprintf(text, sizeof(text), "IPv6 over IPv4: %s", families[i].measured);
-		compare_rows(families[i].row, text, find(families[i].measured, 6, RULES, PREFIXES),
-			     find(families[i].measured, 4, RULES, PREFIXES));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (case_of(s, family, rows[i].what)->program >= 0)
+			rounds_figure(&rounds, family == V4 ? rows[i].row : NULL, case_of(s, family, rows[i].what));
+}
+
+static void tell_peers(struct shape *s, enum family family)
+{
+	static const struct {
+		const char *row, *name;
+		enum what what, peer;
+		enum rounds_ratio ratio;
+	} rows[] = {
+		{ "P3 hashes", "denied, uncached, over kernel hashes", DENIED_UNCACHED, ON_HASHES, OVER_PEER },
+		{ "P5", "100,000 rules over 10", DENIED_CACHED, TEN_CACHED, OVER_PEER },
+		{ "P6", "1,000,000 prefixes over 1,000", TEN_CACHED, SMALL_CACHED, OVER_PEER },
+		{ "P6 tries", "LPM tries over denied, uncached", DENIED_UNCACHED, ON_TRIES, PEER_OVER },
+		{ "P15", "longest prefixes", DEEP, DENIED_UNCACHED, OVER_PEER },
+		{ "P15", "ACKs of no flow", MISSES, DENIED_UNCACHED, OVER_PEER },
+		{ "P15", "each packet another reason", REASONS, DENIED_UNCACHED, OVER_PEER },
+	};
+	char name[96];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (case_of(s, family, rows[i].peer)->program < 0)
+			continue;
+		snprintf(name, sizeof(name), "%s, IPv%d %s", rows[i].name, family == V4 ? 4 : 6, shape_name(s));
+		rounds_compare(&rounds, rows[i].row, name, case_of(s, family, rows[i].what),
+			       case_of(s, family, rows[i].peer), rows[i].ratio);
 	}
 }
 
-static int usage(void)
+static void tell_families(struct shape *s)
 {
-	fprintf(stderr, "usage: verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]\n");
-	return 2;
+	static const struct {
+		const char *row, *name;
+		enum what what;
+	} rows[] = {
+		{ "P13 cached", "P2", DENIED_CACHED },
+		{ "P13 cached", "P4 cached", OPEN_CACHED },
+		{ "P13 cached", "P4 uncached", OPEN_UNCACHED },
+		{ "P13 uncached", "P3", DENIED_UNCACHED },
+		{ "P13 uncached", "P6", TEN_CACHED },
+	};
+	char name[96];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(name, sizeof(name), "IPv6 over IPv4: %s, %s", rows[i].name, shape_name(s));
+		rounds_compare(&rounds, rows[i].row, name, case_of(s, V6, rows[i].what),
+			       case_of(s, V4, rows[i].what), IN_FLOORS);
+	}
+}
+
+/* Each packet a new allowed flow, with a flow table that is full of such; last, since it takes the place of others. */
+static void tell_new_flows(struct shape *s, enum family family)
+{
+	struct bench_case cases[2] = { *case_of(s, family, DENIED_UNCACHED), *case_of(s, family, DENIED_UNCACHED) };
+	struct bench_case *new = &cases[1];
+	char name[96];
+
+	new->packets = published_packets(new->on, NEW, UNCACHED);
+	new->packets.traffic.counted = 1;
+	new->packets.traffic.base = UNCACHED;
+	new->advances = true;
+	new->meant[0] = ZW_ALLOW_RULE;
+	new->meant[1] = 0;
+	for (uint32_t flows = 0; flows < 2 * FLOWS; flows += UNCACHED, new->packets.traffic.base += UNCACHED)
+		drive_run(rounds.drive, new->program, &new->packets, UNCACHED);
+	rounds_measure(&rounds, cases, ARRAY_LEN(cases));
+	snprintf(name, sizeof(name), "each packet a new allowed flow, IPv%d %s", new->packets.family,
+		 shape_name(s));
+	rounds_compare(&rounds, "P15", name, new, &cases[0], OVER_PEER);
+}
+
+static void measure_shape(enum plan_shape shape)
+{
+	static struct shape s;
+
+	open_shape(&s, shape);
+	list_deep(&s.published[V4][FULL].scale);
+	rounds_measure(&rounds, s.cases, WHATS);
+	list_deep(&s.published[V6][FULL].scale);
+	rounds_measure(&rounds, s.cases + WHATS, WHATS);
+	for (int family = 0; family < FAMILIES; family++) {
+		tell_floors(&s, family);
+		tell_peers(&s, family);
+	}
+	tell_families(&s);
+	for (int family = 0; family < FAMILIES; family++)
+		tell_new_flows(&s, family);
+	close_shape(&s);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		size_t rules, prefixes, zones;
-	} sizes[] = { { 10, 1000, 8 }, { 10, PREFIXES, 1024 }, { RULES, PREFIXES, 1024 } };
-
-	if (argc < 3 || !if_nametoindex(argv[2]))
-		return usage();
-	instance = argv[1];
-	interface = argv[2];
-	if (argc > 3)
-		rounds = atoi(argv[3]);
-	if (argc > 4)
-		packets = atoi(argv[4]);
-	if (rounds < 1 || rounds > ROUNDS_MAX || packets < 1)
-		return usage();
-	skel = traffic_bpf__open_and_load();
-	if (!skel)
-		fail("load");
-	for (int family = 4; family <= 6; family += 2)
-		for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-			apply(&(struct scale){ .shape = PLAN_DENSE, .family = family, .rules = sizes[i].rules,
-					       .prefixes = sizes[i].prefixes, .zones = sizes[i].zones });
-			rows();
-		}
-	compare_all();
+	if (argc < 3) {
+		fprintf(stderr, "usage: verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]\n");
+		return 2;
+	}
+	prefix = argv[1];
+	rounds_init(&rounds, argc - 3, argv + 3);
+	for (int shape = 0; shape < (rounds.quick ? 1 : PLAN_SHAPES); shape++)
+		measure_shape(shape);
 	return 0;
 }
