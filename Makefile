@@ -47,7 +47,7 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fu
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
-BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale figures flow_lru live verdicts)
+BENCHES   := $(addprefix $(BUILD)/bench/,clocks compile_scale figures floods flow_lru live two_cpus verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 

@@ -24,6 +24,9 @@ touch "$ZW_BENCH_JSON"
 in_namespace() { part "$1" bench/bench.sh "$build/bench/$1" "${@:2}"; }
 quick=${ZW_BENCH_QUICK:-}
 in_namespace verdicts
+in_namespace floods
+in_namespace two_cpus
+in_namespace clocks
 # shellcheck disable=SC2086 # none of them, or two
 in_namespace live ${quick:+3 15}
 part accepted bench/accepted.sh "$build" ${quick:+3}
