@@ -47,7 +47,8 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fu
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
-BENCHES   := $(addprefix $(BUILD)/bench/,clocks compile_scale figures floods flow_lru live two_cpus verdicts)
+BENCHES   := $(addprefix $(BUILD)/bench/,apply_cost clocks compile_scale figures floods flow_lru live scale_files two_cpus \
+	verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
@@ -203,10 +204,10 @@ vm: all $(BPF_TESTS) $(VM_TOOLS) ## tests on other kernels, in QEMU (KERNELS="6.
 	@$(RUN) --build $(BUILD) --group vm $(VM)
 
 benches: $(BENCHES)
-bench: all benches ## measure the list of aims, P1 to P16, and print it; build/bench.json has all figures (root)
+bench: all benches $(BUILD)/tests/net/publish_traffic ## measure the list of aims, P1 to P16, and print it; build/bench.json has all figures (root)
 	@tools/deps.sh --list bench
 	@bench/run.sh $(BUILD)
-bench-quick: all benches ## the same in under two minutes, with fewer rounds (root)
+bench-quick: all benches $(BUILD)/tests/net/publish_traffic ## the same in under two minutes, with fewer rounds (root)
 	@tools/deps.sh --list bench
 	@bench/run.sh $(BUILD) --quick
 

@@ -30,6 +30,8 @@ in_namespace clocks
 # shellcheck disable=SC2086 # none of them, or two
 in_namespace live ${quick:+3 15}
 part accepted bench/accepted.sh "$build" ${quick:+3}
+in_namespace apply_cost
+part applies bench/applies.sh "$build"
 [ -n "$quick" ] || part flow_lru "$build/bench/flow_lru"
 echo "measured in $SECONDS s"
 "$build/bench/figures" table "$ZW_BENCH_JSON" "$build/bench.json" || failed+=" rows"
