@@ -89,6 +89,7 @@ $(BUILD)/tests/unit/flow_schedules.o: private SANFLAGS := -fsanitize=thread
 $(BUILD)/tests/schedule.o: private SANFLAGS :=
 
 $(BUILD)/tests/unit/figures: $(BUILD)/bench/figure.o $(BUILD)/bench/aims.o
+$(BUILD)/tests/random_scale: $(BUILD)/bench/scale.o | $(BUILD)/bench/scale_files
 $(TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lpthread -lm $(LIBS)
