@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# accepted.sh BUILD [ROUNDS [SECONDS]] - what accepted traffic loses: row P9 of design section 13. A client's and a server's
-# namespace with a veth between them; on the server's end nothing, zonewall with `xdp: auto`, or nftables with the same
-# stateful policy. In each round all three, in turns: TCP throughput (iperf3), and requests (wrk, nginx, 16 connections kept alive).
+# accepted.sh BUILD [ROUNDS [SECONDS]] - what accepted traffic loses: row P9 of design section 13. A client's and a
+# server's namespace with a veth between them; on the server's end nothing, zonewall with `xdp: auto`, or nftables with
+# the same stateful policy. In each round all three, in turns: TCP throughput (iperf3), and requests (wrk, nginx, 16
+# connections kept alive).
 #
 #   a (10.77.0.1) c0 --- s0 b (10.77.0.2, iperf3 and nginx; zonewall or nftables)
 set -eu
@@ -50,9 +51,10 @@ http {
 	server { listen 80; listen 81; location / { return 200 "accepted\n"; } }
 }
 END
-at b taskset -c $last iperf3 -s >/dev/null 2>&1 &
+# Not by at(): $! must be the server, not a shell that waits for it.
+nsenter --net="/run/netns/$name-b" taskset -c $last iperf3 -s >/dev/null 2>&1 &
 pids+=($!)
-at b taskset -c $last nginx -p "$dir" -c "$dir/nginx.conf" &
+nsenter --net="/run/netns/$name-b" taskset -c $last nginx -p "$dir" -c "$dir/nginx.conf" &
 pids+=($!)
 
 # --- what is attached
@@ -86,7 +88,9 @@ END
 attach()
 {
 	case $1 in
-	zonewall) at b "$build/zonewall" apply --instance "$name" "$dir/policy.yaml" >"$dir/out" 2>&1 || die "$(cat "$dir/out")" ;;
+	zonewall)
+		at b "$build/zonewall" apply --instance "$name" "$dir/policy.yaml" >"$dir/out" 2>&1 || die "$(cat "$dir/out")"
+		;;
 	nftables) at b nft -f "$dir/rules.nft" ;;
 	esac
 }
