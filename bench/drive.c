@@ -53,7 +53,7 @@ uint32_t *drive_listed(struct drive *drive)
 	return drive->skel->bss->listed;
 }
 
-static uint64_t thread_ns(void)
+uint64_t drive_thread_ns(void)
 {
 	struct timespec t;
 
@@ -76,10 +76,10 @@ double drive_run(struct drive *drive, int program, const struct packets *packets
 	if (bpf_map_update_elem(bpf_map__fd(drive->skel->maps.next), &zero, &program, BPF_ANY))
 		fail("tail call");
 	drive->skel->bss->traffic = packets->traffic;
-	began = thread_ns();
+	began = drive_thread_ns();
 	if (bpf_prog_test_run_opts(bpf_program__fd(generator), &options))
 		fail("test run");
-	began = thread_ns() - began;
+	began = drive_thread_ns() - began;
 	if (options.retval == XDP_ABORTED)
 		fail("the packet was not understood");
 	return (double)began / count;

@@ -34,7 +34,9 @@ int drive_parser(const struct drive *drive); /* drops after stage parse */
 /* The list that listed flows are taken from: 2 * PLAN_LISTED numbers. */
 uint32_t *drive_listed(struct drive *drive);
 
-/* Nanoseconds of this thread's CPU time a packet, through the generator into the program. */
+uint64_t drive_thread_ns(void); /* this thread's CPU time */
+
+/* Nanoseconds of that a packet, through the generator into the program. */
 double drive_run(struct drive *drive, int program, const struct packets *packets, int count);
 
 #endif

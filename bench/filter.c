@@ -26,8 +26,8 @@ static _Noreturn void fail(const char *what)
 
 /*
  * In a BPF file system of its own, so that it meets no xdp-filter that this machine may have, and without libxdp's
- * dispatcher, which costs a call more and which the kernel would not let us tail-call. The first of the hosts is added by
- * its command; the others get that one's value below, since thousands of its runs would take a minute.
+ * dispatcher, which costs a call more and which the kernel would not let us tail-call. The first of the hosts is added
+ * by its command; the others get that one's value below, since thousands of its runs would take a minute.
  */
 static int run_command(const char *interface)
 {

@@ -2,9 +2,9 @@
 /*
  * The same frames of the same flows, dropped by zonewall, by nftables and by xdp-filter, where all say the same policy
  * (pairs.h) as far as they can: rows P7 and P8 of design section 13. Frames are live ones of BPF test run, as if a
- * driver had them from the wire: they meet the attached gate, or xdp-filter's attached program, or become sk_buffs and go
- * up the stack to nftables. CPU time a frame, what makes the frame included: the floor is what is left of that where XDP
- * drops at once. Cases take turns in each round. Each must have dropped every frame, by its own counters.
+ * driver had them from the wire: they meet the attached gate, or xdp-filter's attached program, or become sk_buffs and
+ * go up the stack to nftables. CPU time a frame, what makes the frame included: the floor is what is left of that where
+ * XDP drops at once. Cases take turns in each round. Each must have dropped every frame, by its own counters.
  *
  *   live INSTANCE INTERFACE [ROUNDS [MS]]     default: 5 rounds of 40 ms a case
  *
@@ -17,12 +17,11 @@
 #include "bench/filter.h"
 #include "bench/gate.h"
 #include "bench/pairs.h"
+#include "bench/published.h"
 #include "bench/sender.h"
 
-#define DENIED_PORT 1000 /* and the 127 after it */
-#define SYN 0x02
-#define PACKETS_MIN 2000
-#define PACKETS_MAX 2000000
+#define COUNT_MIN 2000
+#define COUNT_MAX 2000000
 
 static const char *instance, *interface;
 static int rounds = 5, run_ms = 40;
@@ -35,21 +34,8 @@ static _Noreturn void fail(const char *what)
 }
 
 static struct sender *at_gate, *at_stack, *at_filter; /* by the interfaces */
+static struct drive *drive;
 static struct filter *filter;
-
-/* Frames of so many flows, to a port that no pair may use. */
-static void aim(struct sender *sender, uint32_t flows)
-{
-	*sender_traffic(sender) = (struct traffic){
-		.seed = 88172645463325252ull,
-		.mask = flows - 1,
-		.shape = PLAN_DENSE,
-		.prefixes = PAIRS_HOSTS - 1,
-		.port = DENIED_PORT,
-		.ports = 127,
-		.tcp_flags = SYN,
-	};
-}
 
 /* --- Cases ------------------------------------------------------------------------------------------------------- */
 
@@ -69,7 +55,7 @@ struct tried {
 	enum pairs_form form;
 	struct sender *sender;
 	int program; /* -1: the stack */
-	int packets; /* a run */
+	int count; /* of frames in a run */
 	uint64_t sent, dropped_before;
 	double ns[FIGURE_ROUNDS_MAX];
 };
@@ -96,28 +82,28 @@ static uint64_t dropped(const struct tried *t)
 	return t->sent; /* it has no counter; all that were made were given to it */
 }
 
-static double run_case(struct tried *t, const struct group *group, int packets)
+static double run_case(struct tried *t, const struct packets *packets, int count)
 {
 	double ns;
 
 	if (t->who == NFTABLES)
 		pairs_wake(t->form, true);
-	ns = sender_run_live(t->sender, t->program, group->pairs.family, packets);
+	ns = sender_run(t->sender, t->program, packets, count);
 	if (t->who == NFTABLES)
 		pairs_wake(t->form, false);
-	t->sent += packets;
+	t->sent += count;
 	return ns;
 }
 
 /* A run that is not timed: it brings lines into the caches, and says how many frames take run_ms. */
-static void try_case(struct tried *t, const struct group *group)
+static void try_case(struct tried *t, const struct packets *packets)
 {
-	double packets;
+	double count;
 
 	t->dropped_before = dropped(t);
-	packets = run_ms * 1e6 / run_case(t, group, PACKETS_MIN);
-	packets = run_ms * 1e6 / run_case(t, group, packets < 20000 ? PACKETS_MIN : 20000);
-	t->packets = packets < PACKETS_MIN ? PACKETS_MIN : packets > PACKETS_MAX ? PACKETS_MAX : packets;
+	count = run_ms * 1e6 / run_case(t, packets, COUNT_MIN);
+	count = run_ms * 1e6 / run_case(t, packets, count < 10 * COUNT_MIN ? COUNT_MIN : 10 * COUNT_MIN);
+	t->count = count < COUNT_MIN ? COUNT_MIN : count > COUNT_MAX ? COUNT_MAX : count;
 }
 
 static void check_case(const struct tried *t)
@@ -170,22 +156,22 @@ static void report(const struct group *group, const struct tried *cases, int cou
 	}
 }
 
-static void prepare(const struct group *group)
+/* Publishes and loads; opens the flows that the policy allows. Returns packets of the same flows to other ports. */
+static struct packets prepare(const struct group *group)
 {
+	struct published on = { .scale = { .shape = PLAN_DENSE, .family = group->pairs.family, .prefixes = PAIRS_HOSTS },
+				.ifindex = if_nametoindex(interface) };
+
 	pairs_apply(&group->pairs, instance, interface);
-	aim(at_gate, group->flows);
-	sender_open_flows(at_gate, gate_program(instance), group->pairs.family, group->flows, PAIRS_PORT);
-	aim(at_gate, group->flows);
-	aim(at_stack, group->flows);
+	on.gate = gate_program(instance);
+	published_open_flows(&on, drive, group->flows);
+	close(on.gate);
 	for (int form = 0; form < PAIRS_FORMS; form++)
 		if (group->forms & 1u << form)
 			pairs_load(&group->pairs, form, "s0");
 	if (group->filter)
 		filter = filter_load(group->pairs.family, "f0");
-	if (filter) {
-		at_filter = sender_load("f0", false);
-		aim(at_filter, group->flows);
-	}
+	return published_packets(&on, DENIED, group->flows);
 }
 
 static void clean_up(const struct group *group)
@@ -193,25 +179,22 @@ static void clean_up(const struct group *group)
 	for (int form = 0; form < PAIRS_FORMS; form++)
 		if (group->forms & 1u << form)
 			pairs_unload(form);
-	if (!filter)
-		return;
 	filter_unload(take_ptr(filter));
-	sender_free(at_filter);
 }
 
 /* Returns zonewall's times, in floors. */
 static void measure(const struct group *group, double ret_floors[FIGURE_ROUNDS_MAX])
 {
+	const struct packets packets = prepare(group);
 	struct tried cases[CASES_MAX];
 	int count;
 
-	prepare(group);
 	count = list_cases(group, cases);
 	for (int i = 0; i < count; i++)
-		try_case(&cases[i], group);
+		try_case(&cases[i], &packets);
 	for (int round = 0; round < rounds; round++)
 		for (int i = 0; i < count; i++)
-			cases[i].ns[round] = run_case(&cases[i], group, cases[i].packets);
+			cases[i].ns[round] = run_case(&cases[i], &packets, cases[i].count);
 	for (int i = 0; i < count; i++)
 		check_case(&cases[i]);
 	report(group, cases, count);
@@ -252,16 +235,20 @@ static void compare_families(const double floors4[], const double floors6[])
 /* Pairs of interfaces: the stack's, where a program that passes all is attached, and xdp-filter's. */
 static void add_interfaces(void)
 {
-	/* The other ends stay down, so that no frames of their own come in. */
+	/* Of frames of their own none may come to nftables: no IPv6 on those that are up, and the new ones' ends stay down. */
+	if (system("cd /proc/sys/net/ipv6/conf && echo 1 >all/disable_ipv6 && echo 0 >default/disable_ipv6"))
+		fail("disable_ipv6");
 	if (system("ip link add s0 type veth peer name s1 && ip link set s0 up && "
 		   "ip link add f0 type veth peer name f1 && ip link set f0 up"))
 		fail("ip link");
 	/* A network card has checked the frames' checksums, so conntrack would not. Here it must be told. */
 	if (system("echo 0 >/proc/sys/net/netfilter/nf_conntrack_checksum"))
 		fail("nf_conntrack_checksum");
-	at_gate = sender_load(interface, true);
-	at_stack = sender_load("s0", true);
+	drive = drive_new();
+	at_gate = sender_new(interface, true);
+	at_stack = sender_new("s0", true);
 	sender_let_in(at_stack);
+	at_filter = sender_new("f0", false); /* xdp-filter is plain XDP; the last sender, as sender.h has it */
 }
 
 int main(int argc, char **argv)

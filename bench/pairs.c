@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 #include "base/util.h"
-#include "bench/plan.h"
+#include "bench/published.h"
 
 static _Noreturn void fail(const char *what)
 {
@@ -71,7 +71,7 @@ static void write_policy(const struct pairs *p, const char *interface, FILE *f)
 		   "rules:\n", interface);
 	for (uint32_t i = 0; i < p->count; i++) {
 		pair_text(p, i, from, to);
-		fprintf(f, "  - {id: pair-%u, from: '%s', to: '%s', service: tcp/%d, action: allow}\n", i, from, to, PAIRS_PORT);
+		fprintf(f, "  - {id: pair-%u, from: '%s', to: '%s', service: tcp/%d, action: allow}\n", i, from, to, OPEN_PORT);
 	}
 }
 
@@ -149,7 +149,7 @@ static void write_map(const struct pairs *p, const char *flags, FILE *f)
 	fprintf(f, "map allowed {\n type %s . %s . inet_service : verdict\n %selements = {\n", type, type, flags);
 	for (uint32_t i = 0; i < p->count; i++) {
 		pair_text(p, i, from, to);
-		fprintf(f, "%s . %s . %d : accept,\n", from, to, PAIRS_PORT);
+		fprintf(f, "%s . %s . %d : accept,\n", from, to, OPEN_PORT);
 	}
 	fprintf(f, "}\n}\n");
 }
@@ -161,7 +161,7 @@ static void write_rules(const struct pairs *p, FILE *f)
 
 	for (uint32_t i = 0; i < p->count; i++) {
 		pair_text(p, i, from, to);
-		fprintf(f, "%s saddr %s %s daddr %s tcp dport %d accept\n", ip, from, ip, to, PAIRS_PORT);
+		fprintf(f, "%s saddr %s %s daddr %s tcp dport %d accept\n", ip, from, ip, to, OPEN_PORT);
 	}
 }
 

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAIRS_PORT 443
 #define PAIRS_HOSTS 8192u /* a power of two. xdp-filter has room for 10,000 addresses */
 
 struct pairs {

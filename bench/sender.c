@@ -4,7 +4,6 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -15,11 +14,6 @@
 
 #include "bench/live.skel.h" /* know no types but these */
 #include "bench/traffic.skel.h"
-
-#define SYN 0x02
-#define ACK 0x10
-/* A bucket takes no more flows in one jiffy than it has slots, so handshakes are sent in small runs. */
-#define OPENED_AT_ONCE 1024u
 
 struct sender {
 	struct traffic_bpf *skel;
@@ -51,23 +45,20 @@ static void address_frames(struct sender *s, const char *interface)
 }
 
 /*
- * Loads all programs. By their section's name libbpf makes them xdp.frags, whatever flags they are given, so another
- * handler of that section makes plain XDP programs of them.
+ * By their section's name libbpf makes programs xdp.frags, whatever flags they are given, so another handler of that
+ * section makes plain XDP programs of them. It is kept: libbpf 1.1 frees its list of handlers twice when the last of
+ * them is taken off.
  */
-static int load_as(struct sender *s, bool frags)
+static void load_plain_from_now_on(void)
 {
-	int handler = frags ? 0 : libbpf_register_prog_handler("xdp.frags", BPF_PROG_TYPE_XDP, BPF_XDP, NULL);
+	static bool registered;
 
-	if (handler < 0)
-		return -1;
-	s->skel = traffic_bpf__open_and_load();
-	s->live = live_bpf__open_and_load();
-	if (!frags)
-		libbpf_unregister_prog_handler(handler);
-	return s->skel && s->live ? 0 : -1;
+	if (!registered && libbpf_register_prog_handler("xdp.frags", BPF_PROG_TYPE_XDP, BPF_XDP, NULL) < 0)
+		fail("handler of xdp.frags");
+	registered = true;
 }
 
-struct sender *sender_load(const char *interface, bool frags)
+struct sender *sender_new(const char *interface, bool frags)
 {
 	struct sender *s = calloc(1, sizeof(*s));
 
@@ -75,95 +66,13 @@ struct sender *sender_load(const char *interface, bool frags)
 		fail(interface);
 	s->ifindex = if_nametoindex(interface);
 	address_frames(s, interface);
-	if (load_as(s, frags))
+	if (!frags)
+		load_plain_from_now_on();
+	s->skel = traffic_bpf__open_and_load();
+	s->live = live_bpf__open_and_load();
+	if (!s->skel || !s->live)
 		fail("programs that send");
 	return s;
-}
-
-void sender_free(struct sender *s)
-{
-	if (!s)
-		return;
-	live_bpf__destroy(s->live);
-	traffic_bpf__destroy(s->skel);
-	free(s);
-}
-
-struct traffic *sender_traffic(struct sender *s)
-{
-	return &s->skel->bss->traffic;
-}
-
-int sender_floor(const struct sender *s)
-{
-	return bpf_program__fd(s->skel->progs.floor_drop);
-}
-
-int sender_parser(const struct sender *s)
-{
-	return bpf_program__fd(s->skel->progs.parse_only);
-}
-
-static double cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-
-static double run(struct sender *s, int program, int family, struct bpf_test_run_opts *options)
-{
-	const int generator = bpf_program__fd(family == 4 ? s->skel->progs.traffic4 : s->skel->progs.traffic6);
-	struct xdp_md context = { .ingress_ifindex = s->ifindex };
-	double began;
-	int zero = 0;
-
-	options->sz = sizeof(*options);
-	options->data_in = family == 4 ? (void *)&s->frame4 : (void *)&s->frame6;
-	options->data_size_in = family == 4 ? sizeof(s->frame4) : sizeof(s->frame6);
-	context.data_end = options->data_size_in;
-	options->ctx_in = &context;
-	options->ctx_size_in = sizeof(context);
-	if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.next), &zero, &program, BPF_ANY))
-		fail("tail call");
-	began = cpu_ns();
-	if (bpf_prog_test_run_opts(generator, options))
-		fail("test run");
-	return (cpu_ns() - began) / options->repeat;
-}
-
-double sender_run(struct sender *s, int program, int family, int packets)
-{
-	struct bpf_test_run_opts options = { .repeat = packets };
-	double ns = run(s, program, family, &options);
-
-	if (options.retval == XDP_ABORTED) {
-		fprintf(stderr, "error: bench: the packet was not understood\n");
-		exit(1);
-	}
-	return ns;
-}
-
-double sender_run_live(struct sender *s, int program, int family, int packets)
-{
-	struct bpf_test_run_opts options = { .repeat = packets, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64 };
-	const int last_step = bpf_program__fd(family == 4 ? s->live->progs.live4 : s->live->progs.live6);
-	const int under_test = bpf_map__fd(s->live->maps.under_test);
-	uint64_t made = s->live->bss->made;
-	int zero = 0;
-	double ns;
-
-	if (program >= 0 ? bpf_map_update_elem(under_test, &zero, &program, BPF_ANY) :
-			   bpf_map_delete_elem(under_test, &zero) && errno != ENOENT)
-		fail("program under test");
-	ns = run(s, last_step, family, &options);
-	made = s->live->bss->made - made;
-	if (made != (uint64_t)packets) {
-		fprintf(stderr, "error: bench: %d frames were to be sent, and %llu were\n", packets, (unsigned long long)made);
-		exit(1);
-	}
-	return ns;
 }
 
 void sender_let_in(struct sender *s)
@@ -172,27 +81,50 @@ void sender_let_in(struct sender *s)
 		fail("attach");
 }
 
-void sender_open_flows(struct sender *s, int program, int family, uint32_t flows, uint16_t port)
+int sender_floor(const struct sender *s)
 {
-	static const struct {
-		uint8_t flags;
-		bool reply;
-	} steps[] = { { SYN, false }, { SYN | ACK, true }, { ACK, false } };
-	const uint32_t count = flows < OPENED_AT_ONCE ? flows : OPENED_AT_ONCE;
-	struct traffic *traffic = sender_traffic(s);
+	return bpf_program__fd(s->skel->progs.floor_drop);
+}
 
-	traffic->port = port;
-	traffic->ports = 0;
-	traffic->counted = 1;
-	traffic->mask = count - 1;
-	for (traffic->base = 0; traffic->base < flows; traffic->base += count)
-		for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-			traffic->count = 0;
-			traffic->tcp_flags = steps[i].flags;
-			traffic->reply = steps[i].reply;
-			sender_run(s, program, family, count);
-		}
-	traffic->base = 0;
-	traffic->counted = 0;
-	traffic->reply = 0;
+/* Sets the one entry of an array of programs; program -1: empties it. */
+static void set_next(const struct bpf_map *map, int program)
+{
+	int zero = 0;
+
+	if (program >= 0 ? bpf_map_update_elem(bpf_map__fd(map), &zero, &program, BPF_ANY) :
+			   bpf_map_delete_elem(bpf_map__fd(map), &zero) && errno != ENOENT)
+		fail("tail call");
+}
+
+static double run(struct sender *s, bool v6, int count)
+{
+	const int generator = bpf_program__fd(v6 ? s->skel->progs.traffic6 : s->skel->progs.traffic4);
+	struct xdp_md context = { .data_end = v6 ? sizeof(s->frame6) : sizeof(s->frame4),
+				  .ingress_ifindex = s->ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = v6 ? (void *)&s->frame6 : (void *)&s->frame4,
+		    .data_size_in = context.data_end, .ctx_in = &context, .ctx_size_in = sizeof(context),
+		    .repeat = count, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
+	uint64_t began = drive_thread_ns();
+
+	if (bpf_prog_test_run_opts(generator, &options))
+		fail("live frames");
+	return (double)(drive_thread_ns() - began) / count;
+}
+
+double sender_run(struct sender *s, int program, const struct packets *packets, int count)
+{
+	const bool v6 = packets->family == 6;
+	uint64_t made = s->live->bss->made;
+	double ns;
+
+	set_next(s->live->maps.under_test, program);
+	set_next(s->skel->maps.next, bpf_program__fd(v6 ? s->live->progs.live6 : s->live->progs.live4));
+	s->skel->bss->traffic = packets->traffic;
+	ns = run(s, v6, count);
+	made = s->live->bss->made - made;
+	if (made != (uint64_t)count) {
+		fprintf(stderr, "error: bench: %d frames were to be sent, and %llu were\n", count, (unsigned long long)made);
+		exit(1);
+	}
+	return ns;
 }
