@@ -47,15 +47,15 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fu
 TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
-BENCHES   := $(addprefix $(BUILD)/bench/,apply_cost clocks compile_scale figures floods flow_lru live scale_files two_cpus \
-	verdicts)
+BENCHES   := $(addprefix $(BUILD)/bench/,apply_cost clocks compile_scale figures floods flow_lru live scale_files series \
+	two_cpus verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-evasion check-random \
-	check-san check-fuzz vm coverage mutants bench bench-quick lint both-compilers man man-tools install install-man deps build-tools help clean
+	check-san check-fuzz vm coverage mutants bench bench-quick bench-report lint both-compilers man man-tools install install-man deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -142,7 +142,7 @@ build-tools: # says early what is missing
 	@tools/deps.sh --list build
 
 deps: ## install the Debian packages that build, man, check, vm, bench and demo need (root)
-	@tools/deps.sh build man check vm bench demo
+	@tools/deps.sh build man check vm bench report demo
 
 demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 leaves them up)
 	@tools/deps.sh build demo
@@ -211,6 +211,9 @@ bench: all benches $(BUILD)/tests/net/publish_traffic ## measure the list of aim
 bench-quick: all benches $(BUILD)/tests/net/publish_traffic ## the same in under two minutes, with fewer rounds (root)
 	@tools/deps.sh --list bench
 	@bench/run.sh $(BUILD) --quick
+bench-report: all benches ## what grows with rules, prefixes, zones, flows and interfaces: tables and plots in bench/report (root)
+	@tools/deps.sh --list report
+	@bench/report.sh $(BUILD) bench/report
 
 mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)
 	@BUILD=$(BUILD) JOBS=$(JOBS) perl tests/mutants/run.pl $(ONLY)

@@ -20,7 +20,8 @@ void published_new(struct published *p, const struct scale *scale, const char *p
 	*p = (struct published){ .scale = *scale };
 	snprintf(p->instance, sizeof(p->instance), "%s-%u", prefix, n);
 	snprintf(p->interface, sizeof(p->interface), "b%u", n);
-	p->scale.interface = p->interface;
+	if (!p->scale.interface)
+		p->scale.interface = p->interface;
 	p->scale.open_port = OPEN_PORT;
 	p->scale.cidr_bits = 4;
 	p->ifindex = if_nametoindex(p->interface);

@@ -20,7 +20,7 @@ struct published {
 	int gate; /* the attached XDP program */
 };
 
-/* As instance PREFIX-N on interface bN. flows: entries a family. */
+/* As instance PREFIX-N on interface bN, or all that scale's pattern matches. flows: entries a family. */
 void published_new(struct published *p, const struct scale *scale, const char *prefix, unsigned n, uint64_t flows);
 void published_down(struct published *p);
 
