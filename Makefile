@@ -88,7 +88,7 @@ $(BUILD)/tests/bpf/two_cpus.o: $(BUILD)/tests/bpf/two_cpus.skel.h
 $(BUILD)/tests/unit/flow_schedules.o: private SANFLAGS := -fsanitize=thread
 $(BUILD)/tests/schedule.o: private SANFLAGS :=
 
-$(BUILD)/tests/unit/figures: $(BUILD)/bench/figure.o $(BUILD)/bench/aims.o
+$(BUILD)/tests/unit/figures: $(BUILD)/bench/figure.o $(BUILD)/bench/aims.o | $(BUILD)/bench/figures
 $(BUILD)/tests/random_scale: $(BUILD)/bench/scale.o | $(BUILD)/bench/scale_files
 $(TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A bench's figure: medians of the rounds, ratios of pairs, and what is met of the list of aims. */
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
+#include <sys/wait.h>
 
 #include <json-c/json.h>
 
@@ -12,19 +14,28 @@
 
 static char path[] = "/tmp/zw-figures-XXXXXX";
 
-/* The figure as it is appended; what is printed for people is no TAP. */
-static struct json_object *added(const struct figure *f)
+/* What is printed for people is no TAP. */
+static void figure_add_silently(const struct figure *f)
 {
 	int out = dup(1), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	struct json_object *o;
 
-	if (truncate(path, 0) || out < 0 || null < 0)
+	if (out < 0 || null < 0)
 		exit(1);
 	dup2(null, 1);
 	figure_add(f);
 	dup2(out, 1);
 	close(out);
 	close(null);
+}
+
+/* The figure as it is appended to an empty file. */
+static struct json_object *added(const struct figure *f)
+{
+	struct json_object *o;
+
+	if (truncate(path, 0))
+		exit(1);
+	figure_add_silently(f);
 	o = json_object_from_file(path);
 	if (!o)
 		exit(1);
@@ -79,6 +90,54 @@ static void aims_are_judged(void)
 	ok(aim_judge(most, NAN) == AIM_MISSED && aim_judge(least, NAN) == AIM_MISSED, "what is no number is missed");
 }
 
+/* bench/figures stands beside this program's folder; what it prints is no TAP. Returns its exit status. */
+static int table(const char *list)
+{
+	char tool[PATH_MAX], command[2 * PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", tool, sizeof(tool) - 1);
+
+	if (len < 0)
+		exit(1);
+	tool[len] = '\0';
+	strcpy(strstr(tool, "/tests/"), "/bench/figures");
+	snprintf(command, sizeof(command), "%s table %s %s >%s.text", tool, path, list, list);
+	return WEXITSTATUS(system(command));
+}
+
+static bool says(const char *list, const char *pattern)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "grep -q '%s' %s.text", pattern, list);
+	return !system(command);
+}
+
+static void the_worst_counts(void)
+{
+	const double good = 1, bad = 9;
+	struct json_object *all, *first, *second;
+	char list[64], text[80];
+
+	snprintf(list, sizeof(list), "%s.list", path);
+	snprintf(text, sizeof(text), "%s.text", list);
+	json_object_put(added(&(struct figure){ .row = "P2", .name = "a", .unit = "ns", .rounds = 1, .values = &good }));
+	figure_add_silently(&(struct figure){ .row = "P2", .name = "b", .unit = "ns", .rounds = 1, .values = &bad });
+	ok(table(list) == 1, "rows that were not measured: exit status 1");
+	ok(says(list, "^P2 .* 9  NOT MET  b$"), "of two figures of a row, the worse one is shown");
+	ok(says(list, "^P3 .* not measured$"), "a row without figures is not measured");
+	all = json_object_from_file(list);
+	first = json_object_array_get_idx(all, 0);
+	second = json_object_array_get_idx(all, 1);
+	ok(json_object_array_length(all) == 2 && is(first, "target", 2.4) && is(second, "target", 2.4),
+	   "the list has all figures, with their row's target");
+	ok(json_object_get_boolean(json_object_object_get(first, "met")) &&
+		   !json_object_get_boolean(json_object_object_get(second, "met")),
+	   "and says of each whether it is met");
+	json_object_put(all);
+	unlink(list);
+	unlink(text);
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -88,6 +147,7 @@ int main(void)
 	ratios_are_of_pairs();
 	medians();
 	aims_are_judged();
+	the_worst_counts();
 	close(fd);
 	unlink(path);
 	return done();
