@@ -10,6 +10,7 @@
  * bench.sh makes the namespace and the interfaces that it runs with, and takes what is left of the instances down.
  */
 #include "base/util.h"
+#include "bench/gate.h"
 #include "bench/peer.h"
 #include "bench/rounds.h"
 
@@ -248,6 +249,31 @@ static void tell_new_flows(struct shape *s, enum family family)
 	rounds_compare(&rounds, "P15", name, new, &cases[0], OVER_PEER);
 }
 
+/* Each of the eight kinds of mixed packets must be decided for its own reason: else they are not as different as told. */
+static void check_reasons(struct shape *s, enum family family)
+{
+	static const enum zw_reason reasons[MIXED_KINDS] = {
+		[MIXED_DENIED] = ZW_DROP_DEFAULT,    [MIXED_MALFORMED] = ZW_DROP_MALFORMED,
+		[MIXED_FRAGMENT] = ZW_DROP_FRAGMENT, [MIXED_ETHERTYPE] = ZW_DROP_ETHERTYPE,
+		[MIXED_SPOOFED] = ZW_DROP_SPOOFED,   [MIXED_FLAGS] = ZW_DROP_TCP_STATE,
+		[MIXED_FLOW] = ZW_ALLOW_FLOW,	     [MIXED_NEW] = ZW_ALLOW_RULE,
+	};
+	const struct bench_case *c = case_of(s, family, REASONS);
+	uint64_t before[MIXED_KINDS], found;
+
+	for (int kind = 0; kind < MIXED_KINDS; kind++)
+		before[kind] = gate_count(c->on->instance, reasons[kind]);
+	drive_run(rounds.drive, c->program, &c->packets, UNCACHED);
+	for (int kind = 0; kind < MIXED_KINDS; kind++) {
+		found = gate_count(c->on->instance, reasons[kind]) - before[kind];
+		if (found > UNCACHED / MIXED_KINDS / 2)
+			continue;
+		fprintf(stderr, "error: verdicts: %s: only %llu of %u packets for reason %d\n", c->name,
+			(unsigned long long)found, UNCACHED, reasons[kind]);
+		exit(1);
+	}
+}
+
 static void measure_shape(enum plan_shape shape)
 {
 	static struct shape s;
@@ -258,6 +284,7 @@ static void measure_shape(enum plan_shape shape)
 	list_deep(&s.published[V6][FULL].scale);
 	rounds_measure(&rounds, s.cases + WHATS, WHATS);
 	for (int family = 0; family < FAMILIES; family++) {
+		check_reasons(&s, family);
 		tell_floors(&s, family);
 		tell_peers(&s, family);
 	}
