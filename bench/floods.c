@@ -96,25 +96,29 @@ static void set_case(enum family family, enum what what, const char *name, enum 
 
 	*c = (struct bench_case){ .on = on, .program = on->gate, .packets = published_packets(on, kind, flows) };
 	snprintf(c->name, sizeof(c->name), "%s, full, IPv%d", name, on->scale.family);
-	c->meant[0] = kind == NEW ? ZW_ALLOW_RULE : ZW_DROP_DEFAULT;
+	c->meant[0] = ZW_DROP_DEFAULT;
 }
 
-static void set_new(enum family family, const struct peer *peer)
+/* Each packet is of a flow that was not there: ours, and the same on hashes. */
+static void set_new(struct bench_case *ours, struct bench_case *hashes, const struct published *on,
+		    const struct peer *peer)
 {
-	struct bench_case *ours = &cases[family][NEW_OURS], *hashes = &cases[family][NEW_HASHES];
-
-	set_case(family, NEW_OURS, "new flow", SILENT, NEW, UNCACHED);
-	ours->advances = true;
+	*ours = (struct bench_case){ .on = on,
+				     .program = on->gate,
+				     .packets = published_packets(on, NEW, UNCACHED),
+				     .advances = true,
+				     .meant = { ZW_ALLOW_RULE } };
 	ours->packets.traffic.counted = 1;
 	*hashes = *ours;
-	snprintf(hashes->name, sizeof(hashes->name), "new flow, LRU hash, full, IPv%d", ours->packets.family);
 	hashes->program = peer_on_hashes(peer);
 	hashes->meant[0] = 0;
+	snprintf(ours->name, sizeof(ours->name), "new flow, full, IPv%d", on->scale.family);
+	snprintf(hashes->name, sizeof(hashes->name), "new flow, LRU hash, full, IPv%d", on->scale.family);
 }
 
 static void set_cases(enum family family, const struct peer *peer)
 {
-	set_new(family, peer);
+	set_new(&cases[family][NEW_OURS], &cases[family][NEW_HASHES], &published[family][SILENT], peer);
 	set_case(family, ONE_SILENT, "flood of one flow, not told", SILENT, DENIED, 1);
 	set_case(family, ONE_TOLD, "flood of one flow, told", TOLD, DENIED, 1);
 	set_case(family, MANY_SILENT, "flood of 65,536 flows, not told", SILENT, DENIED, UNCACHED);
@@ -162,6 +166,27 @@ static void check_allowed(const struct peer *peer)
 	}
 }
 
+/* New flows where both tables are full of such, and each has to replace one. Told beside the list. */
+static void measure_replacing(enum family family)
+{
+	struct published small_table;
+	struct bench_case both[2];
+	struct peer *peer;
+	char name[96];
+
+	published_new(&small_table, &published[family][SILENT].scale, prefix, FAMILIES * LOGS + family, UNCACHED);
+	peer = peer_new(&small_table.scale, UNCACHED, OPEN_PORT);
+	set_new(&both[0], &both[1], &small_table, peer);
+	for (size_t i = 0; i < ARRAY_LEN(both); i++)
+		for (int run = 0; run < 4; run++, both[i].packets.traffic.base += UNCACHED)
+			drive_run(rounds.drive, both[i].program, &both[i].packets, UNCACHED);
+	rounds_measure(&rounds, both, ARRAY_LEN(both));
+	snprintf(name, sizeof(name), "new flow in a full table, over an LRU-hash pipeline, IPv%d", family == V4 ? 4 : 6);
+	rounds_compare(&rounds, NULL, name, &both[0], &both[1], OVER_PEER);
+	peer_free(peer);
+	published_down(&small_table);
+}
+
 static void measure_family(enum family family)
 {
 	struct peer *peer = peer_new(&published[family][SILENT].scale, FLOWS, OPEN_PORT);
@@ -191,6 +216,8 @@ int main(int argc, char **argv)
 		fail("thread");
 	for (int family = 0; family < FAMILIES; family++)
 		measure_family(family);
+	for (int family = 0; family < FAMILIES && !rounds.quick; family++)
+		measure_replacing(family);
 	rounds_compare(&rounds, "P13 cached", "IPv6 over IPv4: P10", &cases[V6][NEW_OURS], &cases[V4][NEW_OURS],
 		       IN_FLOORS);
 	reader.stop = true;
