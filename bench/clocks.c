@@ -180,55 +180,78 @@ static int pinned(const struct published *p, const char *name)
 	return fd;
 }
 
-/* The program that the gate's slot holds now. */
+/* The program that the gate's slot holds now. -1: none, since the hook is attached nowhere. */
 static int slot_program(const struct published *p, const char *slots, __u32 active)
 {
 	_cleanup_close_ int array = pinned(p, slots);
 	__u32 id;
 	int fd;
 
-	if (bpf_map_lookup_elem(array, &active, &id))
+	if (bpf_map_lookup_elem(array, &active, &id)) {
+		if (errno == ENOENT)
+			return -1;
 		fail(slots, strerror(errno));
+	}
 	fd = bpf_prog_get_fd_by_id(id);
 	if (fd < 0)
 		fail(slots, strerror(errno));
 	return fd;
 }
 
-static double clocks_loaded(const struct published *p)
+static const struct hook {
+	const char *gate, *slots, *name;
+} hooks[ZW_HOOKS] = {
+	[ZW_HOOK_XDP] = { "/gate/zw_gate_xdp", "/gate/zw_slot_xdp", "XDP" },
+	[ZW_HOOK_INGRESS] = { "/gate/zw_gate_ingress", "/gate/zw_slot_ingress", "TC ingress" },
+	[ZW_HOOK_EGRESS] = { "/gate/zw_gate_egress", "/gate/zw_slot_egress", "TC egress" },
+};
+
+struct clocks {
+	unsigned beside, telling;
+	bool hook[ZW_HOOKS]; /* has been looked at */
+};
+
+/* Gate and program of each hook that has one. */
+static void count_clocks(const struct published *p, struct clocks *sum)
 {
-	static const struct {
-		const char *gate, *slots, *name;
-	} hooks[] = {
-		{ "/gate/zw_gate_xdp", "/gate/zw_slot_xdp", "XDP" },
-		{ "/gate/zw_gate_ingress", "/gate/zw_slot_ingress", "TC ingress" },
-		{ "/gate/zw_gate_egress", "/gate/zw_slot_egress", "TC egress" },
-	};
-	unsigned clocks = 0, telling = 0;
 	struct instance *in;
 	char name[64];
 
 	if (instance_open(p->instance, &in))
 		fail(p->instance, strerror(errno));
-	for (size_t i = 0; i < ARRAY_LEN(hooks); i++) {
-		_cleanup_close_ int gate = pinned(p, hooks[i].gate);
-		_cleanup_close_ int program = slot_program(p, hooks[i].slots, instance_gate(in)->active & 1);
+	for (int hook = 0; hook < ZW_HOOKS; hook++) {
+		_cleanup_close_ int gate = pinned(p, hooks[hook].gate);
+		_cleanup_close_ int program = slot_program(p, hooks[hook].slots, instance_gate(in)->active & 1);
 
-		snprintf(name, sizeof(name), "%s, gate", hooks[i].name);
-		clocks += clocks_in(gate, name, &telling);
-		clocks += clocks_in(program, hooks[i].name, &telling);
+		if (program < 0 || sum->hook[hook])
+			continue;
+		snprintf(name, sizeof(name), "%s, gate", hooks[hook].name);
+		sum->beside += clocks_in(gate, name, &sum->telling);
+		sum->beside += clocks_in(program, hooks[hook].name, &sum->telling);
+		sum->hook[hook] = true;
 	}
 	instance_free(in);
+}
+
+static double clocks_loaded(const struct published *on_xdp, const struct published *on_tc)
+{
+	struct clocks sum = { 0 };
+
+	count_clocks(on_xdp, &sum);
+	count_clocks(on_tc, &sum);
+	for (int hook = 0; hook < ZW_HOOKS; hook++)
+		if (!sum.hook[hook])
+			fail(hooks[hook].name, "no program is there");
 	/* Events carry their time: a walk that finds no clock there would find none anywhere. */
-	if (!telling)
+	if (!sum.telling)
 		fail("the loaded programs", "no clock is read where events are told, so the check sees none");
-	return clocks;
+	return sum.beside;
 }
 
 int main(int argc, char **argv)
 {
-	const struct scale scale = { .shape = PLAN_DENSE, .family = 4, SCALE_FULL };
-	struct published published;
+	struct scale scale = { .shape = PLAN_DENSE, .family = 4, SCALE_FULL };
+	struct published on_xdp, on_tc;
 	double clocks;
 
 	if (argc != 3) {
@@ -236,13 +259,16 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	read_symbols();
-	published_new(&published, &scale, argv[1], 0, 4 * UNCACHED);
-	clocks = clocks_loaded(&published);
+	published_new(&on_xdp, &scale, argv[1], 0, 4 * UNCACHED);
+	scale.tc = true;
+	published_new(&on_tc, &scale, argv[1], 1, 4 * UNCACHED);
+	clocks = clocks_loaded(&on_xdp, &on_tc);
 	figure_add(&(struct figure){ .row = "P12",
 				     .name = "calls of clocks in the loaded programs, but where events are told",
 				     .unit = "calls",
 				     .rounds = 1,
 				     .values = &clocks });
-	published_down(&published);
+	published_down(&on_xdp);
+	published_down(&on_tc);
 	return 0;
 }

@@ -160,7 +160,7 @@ static void make_interface(struct policy *p, const struct scale *s)
 	p->interfaces[0].pattern = need(calloc(1, sizeof(char *)));
 	p->interfaces[0].pattern_count = 1;
 	p->interfaces[0].has_xdp = true;
-	p->interfaces[0].xdp = XDP_NATIVE;
+	p->interfaces[0].xdp = s->tc ? XDP_OFF : XDP_NATIVE;
 	p->interfaces[0].pattern[0] = need(strdup(s->interface));
 }
 

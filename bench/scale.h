@@ -18,6 +18,7 @@ struct scale {
 	unsigned cidr_bits; /* the bits that rules' CIDRs leave open */
 	bool scattered; /* routing: a prefix is in any zone, however they nest; else a /16 (/32) and all in it in one */
 	const char *interface; /* NULL: none */
+	bool tc; /* attached there to TC ingress; else to native XDP */
 	bool logged; /* drops are told */
 	uint16_t open_port; /* allow from any to any tcp to this port: the last rule; 0: none */
 };
