@@ -9,7 +9,6 @@
 #include "bench/drive.h"
 #include "bench/scale.h"
 
-#define OPEN_PORT 443
 #define CACHED 1024u
 #define UNCACHED 65536u
 

@@ -26,6 +26,8 @@ struct scale {
 /* What design section 13 calls full. */
 #define SCALE_FULL .rules = 100000, .prefixes = 1000000, .zones = 1024
 
+#define OPEN_PORT 443 /* of policies that are measured */
+
 extern const char *const plan_shape_names[PLAN_SHAPES];
 
 /* Exits without memory. policy_free() frees it. */

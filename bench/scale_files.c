@@ -64,22 +64,25 @@ static void write_end(FILE *out, const char *key, const struct policy *policy, c
 
 static void write_rule(FILE *out, const struct policy *policy, const struct rule *rule)
 {
-	static const char *const actions[] = { [ACTION_ALLOW] = "allow", [ACTION_DROP] = "drop", [ACTION_PASS] = "pass" };
+	static const char *const actions[] = {
+		[ACTION_ALLOW] = "allow", [ACTION_DROP] = "drop", [ACTION_PASS] = "pass"
+	};
 	const struct selector *service = &rule->service.v[0];
 
 	fprintf(out, "  - {id: %s, tier: %s", rule->id, policy->tiers[rule->tier]);
 	write_end(out, "from", policy, &rule->from);
 	write_end(out, "to", policy, &rule->to);
-	fprintf(out, ", service: %s/%u-%u, action: %s}\n", service->protocol == 6 ? "tcp" : "udp", service->first, service->last,
-		actions[rule->action]);
+	fprintf(out, ", service: %s/%u-%u, action: %s}\n", service->protocol == 6 ? "tcp" : "udp", service->first,
+		service->last, actions[rule->action]);
 }
 
 static void write_policy(const char *folder, const struct policy *policy, const char *interface)
 {
 	FILE *out = create(folder, "policy.yaml");
 
-	fprintf(out, "version: 1\ndefaults: {action: drop, log: none}\ninterfaces: [{match: [%s]}]\ntiers: [%s, %s]\nzones:\n",
-		interface, policy->tiers[0], policy->tiers[1]);
+	fprintf(out, "version: 1\ndefaults: {action: drop, log: none}\n");
+	fprintf(out, "interfaces: [{match: [%s]}]\ntiers: [%s, %s]\nzones:\n", interface, policy->tiers[0],
+		policy->tiers[1]);
 	for (size_t i = ZONE_INDEX_FIRST_DECLARED; i < policy->zone_count; i++) {
 		if (policy->zones[i].kind != ZONE_DECLARED)
 			continue;
@@ -104,7 +107,7 @@ static bool read_shape(const char *name, struct scale *scale)
 
 int main(int argc, char **argv)
 {
-	struct scale scale = { .family = 4, .rules = 100000, .prefixes = 1000000, .zones = 1024, .cidr_bits = 4 };
+	struct scale scale = { .family = 4, SCALE_FULL, .cidr_bits = 4, .open_port = OPEN_PORT };
 	const char *interface = "b0";
 	int option;
 
@@ -130,7 +133,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2 || !read_shape(argv[optind], &scale)) {
-		fprintf(stderr, "usage: scale_files [-r RULES] [-p PREFIXES] [-z ZONES] [-6] [-i INTERFACE] dense|routing|feed FOLDER\n");
+		fprintf(stderr, "usage: scale_files [-r RULES] [-p PREFIXES] [-z ZONES] [-6] [-i INTERFACE] "
+				"dense|routing|feed FOLDER\n");
 		return 2;
 	}
 	write_policy(argv[optind + 1], scale_policy(&scale), interface);

@@ -199,7 +199,8 @@ int main(int argc, char **argv)
 						     .rules = rules,
 						     .prefixes = prefixes,
 						     .zones = zones,
-						     .cidr_bits = 4 };
+						     .cidr_bits = 4,
+						     .open_port = OPEN_PORT };
 			const bool sparse = (shape + family / 2) % 2;
 
 			try_policy(&scale, sparse,
