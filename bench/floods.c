@@ -14,7 +14,7 @@
 #include "bench/rounds.h"
 #include "kernel/instance.h"
 
-/* Room for all new flows of all rounds in both tables: neither has to replace any. */
+/* Room for all new flows of up to 15 rounds in both tables: neither has to replace any. */
 #define FLOWS (16 * UNCACHED)
 
 static struct rounds rounds;

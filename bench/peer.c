@@ -63,6 +63,30 @@ static void put_all(struct bpf_map *map, const void *keys, const void *values, _
 		fail(bpf_map__name(map));
 }
 
+/* A key that is missing would make a look-up cheap. Whole addresses are asked for, as the programs do it. */
+static void check_found(struct bpf_map *map, const void *key)
+{
+	__u32 zone;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(map), key, &zone))
+		fail(bpf_map__name(map));
+}
+
+static void check_prefixes(const struct peer *peer, struct prefixes *p)
+{
+	const bool v6 = peer->scale.family == 6;
+
+	for (__u32 i = 0; i < p->count; i += 997) {
+		p->key4[i].length = 32;
+		p->key6[i].length = 128;
+		check_found(v6 ? peer->skel->maps.tries6 : peer->skel->maps.tries4,
+			    v6 ? (void *)&p->key6[i] : &p->key4[i]);
+		if (has_hosts_only(&peer->scale))
+			check_found(v6 ? peer->skel->maps.zones6 : peer->skel->maps.zones4,
+				    v6 ? p->key6[i].address : &p->key4[i].address);
+	}
+}
+
 static void add_prefixes(struct peer *peer)
 {
 	const size_t room = peer->scale.prefixes;
@@ -80,6 +104,7 @@ static void add_prefixes(struct peer *peer)
 		p.count);
 	if (has_hosts_only(&peer->scale))
 		put_all(v6 ? peer->skel->maps.zones6 : peer->skel->maps.zones4, p.hosts, p.zones, p.count);
+	check_prefixes(peer, &p);
 	free(p.key4);
 	free(p.key6);
 	free(p.hosts);
