@@ -189,7 +189,7 @@ int main(int argc, char **argv)
 	instance = argv[1];
 	interface = argv[2];
 	quick = getenv("ZW_BENCH_QUICK");
-	rounds = argc > 3 ? atoi(argv[3]) : quick ? 1 : 5;
+	rounds = argc > 3 ? atoi(argv[3]) : quick ? 1 : 3;
 	if (rounds < 1 || rounds > FIGURE_ROUNDS_MAX)
 		fail("rounds", "1 to 64 rounds");
 	find_tools();
