@@ -125,9 +125,14 @@ static void set_cases(enum family family, const struct peer *peer)
 	set_case(family, MANY_TOLD, "flood of 65,536 flows, told", TOLD, DENIED, UNCACHED);
 }
 
+static struct scale full_scale(enum family family)
+{
+	return (struct scale){ .shape = PLAN_DENSE, .family = family == V4 ? 4 : 6, SCALE_FULL };
+}
+
 static void publish_all(enum family family)
 {
-	struct scale scale = { .shape = PLAN_DENSE, .family = family == V4 ? 4 : 6, SCALE_FULL };
+	struct scale scale = full_scale(family);
 
 	for (int log = 0; log < LOGS; log++) {
 		scale.logged = log == TOLD;
@@ -169,13 +174,14 @@ static void check_allowed(const struct peer *peer)
 /* New flows where both tables are full of such, and each has to replace one. Told beside the list. */
 static void measure_replacing(enum family family)
 {
+	const struct scale scale = full_scale(family);
 	struct published small_table;
 	struct bench_case both[2];
 	struct peer *peer;
 	char name[96];
 
-	published_new(&small_table, &published[family][SILENT].scale, prefix, FAMILIES * LOGS + family, UNCACHED);
-	peer = peer_new(&small_table.scale, UNCACHED, OPEN_PORT);
+	published_new(&small_table, &scale, prefix, FAMILIES * LOGS + family, UNCACHED);
+	peer = peer_new(&scale, UNCACHED, OPEN_PORT);
 	set_new(&both[0], &both[1], &small_table, peer);
 	for (size_t i = 0; i < ARRAY_LEN(both); i++)
 		for (int run = 0; run < 4; run++, both[i].packets.traffic.base += UNCACHED)

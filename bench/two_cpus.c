@@ -82,13 +82,22 @@ static double speed_up(struct job *jobs, int program)
 	return CPUS * one / run(jobs, CPUS);
 }
 
-static void measure(struct job *jobs, const char *name, enum packet_kind kind, uint32_t flows)
+/*
+ * A flow's packets come to one CPU, as a card's queues do it: each has half of the flows. Or, beside the list, both have
+ * packets of all.
+ */
+static void measure(struct job *jobs, const char *what, enum packet_kind kind, uint32_t flows, bool same_flows)
 {
 	double values[FIGURE_ROUNDS_MAX], floors[FIGURE_ROUNDS_MAX], relative[FIGURE_ROUNDS_MAX];
+	char name[64];
 
+	snprintf(name, sizeof(name), "%s%s", what, same_flows ? ", the same flows" : "");
 	for (int i = 0; i < CPUS; i++)
-		jobs[i].packets = published_packets(&published, kind, flows);
-	jobs[1].packets.traffic.seed ^= 0x9e3779b97f4a7c15ull; /* other packets of the same flows */
+		jobs[i].packets = published_packets(&published, kind, same_flows ? flows : flows / CPUS);
+	if (same_flows)
+		jobs[1].packets.traffic.seed ^= 0x9e3779b97f4a7c15ull; /* other packets of them */
+	else
+		jobs[1].packets.traffic.base = flows / CPUS;
 	for (int i = 0; i < rounds.rounds; i++) {
 		floors[i] = speed_up(jobs, drive_floor(jobs[0].drive));
 		values[i] = speed_up(jobs, published.gate);
@@ -97,7 +106,7 @@ static void measure(struct job *jobs, const char *name, enum packet_kind kind, u
 	printf("%s: two CPUs do %.2f times the work of one, the floor's %.2f\n", name,
 	       figure_median(values, rounds.rounds), figure_median(floors, rounds.rounds));
 	figure_add(&(struct figure){
-		.row = "two CPUs", .name = name, .unit = "times", .rounds = rounds.rounds, .values = relative });
+		.row = same_flows ? NULL : "two CPUs", .name = name, .unit = "times", .rounds = rounds.rounds, .values = relative });
 }
 
 int main(int argc, char **argv)
@@ -116,10 +125,12 @@ int main(int argc, char **argv)
 		jobs[i].drive = i ? drive_new() : rounds.drive;
 	if (pthread_barrier_init(&barrier, NULL, CPUS))
 		return 1;
-	measure(jobs, "denied, cached", DENIED, CACHED);
-	measure(jobs, "denied, uncached", DENIED, UNCACHED);
-	measure(jobs, "established, cached", ESTABLISHED, CACHED);
-	measure(jobs, "established, uncached", ESTABLISHED, UNCACHED);
+	for (int same_flows = 0; same_flows < 2; same_flows++) {
+		measure(jobs, "denied, cached", DENIED, CACHED, same_flows);
+		measure(jobs, "denied, uncached", DENIED, UNCACHED, same_flows);
+		measure(jobs, "established, cached", ESTABLISHED, CACHED, same_flows);
+		measure(jobs, "established, uncached", ESTABLISHED, UNCACHED, same_flows);
+	}
 	published_down(&published);
 	return 0;
 }
