@@ -78,22 +78,23 @@ static void write_policy(const struct pairs *p, const char *interface, FILE *f)
 void pairs_apply(const struct pairs *p, const char *instance, const char *interface)
 {
 	const char *zonewall = getenv("ZONEWALL");
-	char policy[] = "/tmp/zw-bench-XXXXXX", command[256];
-	int fd = mkstemp(policy);
+	char path[] = "/tmp/zw-bench-XXXXXX", command[256];
+	int fd = mkstemp(path);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!f)
 		fail("a temporary file");
+	unlink(path); /* so that none is left, however this ends; the command opens it by its descriptor */
 	write_policy(p, interface, f);
-	if (fclose(f))
-		fail(policy);
+	if (fflush(f))
+		fail("writing the policy");
 	/* Its messages are told only if it fails: that `run` is not there is meant. */
-	snprintf(command, sizeof(command), "out=$('%s' apply --instance '%s' '%s' 2>&1) || { echo \"$out\" >&2; exit 1; }",
-		 zonewall ? zonewall : "build/zonewall", instance, policy);
-	fd = system(command);
-	unlink(policy);
-	if (fd)
+	snprintf(command, sizeof(command),
+		 "out=$('%s' apply --instance '%s' /dev/fd/%d 2>&1) || { echo \"$out\" >&2; exit 1; }",
+		 zonewall ? zonewall : "build/zonewall", instance, fd);
+	if (system(command))
 		fail("zonewall apply");
+	fclose(f);
 }
 
 /* --- nftables ---------------------------------------------------------------------------------------------------- */
