@@ -19,7 +19,7 @@
 
 static const char *instance, *interface;
 static char tools[PATH_MAX]; /* the folder of this program */
-static char folder[] = "/tmp/zw-bench-XXXXXX"; /* of the policy at hand */
+static const char *folder; /* of the policy at hand; bench.sh removes it */
 static int rounds;
 
 struct cost {
@@ -104,7 +104,7 @@ static void write_policy(const struct policy_size *size, const char *shape, bool
 			 "-i",
 			 (char *)interface,
 			 (char *)shape,
-			 folder,
+			 (char *)folder,
 			 v6 ? "-6" : NULL,
 			 NULL };
 
@@ -169,15 +169,6 @@ static void measure_full(const char *shape)
 	tell("P13 uncached", name, "MiB", mib[1], mib[0]);
 }
 
-static void remove_folder(void)
-{
-	pid_t child = fork();
-
-	if (!child)
-		execlp("rm", "rm", "-rf", folder, (char *)NULL);
-	waitpid(child, NULL, 0);
-}
-
 int main(int argc, char **argv)
 {
 	bool quick;
@@ -193,9 +184,9 @@ int main(int argc, char **argv)
 	if (rounds < 1 || rounds > FIGURE_ROUNDS_MAX)
 		fail("rounds", "1 to 64 rounds");
 	find_tools();
-	if (!mkdtemp(folder))
-		fail(folder, strerror(errno));
-	atexit(remove_folder);
+	folder = getenv("ZW_BENCH_FOLDER");
+	if (!folder)
+		fail("ZW_BENCH_FOLDER", "it is not set: bench.sh runs this");
 	measure_rules();
 	for (int shape = 0; shape < (quick ? 1 : PLAN_SHAPES); shape++)
 		measure_full(plan_shape_names[shape]);

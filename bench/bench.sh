@@ -5,8 +5,9 @@
 # other ends have none.
 set -eu
 name=zw-bench-$$
-export ZONEWALL
+export ZONEWALL ZW_BENCH_FOLDER
 ZONEWALL=$(realpath "$(dirname "$1")/../zonewall")
+ZW_BENCH_FOLDER=$(mktemp -d) # for files of its own
 clean_up()
 {
 	for instance in "/sys/fs/bpf/zonewall/$name"*; do
@@ -14,7 +15,7 @@ clean_up()
 		nsenter --net="/run/netns/$name" "$ZONEWALL" down --instance "${instance##*/}" >/dev/null 2>&1 || true
 	done
 	ip netns del "$name"
-	rm -rf "/run/zonewall/$name"* "/var/lib/zonewall/$name"*
+	rm -rf "/run/zonewall/$name"* "/var/lib/zonewall/$name"* "$ZW_BENCH_FOLDER"
 }
 ip netns add "$name"
 trap clean_up EXIT
