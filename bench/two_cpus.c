@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 		jobs[i].drive = i ? drive_new() : rounds.drive;
 	if (pthread_barrier_init(&barrier, NULL, CPUS))
 		return 1;
-	for (int same_flows = 0; same_flows < 2; same_flows++) {
+	for (int same_flows = 0; same_flows < (rounds.quick ? 1 : 2); same_flows++) {
 		measure(jobs, "denied, cached", DENIED, CACHED, same_flows);
 		measure(jobs, "denied, uncached", DENIED, UNCACHED, same_flows);
 		measure(jobs, "established, cached", ESTABLISHED, CACHED, same_flows);
