@@ -49,7 +49,8 @@ GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
 # Of these, some measure rates, or keep all processors busy while they look at the time; the rest mostly waits.
 NET_ALONE := $(patsubst %,tests/net/%.sh,events flood publish_alternate publish_kill real_apply real_reuse)
-BENCHES   := $(addprefix $(BUILD)/bench/,compile_scale flow_lru verdicts)
+BENCHES   := $(addprefix $(BUILD)/bench/,apply_cost clocks compile_scale figures floods flow_lru live scale_files series \
+	two_cpus verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 INSTALL_TESTS := $(wildcard tests/install/*.sh)
 COMPLETIONS := $(addprefix $(BUILD)/completion/zonewall.,bash zsh fish)
@@ -59,7 +60,8 @@ MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deb tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-install check-evasion \
-	check-random check-san check-fuzz vm coverage mutants bench lint both-compilers man man-tools install install-man deps build-tools help clean
+	check-random check-san check-fuzz vm coverage mutants bench bench-quick bench-report lint both-compilers man man-tools install \
+	install-man deps build-tools help clean
 
 all: $(BUILD)/zonewall ## build build/zonewall (the default)
 
@@ -92,9 +94,11 @@ $(BUILD)/tests/bpf/two_cpus.o: $(BUILD)/tests/bpf/two_cpus.skel.h
 $(BUILD)/tests/unit/flow_schedules.o: private SANFLAGS := -fsanitize=thread
 $(BUILD)/tests/schedule.o: private SANFLAGS :=
 
+$(BUILD)/tests/unit/figures: $(BUILD)/bench/figure.o $(BUILD)/bench/aims.o | $(BUILD)/bench/figures
+$(BUILD)/tests/random_scale: $(BUILD)/bench/scale.o | $(BUILD)/bench/scale_files
 $(TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lpthread -lm $(LIBS)
 
 $(BUILD)/libevasion.a: $(EVASION_OBJ)
 	$(call say,AR,$@)
@@ -129,17 +133,22 @@ $(BUILD)/bench/%.o: bench/%.c | build-tools
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
-$(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/scale.o $(BUILD)/libzonewall.a
+# What the benches share.
+BENCH_OBJ := $(addprefix $(BUILD)/bench/,aims.o drive.o figure.o filter.o gate.o pairs.o peer.o published.o rounds.o scale.o \
+	sender.o)
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_OBJ) $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 $(BUILD)/bench/flow_lru.o: $(BUILD)/bench/flow_lru.skel.h
-$(BUILD)/bench/verdicts.o: $(BUILD)/bench/traffic.skel.h
+$(BUILD)/bench/drive.o: $(BUILD)/bench/traffic.skel.h
+$(BUILD)/bench/peer.o: $(BUILD)/bench/pipeline.skel.h
+$(BUILD)/bench/sender.o: $(BUILD)/bench/traffic.skel.h $(BUILD)/bench/live.skel.h
 
 build-tools: # says early what is missing
 	@tools/deps.sh --list build
 
-deps: ## install the Debian packages that build, man, check, vm and demo need (root)
-	@tools/deps.sh build man check vm demo
+deps: ## install the Debian packages that build, man, check, vm, bench and demo need (root)
+	@tools/deps.sh build man check vm bench report demo
 
 demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 leaves them up)
 	@tools/deps.sh build demo
@@ -207,9 +216,15 @@ vm: all $(BPF_TESTS) $(VM_TOOLS) ## tests on other kernels, in QEMU (KERNELS="6.
 	@$(RUN) --build $(BUILD) --group vm $(VM)
 
 benches: $(BENCHES)
-bench: all benches ## what a packet costs, against a program that drops at once; and a flow, against the kernel's LRU hash (root)
-	@bench/bench.sh $(BUILD)/bench/verdicts
-	@$(BUILD)/bench/flow_lru
+bench: all benches $(BUILD)/tests/net/publish_traffic ## measure the list of aims, P1 to P16, and print it; build/bench.json has all figures (root)
+	@tools/deps.sh --list bench
+	@bench/run.sh $(BUILD)
+bench-quick: all benches $(BUILD)/tests/net/publish_traffic ## the same in under two minutes, with fewer rounds (root)
+	@tools/deps.sh --list bench
+	@bench/run.sh $(BUILD) --quick
+bench-report: all benches ## what grows with rules, prefixes, zones, flows and interfaces: tables and plots in bench/report (root)
+	@tools/deps.sh --list report
+	@bench/report.sh $(BUILD) bench/report
 
 mutants: tests ## does the suite notice each condition of design section 5 that is taken out? (ONLY=words; root for some)
 	@BUILD=$(BUILD) JOBS=$(JOBS) perl tests/mutants/run.pl $(ONLY)

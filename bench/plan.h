@@ -12,17 +12,40 @@
 
 enum plan_shape { PLAN_DENSE, PLAN_ROUTING, PLAN_FEED, PLAN_SHAPES };
 
-/* What the generator sends: flow number `base` + (random, or counted, & mask). */
+/*
+ * What the generator sends: flow number `base` + (random, or counted, & mask). Flow number f goes from prefix f to
+ * a prefix that follows from f, both & `prefixes`; if it is listed, from one that stands in the generator's list to
+ * the next one.
+ */
 struct traffic {
 	__u64 seed;
 	__u32 base, mask;
 	__u32 counted, count;
 	__u32 shape;
 	__u32 prefixes; /* a power of two, less 1 */
+	__u32 host; /* the number of this host's own address */
 	__u16 port, ports; /* destination ports: port + (a number of the flow's & ports) */
+	__u16 open_port; /* mixed: where new flows go */
 	__u8 reply; /* as the other side sends */
 	__u8 tcp_flags;
+	__u8 listed;
+	__u8 mixed; /* each packet one of MIXED_KINDS */
 	__u8 pad[2];
+};
+
+#define PLAN_LISTED 65536u /* flows in the list */
+
+/* What becomes of a mixed packet; the kind is its flow's number, less the others' bits. */
+enum mixed_kind {
+	MIXED_DENIED,
+	MIXED_MALFORMED, /* IPv4: a header length of 16; IPv6: version 5 */
+	MIXED_FRAGMENT, /* a later one whose first was not seen */
+	MIXED_ETHERTYPE,
+	MIXED_SPOOFED, /* from this host's own address */
+	MIXED_FLAGS, /* SYN and FIN */
+	MIXED_FLOW, /* of an open flow */
+	MIXED_NEW, /* to the open port */
+	MIXED_KINDS
 };
 
 /* A permutation of the 32-bit numbers (xor-shifts and odd factors). */

@@ -52,8 +52,34 @@ static void add(struct policy *p, const struct scale *s, unsigned zone, u128 add
 		need(NULL);
 }
 
+void scale_prefixes(const struct scale *s, scale_prefix_handler *each, void *context)
+{
+	const unsigned bits = s->family == 4 ? 32 : 128;
+
+	seed = 0x5eed;
+	for (size_t i = 0; i < s->prefixes; i++) {
+		u128 at = address(s, i);
+		unsigned zone = zone_of(s, at), open = bits - plan_length(s->shape, s->family, i);
+
+		each(context, zone, at >> open << open, bits - open);
+	}
+}
+
+struct filling {
+	struct policy *policy;
+	const struct scale *scale;
+};
+
+static void add_to_zone(void *context, unsigned zone, u128 address, unsigned length)
+{
+	struct filling *filling = context;
+
+	add(filling->policy, filling->scale, zone, address, length);
+}
+
 static void make_zones(struct policy *p, const struct scale *s)
 {
+	struct filling filling = { p, s };
 	static const char *const builtin[] = { "any", "host", "world" };
 	char name[32];
 
@@ -65,10 +91,10 @@ static void make_zones(struct policy *p, const struct scale *s)
 		zone->kind = p->zone_count < 3 ? (enum zone_kind)(ZONE_ANY + p->zone_count) : ZONE_DECLARED;
 		zone->name = need(strdup(p->zone_count < 3 ? builtin[p->zone_count] : name));
 	}
-	if (ranges_add(&p->zones[ZONE_INDEX_ANY].set, 4, 0, ADDR_MAX4) || ranges_add(&p->zones[ZONE_INDEX_ANY].set, 6, 0, ADDR_MAX6))
+	if (ranges_add(&p->zones[ZONE_INDEX_ANY].set, 4, 0, ADDR_MAX4) ||
+	    ranges_add(&p->zones[ZONE_INDEX_ANY].set, 6, 0, ADDR_MAX6))
 		need(NULL);
-	for (size_t i = 0; i < s->prefixes; i++)
-		add(p, s, zone_of(s, address(s, i)), address(s, i), plan_length(s->shape, s->family, i));
+	scale_prefixes(s, add_to_zone, &filling);
 	add(p, s, ZONE_INDEX_HOST, address(s, s->prefixes), s->family == 4 ? 32 : 128);
 }
 
@@ -79,7 +105,8 @@ static unsigned make_literal(struct policy *p, const struct scale *s)
 
 	zone->kind = ZONE_LITERAL;
 	zone->name = need(strdup("literal"));
-	add(p, s, p->zone_count, address(s, rnd() % s->prefixes), (s->family == 4 ? 32 : 128) - (rnd() & 1 ? s->cidr_bits : 0));
+	add(p, s, p->zone_count, address(s, rnd() % s->prefixes),
+	    (s->family == 4 ? 32 : 128) - (rnd() & 1 ? s->cidr_bits : 0));
 	return p->zone_count++;
 }
 
@@ -90,7 +117,8 @@ static void set_end(struct zone_list *list, unsigned zone)
 	list->count = 1;
 }
 
-static struct rule *add_rule(struct policy *p, unsigned from, unsigned to, uint8_t protocol, uint16_t first, uint16_t last)
+static struct rule *add_rule(struct policy *p, unsigned from, unsigned to, uint8_t protocol, uint16_t first,
+			     uint16_t last)
 {
 	struct rule *rule = &p->rules.v[p->rules.count];
 	char id[32];
@@ -132,7 +160,7 @@ static void make_interface(struct policy *p, const struct scale *s)
 	p->interfaces[0].pattern = need(calloc(1, sizeof(char *)));
 	p->interfaces[0].pattern_count = 1;
 	p->interfaces[0].has_xdp = true;
-	p->interfaces[0].xdp = XDP_NATIVE;
+	p->interfaces[0].xdp = s->tc ? XDP_OFF : XDP_NATIVE;
 	p->interfaces[0].pattern[0] = need(strdup(s->interface));
 }
 
@@ -140,12 +168,11 @@ struct policy *scale_policy(const struct scale *s)
 {
 	struct policy *p = need(calloc(1, sizeof(*p)));
 
-	seed = 0x5eed;
 	p->tiers = need(calloc(2, sizeof(*p->tiers)));
 	p->tiers[0] = need(strdup("guardrail"));
 	p->tiers[1] = need(strdup("app"));
 	p->tier_count = 2;
-	p->log = LOG_NOTHING;
+	p->log = s->logged ? LOG_DROPS : LOG_NOTHING;
 	make_zones(p, s);
 	p->rules.v = need(calloc(s->rules + 1, sizeof(*p->rules.v)));
 	while (p->rules.count < s->rules)

@@ -18,12 +18,23 @@ struct scale {
 	unsigned cidr_bits; /* the bits that rules' CIDRs leave open */
 	bool scattered; /* routing: a prefix is in any zone, however they nest; else a /16 (/32) and all in it in one */
 	const char *interface; /* NULL: none */
+	bool tc; /* attached there to TC ingress; else to native XDP */
+	bool logged; /* drops are told */
 	uint16_t open_port; /* allow from any to any tcp to this port: the last rule; 0: none */
 };
+
+/* What design section 13 calls full. */
+#define SCALE_FULL .rules = 100000, .prefixes = 1000000, .zones = 1024
+
+#define OPEN_PORT 443 /* of policies that are measured */
 
 extern const char *const plan_shape_names[PLAN_SHAPES];
 
 /* Exits without memory. policy_free() frees it. */
 struct policy *scale_policy(const struct scale *scale);
+
+/* Each prefix, in the order of its number, and the zone that it is in. */
+typedef void scale_prefix_handler(void *context, unsigned zone, u128 address, unsigned length);
+void scale_prefixes(const struct scale *scale, scale_prefix_handler *each, void *context);
 
 #endif

@@ -8,13 +8,19 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
-#include "maps.h"
-#include "packet.h"
+#include "parse.h"
 #include "plan.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
+#define FLAGS_SYN 0x02
+#define FLAGS_SYN_FIN 0x03
+#define FLAGS_ACK 0x10
+#define FRAGMENT_HEADER 44
+#define SOME_ETHERTYPE 0x88b5 /* IEEE 802 local experimental */
+
 struct traffic traffic;
+__u32 listed[2 * PLAN_LISTED]; /* numbers of prefixes: source, destination of each flow */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -22,6 +28,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } next SEC(".maps");
+
+struct turn {
+	__u32 flow, source, destination; /* numbers */
+	__u32 kind; /* enum mixed_kind */
+	__u16 port;
+	__u8 flags;
+};
 
 static __always_inline __u32 next_flow(void)
 {
@@ -36,30 +49,70 @@ static __always_inline __u32 next_flow(void)
 	return traffic.base + (x >> 20 & traffic.mask);
 }
 
-static __always_inline void set_tcp(struct tcphdr *tcp, __u32 flow)
+static __always_inline void set_kind(struct turn *t)
 {
-	__be16 client = bpf_htons(plan_sport(flow)), server = bpf_htons(traffic.port + (flow >> 3 & traffic.ports));
+	t->kind = plan_mix(t->flow) & (MIXED_KINDS - 1);
+	if (t->kind == MIXED_FLAGS)
+		t->flags = FLAGS_SYN_FIN;
+	else if (t->kind == MIXED_FLOW)
+		t->flags = FLAGS_ACK;
+	if (t->kind == MIXED_SPOOFED)
+		t->source = traffic.host;
+	if (t->kind == MIXED_FLOW || t->kind == MIXED_NEW)
+		t->port = traffic.open_port;
+}
+
+static __always_inline void take_turn(struct turn *t)
+{
+	t->flow = next_flow();
+	if (traffic.listed) {
+		t->source = listed[2 * (t->flow & (PLAN_LISTED - 1))];
+		t->destination = listed[2 * (t->flow & (PLAN_LISTED - 1)) + 1];
+	} else {
+		t->source = plan_source(t->flow, traffic.prefixes);
+		t->destination = plan_destination(t->flow, traffic.prefixes);
+	}
+	t->port = traffic.port + (t->flow >> 3 & traffic.ports);
+	t->flags = traffic.tcp_flags;
+	if (traffic.mixed)
+		set_kind(t);
+}
+
+static __always_inline void set_tcp(struct tcphdr *tcp, const struct turn *t)
+{
+	__be16 client = bpf_htons(plan_sport(t->flow)), server = bpf_htons(t->port);
 
 	tcp->source = traffic.reply ? server : client;
 	tcp->dest = traffic.reply ? client : server;
-	((__u8 *)tcp)[13] = traffic.tcp_flags;
+	((__u8 *)tcp)[13] = t->flags;
+}
+
+static __always_inline void bend4(struct ethhdr *ethernet, struct iphdr *ip, __u32 kind)
+{
+	ethernet->h_proto = bpf_htons(kind == MIXED_ETHERTYPE ? SOME_ETHERTYPE : ETH_P_IP);
+	*(__u8 *)ip = kind == MIXED_MALFORMED ? 0x44 : 0x45;
+	ip->frag_off = kind == MIXED_FRAGMENT ? bpf_htons(100) : 0;
 }
 
 SEC("xdp.frags")
 int traffic4(struct xdp_md *ctx)
 {
-	struct iphdr *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);
+	struct ethhdr *ethernet = (void *)(long)ctx->data;
+	struct iphdr *ip = (void *)(ethernet + 1);
 	struct tcphdr *tcp = (void *)(ip + 1);
-	__u32 flow, client, server;
+	__u32 client, server;
+	struct turn t;
 
 	if ((void *)(tcp + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
-	flow = next_flow();
-	client = bpf_htonl(plan_address4(traffic.shape, plan_source(flow, traffic.prefixes)));
-	server = bpf_htonl(plan_address4(traffic.shape, plan_destination(flow, traffic.prefixes)));
+	take_turn(&t);
+	client = bpf_htonl(plan_address4(traffic.shape, t.source));
+	server = bpf_htonl(plan_address4(traffic.shape, t.destination));
 	ip->saddr = traffic.reply ? server : client;
 	ip->daddr = traffic.reply ? client : server;
-	set_tcp(tcp, flow);
+	set_tcp(tcp, &t);
+	if (traffic.mixed)
+		bend4(ethernet, ip, t.kind);
 	bpf_tail_call_static(ctx, &next, 0);
 	return XDP_ABORTED;
 }
@@ -73,21 +126,37 @@ static __always_inline void set_address6(struct in6_addr *at, __u32 prefix)
 		at->in6_u.u6_addr32[i] = bpf_htonl(word[i]);
 }
 
+/* A fragment header stands where the TCP header begins. */
+static __always_inline void bend6(struct ethhdr *ethernet, struct ipv6hdr *ip, __u32 kind)
+{
+	__u8 *after = (__u8 *)(ip + 1);
+
+	ethernet->h_proto = bpf_htons(kind == MIXED_ETHERTYPE ? SOME_ETHERTYPE : ETH_P_IPV6);
+	*(__u8 *)ip = kind == MIXED_MALFORMED ? 0x50 : 0x60;
+	ip->nexthdr = kind == MIXED_FRAGMENT ? FRAGMENT_HEADER : PROTO_TCP;
+	if (kind != MIXED_FRAGMENT)
+		return;
+	after[0] = PROTO_TCP;
+	after[1] = 0;
+	*(__be16 *)(after + 2) = bpf_htons(100 << 3);
+}
+
 SEC("xdp.frags")
 int traffic6(struct xdp_md *ctx)
 {
-	struct ipv6hdr *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);
+	struct ethhdr *ethernet = (void *)(long)ctx->data;
+	struct ipv6hdr *ip = (void *)(ethernet + 1);
 	struct tcphdr *tcp = (void *)(ip + 1);
-	__u32 flow, source, destination;
+	struct turn t;
 
 	if ((void *)(tcp + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
-	flow = next_flow();
-	source = plan_source(flow, traffic.prefixes);
-	destination = plan_destination(flow, traffic.prefixes);
-	set_address6(&ip->saddr, traffic.reply ? destination : source);
-	set_address6(&ip->daddr, traffic.reply ? source : destination);
-	set_tcp(tcp, flow);
+	take_turn(&t);
+	set_address6(&ip->saddr, traffic.reply ? t.destination : t.source);
+	set_address6(&ip->daddr, traffic.reply ? t.source : t.destination);
+	set_tcp(tcp, &t);
+	if (traffic.mixed)
+		bend6(ethernet, ip, t.kind);
 	bpf_tail_call_static(ctx, &next, 0);
 	return XDP_ABORTED;
 }
@@ -98,29 +167,9 @@ int floor_drop(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
-/* Stage parse alone, as the entry points do it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct packet);
-} packets SEC(".maps");
-
+/* Stage parse alone. */
 SEC("xdp.frags")
 int parse_only(struct xdp_md *ctx)
 {
-	const __u32 zero = 0;
-	struct packet *p = bpf_map_lookup_elem(&packets, &zero);
-	struct cursor c;
-
-	if (!p)
-		return XDP_ABORTED;
-	__builtin_memset(p, 0, sizeof(*p));
-	c.start = (const __u8 *)(long)ctx->data;
-	c.pos = c.start;
-	c.end = (const __u8 *)(long)ctx->data_end;
-	p->frame_len = c.end - c.pos;
-	p->now = bpf_jiffies64();
-	p->ingress = 1;
-	return parse_direct(p, &c, false) ? XDP_ABORTED : XDP_DROP;
+	return parse_packet(ctx) ? XDP_DROP : XDP_ABORTED;
 }

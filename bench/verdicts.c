@@ -1,353 +1,300 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a packet costs before the attached gate, under policies that are published as `apply` does it: rows P1 to P6 and
- * P13 of design section 13, as far as they have no peer. In BPF test runs of packets of random flows (traffic.bpf.c); nanoseconds of thread CPU
- * time a packet. Each run is preceded by one of the floor, a program that drops at once, and a figure is its time divided
- * by that: medians of the rounds.
+ * What a packet costs before the attached gate, under policies that are published as `apply` does it: rows P1 to
+ * P6, P15 and, of these, P13 of the list of aims. In BPF test runs of packets of random flows (traffic.bpf.c);
+ * nanoseconds of thread CPU time a packet (rounds.h). With ZW_BENCH_QUICK, only the first shape: dense.
  *
- *   verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]     default: 5 rounds of 500,000 packets
+ *   verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]
  *
- * bench.sh makes the namespace and the interface that it runs with, and takes the instance down.
+ * bench.sh makes the namespace and the interfaces that it runs with, and takes what is left of the instances down.
  */
-#include <linux/if_ether.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/tcp.h>
-#include <net/if.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
-#include "base/files.h"
 #include "base/util.h"
-#include "bench/scale.h"
-#include "compile/tables.h"
-#include "kernel/instance.h"
-#include "kernel/pins.h"
-#include "kernel/publish.h"
+#include "bench/gate.h"
+#include "bench/peer.h"
+#include "bench/rounds.h"
 
-#include "bench/traffic.skel.h" /* knows no types but these */
+#define FLOWS (4 * UNCACHED)
 
-#define OPEN_PORT 443
-#define SYN 0x02
-#define ACK 0x10
-#define ROUNDS_MAX 32
-#define CACHED 1024u
-#define UNCACHED 65536u
+static struct rounds rounds;
+static const char *prefix;
 
-static struct traffic_bpf *skel;
-static const char *instance, *interface;
-static int gate; /* the attached program */
-static int rounds = 5, packets = 500000;
+/* --- One shape, both families ------------------------------------------------------------------------------------ */
 
-struct frame4 {
-	struct ethhdr ethernet;
-	struct iphdr ip;
-	struct tcphdr tcp;
-	char data[6];
-} __attribute__((packed));
+enum size { SMALL, TEN, FULL, SIZES };
 
-struct frame6 {
-	struct ethhdr ethernet;
-	struct ipv6hdr ip;
-	struct tcphdr tcp;
-} __attribute__((packed));
-
-static const struct frame4 frame4 = {
-	.ethernet.h_proto = __builtin_bswap16(ETH_P_IP),
-	.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = 6, .tot_len = __builtin_bswap16(46) },
-	.tcp = { .doff = 5, .window = 0xffff },
+static const struct {
+	struct scale scale;
+	const char *name;
+} sizes[SIZES] = {
+	[SMALL] = { { .rules = 10, .prefixes = 1000, .zones = 8 }, "10 rules, 1,000 prefixes" },
+	[TEN] = { { .rules = 10, .prefixes = 1000000, .zones = 1024 }, "10 rules, 1,000,000" },
+	[FULL] = { { SCALE_FULL }, "full" },
 };
 
-static const struct frame6 frame6 = {
-	.ethernet.h_proto = __builtin_bswap16(ETH_P_IPV6),
-	.ip = { .version = 6, .hop_limit = 64, .nexthdr = 6, .payload_len = __builtin_bswap16(20) },
-	.tcp = { .doff = 5, .window = 0xffff },
+enum family { V4, V6, FAMILIES };
+
+/* What is measured together, of each family. */
+enum what {
+	PARSE,
+	DENIED_CACHED, /* full tables, as those below */
+	DENIED_UNCACHED,
+	OPEN_CACHED,
+	OPEN_UNCACHED,
+	TEN_CACHED, /* 10 rules */
+	SMALL_CACHED, /* and 1,000 prefixes */
+	DEEP,
+	MISSES,
+	REASONS,
+	ON_HASHES,
+	ON_TRIES,
+	WHATS
 };
 
-static _Noreturn void fail(const char *what)
+struct shape {
+	enum plan_shape shape;
+	struct published published[FAMILIES][SIZES];
+	struct peer *peer[FAMILIES];
+	struct bench_case cases[FAMILIES * WHATS];
+};
+
+static const char *shape_name(const struct shape *s)
 {
-	fprintf(stderr, "verdicts: %s: %s\n", what, strerror(errno));
-	exit(1);
+	return plan_shape_names[s->shape];
 }
 
-/* --- Runs -------------------------------------------------------------------------------------------------------- */
-
-/* Nanoseconds of this thread's CPU time a packet, through the generator into a program. */
-static double run(int program, int family, int count)
+static struct bench_case *case_of(struct shape *s, enum family family, enum what what)
 {
-	struct xdp_md context = { .data_end = family == 4 ? sizeof(frame4) : sizeof(frame6),
-				  .ingress_ifindex = if_nametoindex(interface) };
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = family == 4 ? (void *)&frame4 : (void *)&frame6,
-		    .data_size_in = family == 4 ? sizeof(frame4) : sizeof(frame6), .ctx_in = &context,
-		    .ctx_size_in = sizeof(context), .repeat = count);
-	struct timespec before, after;
-	int zero = 0;
-
-	if (bpf_map_update_elem(bpf_map__fd(skel->maps.next), &zero, &program, BPF_ANY))
-		fail("tail call");
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
-	if (bpf_prog_test_run_opts(bpf_program__fd(family == 4 ? skel->progs.traffic4 : skel->progs.traffic6), &options))
-		fail("test run");
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-	if (options.retval == XDP_ABORTED)
-		fail("the packet was not understood");
-	return ((after.tv_sec - before.tv_sec) * 1e9 + (after.tv_nsec - before.tv_nsec)) / count;
+	return &s->cases[family * WHATS + what];
 }
 
-static int compare(const void *a, const void *b)
+static void set_case(struct shape *s, enum family family, enum what what, const char *name, enum size size,
+		     enum packet_kind kind, uint32_t flows)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	const struct published *on = &s->published[family][size];
+	struct bench_case *c = case_of(s, family, what);
 
-	return (x > y) - (x < y);
+	*c = (struct bench_case){ .on = on, .program = on->gate, .packets = published_packets(on, kind, flows) };
+	snprintf(c->name, sizeof(c->name), "%s, %s, IPv%d %s", name, sizes[size].name, on->scale.family,
+		 shape_name(s));
+	c->meant[0] = kind == ESTABLISHED ? ZW_ALLOW_FLOW : kind == MIXED ? 0 : ZW_DROP_DEFAULT;
+	/* Some rule of 100,000 may be meant by chance. */
+	c->meant[1] = c->meant[0] == ZW_DROP_DEFAULT ? ZW_DROP_RULE : 0;
 }
 
-static double median(double *values, int count)
+static void set_program(struct shape *s, enum family family, enum what what, const char *name, int program)
 {
-	qsort(values, count, sizeof(*values), compare);
-	return values[count / 2];
+	struct bench_case *c = case_of(s, family, what);
+
+	set_case(s, family, what, name, FULL, DENIED, what == PARSE ? CACHED : UNCACHED);
+	c->program = program;
+	c->meant[0] = 0;
 }
 
-/* --- Policies ---------------------------------------------------------------------------------------------------- */
+/* Ten times slower than others: the same time for fewer packets. */
+#define TRIE_PACKETS 8
 
-static struct scale scale;
-
-/* Publishes a policy of this size, and takes the gate that is attached. */
-static void apply(const struct scale *wanted)
+/* The list of flows between prefixes that are long in both families, where tables are deepest. */
+static void list_deep(enum plan_shape shape)
 {
-	struct publish_options options = { .flows = 4 * UNCACHED, .quiet = true };
-	const struct compile_options compile = { 0 };
-	struct publish_report report = { 0 };
-	struct files *files = files_new();
-	struct diag *diag = diag_new();
-	struct tables *tables;
-	struct policy *policy;
-	char path[PATH_MAX];
-	void *pack;
+	uint32_t *listed = drive_listed(rounds.drive), prefix = 0;
 
-	scale = *wanted;
-	scale.interface = interface;
-	scale.open_port = OPEN_PORT;
-	scale.cidr_bits = 4;
-	policy = scale_policy(&scale);
-	if (compile_policy(policy, &compile, diag, &tables) || files_pack(files, NULL, 0, &pack, &options.pack_len)) {
-		diag_print(diag, stderr, false);
-		exit(1);
+	for (uint32_t i = 0; i < 2 * PLAN_LISTED; i++) {
+		do
+			prefix = (prefix + 7919) % sizes[FULL].scale.prefixes;
+		while (plan_length(shape, 4, prefix) <= 24 || plan_length(shape, 6, prefix) <= 64);
+		listed[i] = prefix;
 	}
-	options.pack = pack;
-	if (publish(instance, tables, &options, &report))
-		exit(1);
-	publish_report_clear(&report);
-	tables_free(tables);
-	policy_free(policy);
-	diag_free(diag);
-	files_free(files);
-	free(pack);
-	if (gate > 0)
-		return;
-	pins_path(path, instance, "/gate/zw_gate_xdp");
-	gate = bpf_obj_get(path);
-	if (gate < 0)
-		fail(path);
 }
 
-/* --- Traffic ----------------------------------------------------------------------------------------------------- */
-
-static void aim(uint32_t base, uint32_t flows, uint16_t port, uint16_t ports, uint8_t tcp_flags)
+static void set_cases(struct shape *s, enum family family)
 {
-	skel->bss->traffic = (struct traffic){
-		.seed = 88172645463325252ull,
-		.base = base,
-		.mask = flows - 1,
-		.shape = scale.shape,
-		.prefixes = (1u << (31 - __builtin_clz(scale.prefixes))) - 1,
-		.port = port,
-		.ports = ports,
-		.tcp_flags = tcp_flags,
-	};
+	set_program(s, family, PARSE, "parse", drive_parser(rounds.drive));
+	set_case(s, family, DENIED_CACHED, "denied, cached", FULL, DENIED, CACHED);
+	set_case(s, family, DENIED_UNCACHED, "denied, uncached", FULL, DENIED, UNCACHED);
+	set_case(s, family, OPEN_CACHED, "established, cached", FULL, ESTABLISHED, CACHED);
+	set_case(s, family, OPEN_UNCACHED, "established, uncached", FULL, ESTABLISHED, UNCACHED);
+	set_case(s, family, TEN_CACHED, "denied, cached", TEN, DENIED, CACHED);
+	set_case(s, family, SMALL_CACHED, "denied, cached", SMALL, DENIED, CACHED);
+	set_case(s, family, DEEP, "denied, longest prefixes", FULL, DENIED, UNCACHED);
+	case_of(s, family, DEEP)->packets.traffic.listed = 1;
+	set_case(s, family, MISSES, "ACKs of no flow", FULL, MISSING, UNCACHED);
+	set_case(s, family, REASONS, "eight reasons", FULL, MIXED, UNCACHED);
+	set_program(s, family, ON_TRIES, "denied, uncached, LPM tries", peer_on_tries(s->peer[family]));
+	case_of(s, family, ON_TRIES)->count = rounds.packets / TRIE_PACKETS;
+	set_program(s, family, ON_HASHES, "denied, uncached, kernel hashes", peer_on_hashes(s->peer[family]));
 }
 
-/* Handshakes, in small runs: a bucket takes no more flows in one jiffy than it has slots. */
-static void open_flows(uint32_t flows)
+static void open_shape(struct shape *s, enum plan_shape shape)
+{
+	*s = (struct shape){ .shape = shape };
+	for (int family = 0; family < FAMILIES; family++) {
+		for (int size = 0; size < SIZES; size++) {
+			struct scale scale = sizes[size].scale;
+
+			scale.shape = shape;
+			scale.family = family == V4 ? 4 : 6;
+			published_new(&s->published[family][size], &scale, prefix, family * SIZES + size, FLOWS);
+		}
+		published_open_flows(&s->published[family][FULL], rounds.drive, UNCACHED);
+		s->peer[family] = peer_new(&s->published[family][FULL].scale, FLOWS, OPEN_PORT);
+		set_cases(s, family);
+	}
+}
+
+static void close_shape(struct shape *s)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		for (int size = 0; size < SIZES; size++)
+			published_down(&s->published[family][size]);
+		peer_free(s->peer[family]);
+	}
+}
+
+/* --- Figures ----------------------------------------------------------------------------------------------------- */
+
+/* Over the floor: of IPv4. IPv6 is told beside the list, and compared with IPv4. */
+static void tell_floors(struct shape *s, enum family family)
 {
 	static const struct {
-		uint8_t flags;
-		bool reply;
-	} steps[] = { { SYN, false }, { SYN | ACK, true }, { ACK, false } };
+		const char *row;
+		enum what what;
+	} rows[] = {
+		{ "P1", PARSE },
+		{ "P2", DENIED_CACHED },
+		{ "P3", DENIED_UNCACHED },
+		{ "P4 cached", OPEN_CACHED },
+		{ "P4 uncached", OPEN_UNCACHED },
+		{ NULL, TEN_CACHED },
+		{ NULL, SMALL_CACHED },
+		{ NULL, ON_TRIES },
+		{ NULL, ON_HASHES },
+	};
 
-	for (uint32_t first = 0; first < flows; first += 1024)
-		for (int step = 0; step < 3; step++) {
-			aim(first, flows < 1024 ? flows : 1024, OPEN_PORT, 0, steps[step].flags);
-			skel->bss->traffic.counted = 1;
-			skel->bss->traffic.reply = steps[step].reply;
-			run(gate, scale.family, 1024);
-		}
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (case_of(s, family, rows[i].what)->program >= 0)
+			rounds_figure(&rounds, family == V4 ? rows[i].row : NULL, case_of(s, family, rows[i].what));
 }
 
-/* Packets of the attach point by reason, on XDP. */
-static uint64_t count(enum zw_reason reason)
+static void tell_peers(struct shape *s, enum family family)
 {
-	struct zw_count counts[ZW_REASONS];
-	struct attach_point *points;
-	struct instance *in;
-	uint64_t found = 0;
-	size_t n;
+	static const struct {
+		const char *row, *name;
+		enum what what, peer;
+		enum rounds_ratio ratio;
+	} rows[] = {
+		{ "P3 hashes", "denied, uncached, over kernel hashes", DENIED_UNCACHED, ON_HASHES, OVER_PEER },
+		{ "P5", "100,000 rules over 10", DENIED_CACHED, TEN_CACHED, OVER_PEER },
+		{ "P6", "1,000,000 prefixes over 1,000", TEN_CACHED, SMALL_CACHED, OVER_PEER },
+		{ "P6 tries", "LPM tries over denied, uncached", DENIED_UNCACHED, ON_TRIES, PEER_OVER },
+		{ "P15", "longest prefixes", DEEP, DENIED_UNCACHED, OVER_PEER },
+		{ "P15", "ACKs of no flow", MISSES, DENIED_UNCACHED, OVER_PEER },
+		{ "P15", "each packet another reason", REASONS, DENIED_UNCACHED, OVER_PEER },
+	};
+	char name[96];
 
-	if (instance_open(instance, &in) || instance_attach_points(in, &points, &n))
-		fail("counters");
-	for (size_t i = 0; i < n; i++) {
-		if (points[i].hook != ZW_HOOK_XDP)
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (case_of(s, family, rows[i].peer)->program < 0)
 			continue;
-		instance_count(in, points[i].slot, counts);
-		found += counts[reason].packets;
+		snprintf(name, sizeof(name), "%s, IPv%d %s", rows[i].name, family == V4 ? 4 : 6, shape_name(s));
+		rounds_compare(&rounds, rows[i].row, name, case_of(s, family, rows[i].what),
+			       case_of(s, family, rows[i].peer), rows[i].ratio);
 	}
-	free(points);
-	instance_free(in);
-	return found;
 }
 
-enum traffic_kind { DENIED, ESTABLISHED, PARSED };
-
-struct figure {
-	const char *row, *what; /* of design section 13 */
-	struct scale scale;
-	uint32_t flows;
-	double ns, floor, ratio; /* medians */
-	double runs[ROUNDS_MAX]; /* ratios, ascending */
-	double as_meant; /* the part of the packets that was decided as the row means */
-	double target; /* what the ratio must not exceed; 0: none here */
-};
-
-static struct figure figures[64];
-static size_t figure_count;
-
-static double run_once(enum traffic_kind kind, uint32_t flows, int program)
+static void tell_families(struct shape *s)
 {
-	const bool open = kind == ESTABLISHED;
+	static const struct {
+		const char *row, *name;
+		enum what what;
+	} rows[] = {
+		{ "P13 cached", "P2", DENIED_CACHED },
+		{ "P13 cached", "P4 cached", OPEN_CACHED },
+		{ "P13 cached", "P4 uncached", OPEN_UNCACHED },
+		{ "P13 uncached", "P3", DENIED_UNCACHED },
+		{ "P13 uncached", "P6", TEN_CACHED },
+	};
+	char name[96];
 
-	aim(0, flows, open ? OPEN_PORT : 1000, open ? 0 : 127, open ? ACK : SYN);
-	return run(program, scale.family, packets);
-}
-
-static void measure(enum traffic_kind kind, struct figure *f)
-{
-	const enum zw_reason meant = kind == ESTABLISHED ? ZW_ALLOW_FLOW : ZW_DROP_DEFAULT;
-	const int program = kind == PARSED ? bpf_program__fd(skel->progs.parse_only) : gate;
-	double ns[ROUNDS_MAX], floor[ROUNDS_MAX];
-	uint64_t before = count(meant);
-
-	run_once(kind, f->flows, program); /* not timed: lines come into the caches */
-	for (int i = 0; i < rounds; i++) {
-		floor[i] = run_once(kind, f->flows, bpf_program__fd(skel->progs.floor_drop));
-		ns[i] = run_once(kind, f->flows, program);
-		f->runs[i] = ns[i] / floor[i];
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(name, sizeof(name), "IPv6 over IPv4: %s, %s", rows[i].name, shape_name(s));
+		rounds_compare(&rounds, rows[i].row, name, case_of(s, V6, rows[i].what),
+			       case_of(s, V4, rows[i].what), IN_FLOORS);
 	}
-	f->as_meant = kind == PARSED ? 1 : (count(meant) - before) / (packets * (rounds + 1.0));
-	f->ns = median(ns, rounds);
-	f->floor = median(floor, rounds);
-	f->ratio = median(f->runs, rounds);
 }
 
-static void row(const char *name, const char *what, enum traffic_kind kind, uint32_t flows, double target)
+/* Each packet a new allowed flow, with a flow table that is full of such; last, since it takes the place of others. */
+static void tell_new_flows(struct shape *s, enum family family)
 {
-	struct figure *f = &figures[figure_count++];
+	struct bench_case cases[2] = { *case_of(s, family, DENIED_UNCACHED), *case_of(s, family, DENIED_UNCACHED) };
+	struct bench_case *new = &cases[1];
+	char name[96];
 
-	*f = (struct figure){ .row = name, .what = what, .scale = scale, .flows = flows, .target = target };
-	measure(kind, f);
-	printf("%-3s v%d %-12s %6zu %7zu %6u %7.1f %6.1f %6.2f (%.2f to %.2f)", name, scale.family, what, scale.rules,
-	       scale.prefixes, flows, f->ns, f->floor, f->ratio, f->runs[0], f->runs[rounds - 1]);
-	if (target)
-		printf("  at most %.2f: %s", target, f->ratio <= target ? "met" : "NOT MET");
-	if (f->as_meant < 0.95)
-		printf("  only %.1f %% of the packets were decided so", 100 * f->as_meant);
-	printf("\n");
-	fflush(stdout);
+	new->packets = published_packets(new->on, NEW, UNCACHED);
+	new->packets.traffic.counted = 1;
+	new->packets.traffic.base = UNCACHED;
+	new->advances = true;
+	new->meant[0] = ZW_ALLOW_RULE;
+	new->meant[1] = 0;
+	for (uint32_t flows = 0; flows < 2 * FLOWS; flows += UNCACHED, new->packets.traffic.base += UNCACHED)
+		drive_run(rounds.drive, new->program, &new->packets, UNCACHED);
+	rounds_measure(&rounds, cases, ARRAY_LEN(cases));
+	snprintf(name, sizeof(name), "each packet a new allowed flow, IPv%d %s", new->packets.family,
+		 shape_name(s));
+	rounds_compare(&rounds, "P15", name, new, &cases[0], OVER_PEER);
 }
 
-/* Targets are those of policies of full size. */
-static void rows(bool full)
+/* Each of the eight kinds of mixed packets must be decided for its own reason: else they are not as different as told. */
+static void check_reasons(struct shape *s, enum family family)
 {
-	row("P1", "parse", PARSED, CACHED, full ? 1.25 : 0);
-	row("P2", "denied", DENIED, CACHED, full ? 2.4 : 0);
-	row("P3", "denied", DENIED, UNCACHED, full ? 8 : 0);
-	open_flows(UNCACHED);
-	row("P4", "established", ESTABLISHED, CACHED, full ? 1.75 : 0);
-	row("P4", "established", ESTABLISHED, UNCACHED, full ? 5 : 0);
-}
+	static const enum zw_reason reasons[MIXED_KINDS] = {
+		[MIXED_DENIED] = ZW_DROP_DEFAULT,    [MIXED_MALFORMED] = ZW_DROP_MALFORMED,
+		[MIXED_FRAGMENT] = ZW_DROP_FRAGMENT, [MIXED_ETHERTYPE] = ZW_DROP_ETHERTYPE,
+		[MIXED_SPOOFED] = ZW_DROP_SPOOFED,   [MIXED_FLAGS] = ZW_DROP_TCP_STATE,
+		[MIXED_FLOW] = ZW_ALLOW_FLOW,	     [MIXED_NEW] = ZW_ALLOW_RULE,
+	};
+	const struct bench_case *c = case_of(s, family, REASONS);
+	uint64_t before[MIXED_KINDS], found;
 
-static const struct figure *find(const char *row, int family, size_t rules, size_t prefixes, uint32_t flows)
-{
-	for (size_t i = 0; i < figure_count; i++) {
-		const struct figure *f = &figures[i];
-
-		if (!strcmp(f->row, row) && f->scale.family == family && f->scale.rules == rules &&
-		    f->scale.prefixes == prefixes && f->flows == flows)
-			return f;
+	for (int kind = 0; kind < MIXED_KINDS; kind++)
+		before[kind] = gate_count(c->on->instance, reasons[kind]);
+	drive_run(rounds.drive, c->program, &c->packets, UNCACHED);
+	for (int kind = 0; kind < MIXED_KINDS; kind++) {
+		found = gate_count(c->on->instance, reasons[kind]) - before[kind];
+		if (found > UNCACHED / MIXED_KINDS / 2)
+			continue;
+		fprintf(stderr, "error: verdicts: %s: only %llu of %u packets for reason %d\n", c->name,
+			(unsigned long long)found, UNCACHED, reasons[kind]);
+		exit(1);
 	}
-	return NULL;
 }
 
-static void compare_rows(const char *row, const char *what, const struct figure *a, const struct figure *b, double target)
+static void measure_shape(enum plan_shape shape)
 {
-	double times = a->ratio / b->ratio;
+	static struct shape s;
 
-	printf("%-3s %-48s %6.2f  at most %.2f: %s\n", row, what, times, target, times <= target ? "met" : "NOT MET");
-}
-
-#define RULES 100000
-#define PREFIXES 1000000
-
-static void compare_all(void)
-{
-	const struct figure *full = find("P2", 4, RULES, PREFIXES, CACHED);
-
-	printf("\n");
-	compare_rows("P5", "100,000 rules over 10, 1,000,000 prefixes", full, find("P2", 4, 10, PREFIXES, CACHED), 1.1);
-	compare_rows("P6", "1,000,000 prefixes over 1,000, 10 rules", find("P2", 4, 10, PREFIXES, CACHED),
-		     find("P2", 4, 10, 1000, CACHED), 1.25);
-	compare_rows("P13", "IPv6 over IPv4: P2", find("P2", 6, RULES, PREFIXES, CACHED), full, 1.75);
-	compare_rows("P13", "IPv6 over IPv4: P3", find("P3", 6, RULES, PREFIXES, UNCACHED),
-		     find("P3", 4, RULES, PREFIXES, UNCACHED), 2.5);
-	compare_rows("P13", "IPv6 over IPv4: P4, 1,024 flows", find("P4", 6, RULES, PREFIXES, CACHED),
-		     find("P4", 4, RULES, PREFIXES, CACHED), 1.75);
-}
-
-static int usage(void)
-{
-	fprintf(stderr, "usage: verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]\n");
-	return 2;
+	open_shape(&s, shape);
+	list_deep(shape);
+	rounds_measure(&rounds, s.cases, ARRAY_LEN(s.cases));
+	for (int family = 0; family < FAMILIES; family++) {
+		check_reasons(&s, family);
+		tell_floors(&s, family);
+		tell_peers(&s, family);
+	}
+	tell_families(&s);
+	for (int family = 0; family < FAMILIES; family++)
+		tell_new_flows(&s, family);
+	close_shape(&s);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		size_t rules, prefixes, zones;
-	} sizes[] = { { 10, 1000, 8 }, { 10, PREFIXES, 1024 }, { RULES, PREFIXES, 1024 } };
-
-	if (argc < 3 || !if_nametoindex(argv[2]))
-		return usage();
-	instance = argv[1];
-	interface = argv[2];
-	if (argc > 3)
-		rounds = atoi(argv[3]);
-	if (argc > 4)
-		packets = atoi(argv[4]);
-	if (rounds < 1 || rounds > ROUNDS_MAX || packets < 1)
-		return usage();
-	skel = traffic_bpf__open_and_load();
-	if (!skel)
-		fail("load");
-	printf("row              rules prefixes flows      ns  floor  ratio\n");
-	for (int family = 4; family <= 6; family += 2)
-		for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-			apply(&(struct scale){ .shape = PLAN_DENSE, .family = family, .rules = sizes[i].rules,
-					       .prefixes = sizes[i].prefixes, .zones = sizes[i].zones });
-			rows(i == ARRAY_LEN(sizes) - 1);
-		}
-	compare_all();
+	if (argc < 3) {
+		fprintf(stderr, "usage: verdicts INSTANCE INTERFACE [ROUNDS [PACKETS]]\n");
+		return 2;
+	}
+	prefix = argv[1];
+	rounds_init(&rounds, argc - 3, argv + 3);
+	for (int shape = 0; shape < (rounds.quick ? 1 : PLAN_SHAPES); shape++)
+		measure_shape(shape);
 	return 0;
 }

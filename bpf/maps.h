@@ -45,4 +45,12 @@ static __always_inline void *only_value(void *map)
 	return map;
 }
 
+/* This CPU's value of a per-CPU map that has one. */
+static __always_inline void *cpu_value(void *map)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(map, &zero);
+}
+
 #endif

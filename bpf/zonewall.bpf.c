@@ -232,8 +232,7 @@ struct {
 
 static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 {
-	const __u32 zero = 0;
-	struct job *job = bpf_map_lookup_elem(&zw_job, &zero);
+	struct job *job = cpu_value(&zw_job);
 	struct account *a;
 	struct outcome *o;
 	struct work *w;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, vm, coverage, demo, deb, and installs it.
+# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, vm, bench, report, coverage, demo, deb, and installs
+# it.
 #
 # What is there is looked for by itself (a command, a header, a Python module, a file), so that it may come from anywhere;
 # what is missing is installed by its Debian package, when apt and root are there. --list, or another distribution: list it
@@ -63,6 +64,14 @@ needs() {
 	vm iproute2                command tc
 	vm iputils-ping            command ping
 	vm perl                    command prove
+	bench iproute2             command ip
+	bench nftables             command nft
+	bench xdp-tools            command xdp-filter
+	bench iperf3               command iperf3
+	bench nginx                command nginx
+	bench wrk                  command wrk
+	report iproute2            command ip
+	report gnuplot-nox         command gnuplot
 	coverage llvm              command llvm-cov
 	coverage llvm              command llvm-profdata
 	demo iproute2              command ip
