@@ -131,7 +131,11 @@ static void judge(const struct policy *policy, struct diag *diag)
 static int compile(struct policy *policy, uint64_t budget_bytes, enum run_policy_what what, const struct ranges *host,
 		   struct diag *diag, struct tables **ret_tables)
 {
-	const struct compile_options options = { .analyse = what == RUN_POLICY_READ, .budget_bytes = budget_bytes };
+	const struct compile_options options = {
+		.analyse = what == RUN_POLICY_READ,
+		/* What was read before was admitted then, by whatever budget: another address of the host must not end that. */
+		.budget_bytes = what == RUN_POLICY_READ ? budget_bytes : ZW_TABLES_MAX,
+	};
 	int r = policy_resolve(policy, host);
 
 	if (r)

@@ -19,7 +19,7 @@ struct json_object;
 struct publish_report;
 struct run_policy;
 
-/* Files are borrowed. budget_bytes: of the tables, 0: the default. NULL: out of memory. */
+/* Files are borrowed. budget_bytes: of the tables of what is read, 0: the default. NULL: out of memory. */
 struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count, uint64_t budget_bytes);
 void run_policy_free(struct run_policy *policy);
 
