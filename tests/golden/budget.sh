@@ -13,7 +13,7 @@ says() { # DESCRIPTION STATUS GOT-STATUS TEXT: is it in err?
 printf 'version: 1\ndefaults: {action: drop}\nzones:\n  few: [192.0.2.1]\n  many: {file: feed}\nrules:\n  - {id: r, from: few, to: many, service: tcp/22, action: allow}\n' >"$folder/policy.yaml"
 awk 'BEGIN { for (i = 0; i < 60000; i++) printf "10.%d.%d.%d\n", i % 256, i / 256, i % 199 }' >"$folder/feed"
 
-"$ZONEWALL" check --budget 4M "$folder/policy.yaml" >"$folder/out" 2>"$folder/err"
+"$ZONEWALL" check --budget 64M "$folder/policy.yaml" >"$folder/out" 2>"$folder/err"
 result $? "what fits is accepted"
 "$ZONEWALL" check --budget 1M "$folder/policy.yaml" >"$folder/out" 2>"$folder/err"
 says "what does not is refused, with what costs most" 3 $? \

@@ -52,7 +52,7 @@ static void count_reads(const struct tables *tables, unsigned address, unsigned 
 	ret_reads[COST_READ_ADDRESSES] = 2 * address;
 	ret_reads[COST_READ_ATOMS] = 2;
 	ret_reads[COST_READ_ORIGIN] = tables->layout.source_sets != 0;
-	ret_reads[COST_READ_PORT] = 1;
+	ret_reads[COST_READ_PORT] = stats->row_reads[ZW_MATRIX_POLICY] || stats->row_reads[ZW_MATRIX_FAILSAFE];
 	ret_reads[COST_READ_PAIR] = pair_reads(tables, ZW_MATRIX_POLICY);
 	ret_reads[COST_READ_ROW] = stats->row_reads[ZW_MATRIX_POLICY];
 	if (tables->layout.has_failsafe)
