@@ -122,7 +122,8 @@ def zsh(table):
         if value:
             specs.append(f"'*:{zsh_text(command['arguments'])}:{value}'")
         out += [f"\t\t{command['name']})", "\t\t\t_arguments \\"] + [f"\t\t\t\t{s} \\" for s in specs] + ["\t\t\t\t;;"]
-    return out + ["\t\tesac ;;", "\tesac", "}", "if [ \"$funcstack[1]\" = _zonewall ]; then _zonewall \"$@\"; else compdef _zonewall zonewall; fi"]
+    return out + ["\t\tesac ;;", "\tesac", "}",
+                  "if [ \"$funcstack[1]\" = _zonewall ]; then _zonewall \"$@\"; else compdef _zonewall zonewall; fi"]
 
 
 # --- fish: a line for each

@@ -11,7 +11,10 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 units=$dir/tree/opt/zw/lib/systemd/system
 
-make_install() { make -s --no-print-directory BUILD="$(realpath --relative-to=. "$build")" DESTDIR="$dir/tree" PREFIX=/opt/zw install; }
+make_install()
+{
+	make -s --no-print-directory BUILD="$(realpath --relative-to=. "$build")" DESTDIR="$dir/tree" PREFIX=/opt/zw install
+}
 check "make install DESTDIR= PREFIX=" make_install
 expected="lib/systemd/system/zonewall-boot.service lib/systemd/system/zonewall.service lib/sysusers.d/zonewall.conf
 	lib/tmpfiles.d/zonewall.conf sbin/zonewall share/bash-completion/completions/zonewall share/doc/zonewall/README.md
@@ -19,7 +22,8 @@ expected="lib/systemd/system/zonewall-boot.service lib/systemd/system/zonewall.s
 	share/man/man1/zonewall.1 share/man/man5/zonewall.yaml.5 share/zsh/site-functions/_zonewall"
 for file in $expected; do check "there is $file" test -s "$dir/tree/opt/zw/$file"; done
 check "nothing outside of PREFIX" is "$(cd "$dir/tree" && find . -type f -not -path './opt/zw/*')" ""
-check "the units start what was installed" is "$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$units"/*.service | sort -u)" /opt/zw/sbin/zonewall
+check "the units start what was installed" is \
+	"$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$units"/*.service | sort -u)" /opt/zw/sbin/zonewall
 check "what was installed runs" "$dir/tree/opt/zw/sbin/zonewall" version
 
 if [ -z "$(type -P systemd-analyze)" ]; then
@@ -40,9 +44,8 @@ for unit in zonewall zonewall-boot; do
 		check "$unit: before the network: $line" grep -qx "$line" "$units/$unit.service"
 	done
 done
-check "sysusers" systemd-sysusers --root="$dir/tree" --dry-run "$dir/tree/opt/zw/lib/sysusers.d/zonewall.conf"
-check "makes the group" has "$(systemd-sysusers --root="$dir/tree" --dry-run "$dir/tree/opt/zw/lib/sysusers.d/zonewall.conf" 2>&1)" \
-	"group 'zonewall'"
+group() { systemd-sysusers --root="$dir/tree" --dry-run "$dir/tree/opt/zw/lib/sysusers.d/zonewall.conf" 2>&1; }
+check "sysusers makes the group" has "$(group)" "group 'zonewall'"
 systemd-tmpfiles --root="$dir/tree" --create "$dir/tree/opt/zw/lib/tmpfiles.d/zonewall.conf" 2>"$dir/said"
 check "tmpfiles makes the folders" test -d "$dir/tree/run/zonewall" -a -d "$dir/tree/var/lib/zonewall"
 echo "1..$count"

@@ -63,7 +63,8 @@ check "its socket is there" has "$(zw status -o json)" '"run":{"pid"'
 ip -n "$node" link add v4 type veth peer name v5
 policy three 10.99.0.3 off v0 v4
 zw apply "$dir/three" >/dev/null 2>&1
-check "another generation is told" soon told "^STATUS=generation $(zw status -o json | sed -n 's/.*"generation":\([0-9]*\).*/\1/p' | head -n 1) "
+number=$(zw status -o json | sed -n 's/.*"generation":\([0-9]*\).*/\1/p' | head -n 1)
+check "another generation is told" soon told "^STATUS=generation $number "
 fed() { grep -c WATCHDOG=1 "$dir/told"; }
 kill -STOP "$run"
 sleep 0.2
@@ -130,7 +131,8 @@ else
 	zw apply "$dir/one" >/dev/null 2>&1
 	rm -rf "/sys/fs/bpf/zonewall/$instance"
 	at_node strace -f -qq -o "$dir/trace.restore" "$zonewall" restore --instance "$instance" >/dev/null 2>&1
-	nsenter --net="/run/netns/$node" strace -f -qq -o "$dir/trace.run" "$zonewall" run --instance "$instance" "$dir/one" >"$dir/run.log" 2>&1 &
+	nsenter --net="/run/netns/$node" strace -f -qq -o "$dir/trace.run" "$zonewall" run --instance "$instance" \
+		"$dir/one" >"$dir/run.log" 2>&1 &
 	run=$!
 	soon grep -q ready "$dir/run.log"
 	zw status >/dev/null

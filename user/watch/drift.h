@@ -2,7 +2,8 @@
 /*
  * What others did to what is published: pins removed, programs detached, replaced, their qdisc deleted. Looked for every
  * second, and when the kernel tells of a change; told in the loader's messages, in its log of events (schema
- * "zonewall.drift/1") and, the last of them, in `status`. Pins are put back here (kernel/keeper.h); attach points by publish_follow().
+ * "zonewall.drift/1") and, the last of them, in `status`. Pins are put back here
+ * (kernel/keeper.h); attach points by publish_follow().
  */
 #ifndef ZW_DRIFT_H
 #define ZW_DRIFT_H
@@ -21,7 +22,7 @@ void drift_free(struct drift *drift);
 /* Another instance, or the same published anew; NULL: none. Borrowed until the next call. */
 void drift_watch(struct drift *drift, const struct instance *instance);
 
-/* Looks and tells. True: attach points lack their program, and publish_follow() is to give it to them; then look again. */
+/* Looks and tells. True: attach points lack their program, which publish_follow() gives them; then look again. */
 bool drift_look(struct drift *drift);
 
 /* Adds what was told last: "drift", an array of {time, what}; and a warning, if that was within ten minutes. */
