@@ -267,13 +267,15 @@ static __always_inline __u32 own_row(__u32 source, __u32 destination, __u32 othe
 /* The default row of a pair of groups: the source group's usual one, unless its bit says otherwise. */
 static __always_inline __u32 default_row(__u32 source, __u32 destination)
 {
-	const struct zw_matrix m = zw_layout.matrix[ZW_MATRIX_POLICY];
-	__u64 record = (__u64)source * zw_usual_words(&m), words = (__u64)(zw_layout.lines - m.usual) * (64 / 4);
-	__u32 bits = section_word(m.usual, record + 1 + (destination >> 5), words);
+	const __u32 destinations = zw_layout.matrix[ZW_MATRIX_POLICY].default_destinations;
+	const __u32 usual = zw_layout.matrix[ZW_MATRIX_POLICY].usual;
+	__u64 record = (__u64)source * zw_usual_words(destinations), words = (__u64)(zw_layout.lines - usual) * (64 / 4);
+	__u32 bits = section_word(usual, record + 1 + (destination >> 5), words);
 
 	if (!(bits >> (destination & 31) & 1))
-		return section_word(m.usual, record, words);
-	return section_word(m.defaults, (__u64)source * m.default_destinations + destination, m.default_count);
+		return section_word(usual, record, words);
+	return section_word(zw_layout.matrix[ZW_MATRIX_POLICY].defaults, (__u64)source * destinations + destination,
+			    zw_layout.matrix[ZW_MATRIX_POLICY].default_count);
 }
 
 /* The row of a pair of atoms. */

@@ -163,9 +163,9 @@ struct zw_matrix {
 	__u32 usual; /* first line of the usual rows */
 };
 
-static inline __u32 zw_usual_words(const struct zw_matrix *m)
+static inline __u32 zw_usual_words(__u32 default_destinations)
 {
-	return 1 + (m->default_destinations + 31) / 32;
+	return 1 + (default_destinations + 31) / 32;
 }
 
 #define ZW_PAIRS 0x40000000u

@@ -123,7 +123,7 @@ static unsigned pair_reads(const struct tables *t, uint32_t source, uint32_t des
 {
 	const struct zw_matrix *m = &t->layout.matrix[ZW_MATRIX_POLICY];
 	const struct zw_atom *from = walk_get_atom(t, source), *to = walk_get_atom(t, destination);
-	size_t record = (size_t)from->group[0] * zw_usual_words(m), bit = record + 1 + to->group[1] / 32;
+	size_t record = (size_t)from->group[0] * zw_usual_words(m->default_destinations), bit = record + 1 + to->group[1] / 32;
 	bool usual = !(((const uint32_t *)walk_line(t, m->usual))[bit] >> to->group[1] % 32 & 1);
 	unsigned reads = usual && line_of(t, m->usual, record) == line_of(t, m->usual, bit) ? 1 : 2;
 

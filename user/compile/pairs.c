@@ -44,7 +44,7 @@ static uint32_t usual_row(const uint32_t *row, size_t count)
 
 static int write_usual(const struct matrix *m, struct lines *lines, struct zw_matrix *layout)
 {
-	size_t sources = matrix_group_count(m, 0), count = matrix_group_count(m, 1), words = zw_usual_words(layout);
+	size_t sources = matrix_group_count(m, 0), count = matrix_group_count(m, 1), words = zw_usual_words(count);
 	int err = lines_add_bytes(lines, sources * words * sizeof(uint32_t), &layout->usual);
 	const uint32_t *row;
 	uint32_t *record;

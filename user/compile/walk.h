@@ -110,7 +110,7 @@ static inline bool walk_origin(const struct tables *t, uint32_t source_set, uint
 /* The default row of a pair of groups. */
 static inline uint32_t walk_default(const struct tables *t, const struct zw_matrix *m, uint32_t source, uint32_t destination)
 {
-	const uint32_t *usual = (const uint32_t *)walk_line(t, m->usual) + (size_t)source * zw_usual_words(m);
+	const uint32_t *usual = (const uint32_t *)walk_line(t, m->usual) + (size_t)source * zw_usual_words(m->default_destinations);
 
 	if (usual[1 + destination / 32] >> destination % 32 & 1)
 		return ((const uint32_t *)walk_line(t, m->defaults))[(size_t)source * m->default_destinations + destination];
