@@ -83,7 +83,8 @@ for attached in $tc xdp clsact; do
 	case $attached in clsact) export ZONEWALL_NO_TCX=1 ;; xdp) xdp=native ;; esac
 	policy one 10.99.0.2 $xdp v0
 	zw apply "$dir/one" >/dev/null 2>&1
-	check "run" start_run
+	start_run
+	ok $? "run"
 	flood
 	sleep 0.3
 	check "what is denied does not pass" is "$(arrived)" 0

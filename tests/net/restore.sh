@@ -89,7 +89,8 @@ zw apply "$dir/host" >/dev/null 2>&1
 boot
 ip -n "$node" addr flush dev v0
 check "restored before there are addresses" exits 0 zw restore
-check "run" start_run
+start_run
+ok $? "run"
 ip -n "$node" addr add 10.99.0.1/24 dev v0
 check "follows them, without any file" soon decides
 check "and says so" grep -q "the addresses of this host have changed" "$dir/run.log"
