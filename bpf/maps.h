@@ -33,18 +33,6 @@ struct {
 	__uint(max_entries, 4 << 20);
 } zw_ring SEC(".maps");
 
-/*
- * The value of a map that has one: no look-up, but an address in the instruction. The loader makes it of the map's
- * (user/kernel/values.h). What stands there is none of the map's variable, which clang must not know.
- */
-static __always_inline void *only_value(void *map)
-{
-	asm("" : "+r"(map));
-	if (!map)
-		__builtin_unreachable();
-	return map;
-}
-
 /* This CPU's value of a per-CPU map that has one. */
 static __always_inline void *cpu_value(void *map)
 {
@@ -52,5 +40,22 @@ static __always_inline void *cpu_value(void *map)
 
 	return bpf_map_lookup_elem(map, &zero);
 }
+
+/*
+ * The value of a map that has one: no look-up, but an address in the instruction. The loader makes it of the map's
+ * (user/kernel/values.h). What stands there is none of the map's variable, which clang must not know. (__BPF__: the
+ * fuzzers, which compile the programs natively, have maps of their own.)
+ */
+#ifdef __BPF__
+static __always_inline void *only_value(void *map)
+{
+	asm("" : "+r"(map));
+	if (!map)
+		__builtin_unreachable();
+	return map;
+}
+#else
+#define only_value cpu_value
+#endif
 
 #endif
