@@ -96,7 +96,6 @@ static const struct socket_row socket_rows[] = {
 	{ "half of it mapped", HERE6, TCP_ESTABLISHED, "::ffff:10.0.0.1", 40000, "fd00::2", 443, NULL, 0 },
 	{ "connected UDP", AF_INET, IPPROTO_UDP, TCP_ESTABLISHED, A4,
 	  "10.0.0.1 40000 > 10.0.0.2 443 proto 17 port 443", ZW_FLOW_UDP },
-	{ "UDP not connected", AF_INET, IPPROTO_UDP, TCP_CLOSE, A4, NULL, 0 },
 	{ "another family", AF_UNIX, IPPROTO_TCP, TCP_ESTABLISHED, A4, NULL, 0 },
 };
 
@@ -148,6 +147,21 @@ static struct listener listener_on(int family, const char *address, uint16_t por
 	assert_int_equal(sockets_parse(socket_message(buffer, &row, v6only), IPPROTO_TCP, &listener, &live),
 			 SOCKET_LISTENS);
 	return listener;
+}
+
+static void udp_that_is_not_connected_listens(void **state)
+{
+	const struct socket_row row = { .family = AF_INET6, .state = TCP_CLOSE, .source = "::", .sport = 53,
+					.destination = "::" };
+	struct listener listener;
+	struct live live;
+	char buffer[256];
+
+	(void)state;
+	assert_int_equal(sockets_parse(socket_message(buffer, &row, 0), IPPROTO_UDP, &listener, &live), SOCKET_LISTENS);
+	assert_int_equal(listener.protocol, IPPROTO_UDP);
+	assert_int_equal(listener.family, 0);
+	assert_int_equal(listener.port, htons(53));
 }
 
 static bool listens(const struct listener *listeners, size_t count, const char *address, uint16_t port)
@@ -464,6 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_socket_is_a_flow),
+		cmocka_unit_test(udp_that_is_not_connected_listens),
 		cmocka_unit_test(a_listener_has_its_address_or_all),
 		cmocka_unit_test(a_cut_socket_message_tells_nothing_it_does_not_hold),
 		cmocka_unit_test(a_tracked_connection_is_one_or_two_flows),

@@ -7,13 +7,11 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "base/files.h"
 #include "base/util.h"
 #include "cmd/differences.h"
 #include "cmd/sources.h"
 #include "kernel/edge.h"
 #include "kernel/host.h"
-#include "simulate/host_use.h"
 
 #define RUNNING "running"
 
@@ -38,22 +36,9 @@ struct work {
 	struct differences result;
 };
 
-static void clear_side(struct differing *side)
-{
-	for (size_t i = 0; i < side->file_count; i++)
-		free(side->files[i]);
-	free(side->files);
-	tables_free(side->compiled);
-	policy_free(side->policy);
-	diag_free(side->diag);
-	running_close(&side->running);
-}
-
 static void clear_work(struct work *work)
 {
-	diff_clear(&work->result.diff);
-	clear_side(&work->result.sides[DIFF_OLD]);
-	clear_side(&work->result.sides[DIFF_NEW]);
+	differences_clear(&work->result);
 	sources_clear(&work->sources);
 }
 
@@ -213,17 +198,6 @@ static int compile(struct differing *side, const struct sources *sources)
 	return err;
 }
 
-/* The tables as the kernel has them; the policy, from the files that were kept, for what tables do not say. */
-static int take_running(struct differing *side)
-{
-	size_t count;
-	const char *const *paths = files_named(side->running.files, &count);
-	int err = policy_read_from(side->running.files, paths, count, NULL, side->diag, &side->policy);
-
-	side->tables = &side->running.tables;
-	return err ? err : policy_resolve(side->policy, &side->running.host);
-}
-
 static int find_source(const struct work *work, struct differing *side)
 {
 	return is_running(side->word) ? running_open(work->globals, &side->running) : find_files(side);
@@ -238,7 +212,7 @@ static int read_side(const struct work *work, struct differing *side)
 	side->diag = diag_new();
 	if (!side->diag)
 		return out_of_memory();
-	err = side->running.instance ? take_running(side) : compile(side, &work->sources);
+	err = side->running.instance ? differences_take_running(side) : compile(side, &work->sources);
 	diag_print(side->diag, stderr, work->globals->colour && isatty(STDERR_FILENO));
 	if (err == -ENOMEM)
 		return out_of_memory();
@@ -262,47 +236,6 @@ static int read_sides(struct work *work)
 }
 
 /* --- The answer --------------------------------------------------------------------------------------------------------- */
-
-static struct diff_source source_of(const struct differing *side)
-{
-	return (struct diff_source){ side->tables->bytes, &side->tables->layout, side->tables->names,
-				     side->policy };
-}
-
-/* Failsafe to `host` that neither policy says, and that is the same in both, changes nothing. */
-static bool is_built_in(const struct differences *d, const struct host_user *user)
-{
-	return user->is_failsafe && d->sides[DIFF_OLD].policy->failsafe_is_default &&
-	       d->sides[DIFF_NEW].policy->failsafe_is_default;
-}
-
-/* With the host not known, what names it matches nothing: a change that concerns it may be missing. */
-static int find_host_rule(struct differences *d)
-{
-	int err = 0;
-
-	for (int i = DIFF_NEW; i >= 0 && !d->host_known && !d->host_rule && !err; i--) {
-		struct host_use use = { 0 };
-
-		err = host_use_find(d->sides[i].policy, &use);
-		for (size_t j = 0; j < use.count && !d->host_rule && !err; j++)
-			if (!is_built_in(d, &use.v[j])) {
-				d->host_rule = use.v[j].rule;
-				d->host_diag = d->sides[i].diag;
-			}
-		host_use_clear(&use);
-	}
-	return err;
-}
-
-static int find(struct differences *d)
-{
-	const struct diff_source sources[DIFF_SIDES] = { source_of(&d->sides[DIFF_OLD]),
-							 source_of(&d->sides[DIFF_NEW]) };
-	int err = find_host_rule(d);
-
-	return err ? err : diff_find(sources, &d->diff);
-}
 
 static int judge(const struct work *work)
 {
@@ -330,7 +263,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 		status = read_sides(&work);
 	if (status)
 		return status;
-	err = find(&work.result);
+	err = differences_find(&work.result);
 	if (!err)
 		err = globals->json ? differences_print_json(&work.result)
 				    : differences_print(&work.result, globals->colour);

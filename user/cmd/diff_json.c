@@ -150,13 +150,13 @@ static struct json_object *json_side(const struct differing *side)
 	return object;
 }
 
-int differences_print_json(const struct differences *d)
+struct json_object *differences_json(const struct differences *d)
 {
 	struct json_object *object = json_object_new_object(), *regions = json_object_new_array();
 	struct json_object *settings = json_object_new_array();
 
 	if (!object || !regions || !settings)
-		return -ENOMEM;
+		return NULL;
 	for (size_t i = 0; i < d->diff.region_count; i++)
 		json_object_array_add(regions, json_region(&d->diff.regions[i]));
 	for (size_t i = 0; i < d->diff.setting_count; i++)
@@ -171,6 +171,15 @@ int differences_print_json(const struct differences *d)
 	add(object, "widens", json_object_new_int64(d->diff.widening));
 	add(object, "regions", regions);
 	add(object, "settings", settings);
+	return object;
+}
+
+int differences_print_json(const struct differences *d)
+{
+	struct json_object *object = differences_json(d);
+
+	if (!object)
+		return -ENOMEM;
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 	return 0;

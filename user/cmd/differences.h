@@ -33,6 +33,14 @@ struct differences {
 	struct diff diff;
 };
 
+/* What runs (side->running) as one side: tables as the kernel has them; the policy, from the files that were kept, for what
+ * tables do not say. 0 or -errno, mistakes in side->diag. */
+int differences_take_running(struct differing *side);
+
+/* Of two sides with policy and tables: the rest. 0; -ENOMEM; -EINVAL: tables cannot be read. */
+int differences_find(struct differences *differences);
+void differences_clear(struct differences *differences);
+
 /*
  * A region's sets and services, in words (by the names of services that a policy has) and as JSON: `audit` has regions, too. The
  * objects are the caller's.
@@ -45,5 +53,6 @@ struct json_object *region_json_service(const struct diff_service *service);
 /* diff_text.c, diff_json.c: to stdout. 0 or -ENOMEM. */
 int differences_print(const struct differences *differences, bool colour);
 int differences_print_json(const struct differences *differences);
+struct json_object *differences_json(const struct differences *differences); /* the caller's; NULL: out of memory */
 
 #endif

@@ -16,7 +16,20 @@ struct live {
 	bool is_confirmed;
 	bool is_opener_known;
 	bool fin_source, fin_destination; /* TCP: which ends have sent FIN */
+	__u32 inode; /* of its socket; 0: it was not a socket that told it */
 };
+
+/* Hooks never see what stays on this host. */
+static inline bool live_is_local(const struct live *live)
+{
+	const __u32 *source = live->ends.source, *destination = live->ends.destination;
+
+	if (is_same_address(source, destination))
+		return true;
+	if (live->family == 4)
+		return bpf_ntohl(source[0]) >> 24 == 127 || bpf_ntohl(destination[0]) >> 24 == 127;
+	return is_loopback6(source) || is_loopback6(destination);
+}
 
 /* The same connection, opened by the other end. */
 static inline void live_reverse(struct live *live)

@@ -21,6 +21,7 @@
 
 #include "base/util.h"
 #include "kernel/edge.h"
+#include "kernel/process.h"
 
 void pins_path(char *ret_path, const char *instance, const char *format, ...)
 {
@@ -52,23 +53,6 @@ static ino_t mount_namespace(const char *pid)
 	return stat(path, &st) ? 0 : st.st_ino;
 }
 
-static long parent_of(const char *pid)
-{
-	char path[64], line[256];
-	long parent = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%s/status", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "PPid: %ld", &parent) == 1)
-			break;
-	fclose(file);
-	return parent;
-}
-
 /*
  * The nearest ancestor in another mount namespace, e.g. the shell that called `ip netns exec`. Returns false if there is
  * none: then our namespace was there before us, and stays.
@@ -76,7 +60,7 @@ static long parent_of(const char *pid)
 static bool find_outer_process(char *ret_pid, size_t len)
 {
 	ino_t own = mount_namespace("self"), other;
-	long pid = parent_of("self");
+	long pid = process_parent("self");
 
 	while (own && pid > 0) {
 		snprintf(ret_pid, len, "%ld", pid);
@@ -85,7 +69,7 @@ static bool find_outer_process(char *ret_pid, size_t len)
 			return false;
 		if (other != own)
 			return true;
-		pid = parent_of(ret_pid);
+		pid = process_parent(ret_pid);
 	}
 	return false;
 }
@@ -246,6 +230,17 @@ int pins_lock(const char *instance, int *ret_fd)
 	note_holder(fd);
 	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+bool pins_are_locked(const char *instance)
+{
+	char path[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+
+	if (instance_run_path(instance, "lock", path))
+		return false;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
 }
 
 size_t pins_mapped_len(size_t value_size)

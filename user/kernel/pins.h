@@ -68,6 +68,9 @@ void pins_remove(const char *path);
 /* Takes the instance's lock; waits for up to a minute. Tells who holds it. */
 int pins_lock(const char *instance, int *ret_fd);
 
+/* Does another process hold the lock now? For those who had rather come back than wait. */
+bool pins_are_locked(const char *instance);
+
 /* Maps the whole value of a pinned array map of exactly this value size. -EPROTO: it is another map. Silent. */
 int pins_map(const char *path, size_t value_size, bool writable, void **ret_memory);
 /* The same, read-only, of any size. */

@@ -32,18 +32,6 @@ static void tell(struct seeding *s, int error, const char *what)
 	s->seeder->warned = true;
 }
 
-/* Hooks never see what stays on this host. */
-static bool is_local(const struct live *live)
-{
-	const __u32 *source = live->ends.source, *destination = live->ends.destination;
-
-	if (is_same_address(source, destination))
-		return true;
-	if (live->family == 4)
-		return bpf_ntohl(source[0]) >> 24 == 127 || bpf_ntohl(destination[0]) >> 24 == 127;
-	return is_loopback6(source) || is_loopback6(destination);
-}
-
 /* The end that policy lets open it, or the one that is the source. */
 static void find_opener(const struct seeding *s, struct live *live)
 {
@@ -62,7 +50,7 @@ static bool put(const struct live *told, void *data)
 	const struct seed_table *table = &s->table[told->family == 6];
 	struct live live = *told;
 
-	if (!table->memory || is_local(&live))
+	if (!table->memory || live_is_local(&live))
 		return true;
 	if (!live.is_opener_known)
 		find_opener(s, &live);

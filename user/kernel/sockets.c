@@ -42,11 +42,11 @@ static bool is_v6only(const struct nlmsghdr *message)
 	return false;
 }
 
-static void read_listener(const struct nlmsghdr *message, struct listener *listener)
+static void read_listener(const struct nlmsghdr *message, __u8 protocol, struct listener *listener)
 {
 	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(message);
 
-	*listener = (struct listener){ .family = family_of(m), .port = m->id.idiag_sport };
+	*listener = (struct listener){ .protocol = protocol, .family = family_of(m), .port = m->id.idiag_sport };
 	copy_address(listener->address, m->id.idiag_src, listener->family, m->idiag_family == AF_INET6);
 	if (listener->family == 6 && !listener->address[0] && !listener->address[1] && !listener->address[2] &&
 	    !listener->address[3] && !is_v6only(message))
@@ -95,7 +95,7 @@ static bool read_live(const struct inet_diag_msg *m, __u8 protocol, struct live 
 {
 	bool mapped = m->idiag_family == AF_INET6;
 
-	*live = (struct live){ .family = family_of(m), .ends.protocol = protocol };
+	*live = (struct live){ .family = family_of(m), .ends.protocol = protocol, .inode = m->idiag_inode };
 	if (live->family == 4 && mapped && !is_mapped(m->id.idiag_dst))
 		return false;
 	copy_address(live->ends.source, m->id.idiag_src, live->family, mapped);
@@ -117,8 +117,8 @@ enum socket_kind sockets_parse(const struct nlmsghdr *message, __u8 protocol, st
 	if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(message) < sizeof(*m) ||
 	    (m->idiag_family != AF_INET && m->idiag_family != AF_INET6))
 		return SOCKET_OTHER;
-	if (protocol == PROTO_TCP && m->idiag_state == TCP_LISTEN) {
-		read_listener(message, ret_listener);
+	if (m->idiag_state == (protocol == PROTO_TCP ? TCP_LISTEN : TCP_CLOSE)) { /* which is what UDP's have that are not connected */
+		read_listener(message, protocol, ret_listener);
 		return SOCKET_LISTENS;
 	}
 	return read_live(m, protocol, ret_live) ? SOCKET_LIVES : SOCKET_OTHER;
@@ -192,12 +192,11 @@ static int take_message(const struct nlmsghdr *message, void *data)
 	}
 }
 
-static int ask(struct walk *walk, __u8 protocol, __u32 states)
+static int ask(__u8 protocol, __u32 states, mnl_cb_t take, void *data)
 {
 	static const __u8 families[] = { AF_INET, AF_INET6 };
 	int error = 0;
 
-	walk->protocol = protocol;
 	for (size_t i = 0; i < ARRAY_LEN(families) && !error; i++) {
 		char buffer[256];
 		struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -208,24 +207,57 @@ static int ask(struct walk *walk, __u8 protocol, __u32 states)
 		r->sdiag_family = families[i];
 		r->sdiag_protocol = protocol;
 		r->idiag_states = states;
-		error = netlink_dump(NETLINK_SOCK_DIAG, request, take_message, walk);
-		if (!error)
-			error = walk->error;
+		error = netlink_dump(NETLINK_SOCK_DIAG, request, take, data);
 	}
 	return error;
+}
+
+static int ask_walk(struct walk *walk, __u8 protocol, __u32 states)
+{
+	int error;
+
+	walk->protocol = protocol;
+	error = ask(protocol, states, take_message, walk);
+	return error ? error : walk->error;
+}
+
+struct listening {
+	listener_take *take;
+	void *data;
+	__u8 protocol;
+};
+
+static int take_listener(const struct nlmsghdr *message, void *data)
+{
+	const struct listening *walk = data;
+	struct listener listener;
+	struct live live;
+
+	if (sockets_parse(message, walk->protocol, &listener, &live) != SOCKET_LISTENS)
+		return MNL_CB_OK;
+	return walk->take(&listener, walk->data) ? MNL_CB_OK : MNL_CB_STOP;
+}
+
+int sockets_walk_listeners(listener_take *take, void *data)
+{
+	struct listening walk = { take, data, PROTO_TCP };
+	int error = ask(PROTO_TCP, LISTENING, take_listener, &walk);
+
+	walk.protocol = PROTO_UDP;
+	return error ? error : ask(PROTO_UDP, STATE(TCP_CLOSE), take_listener, &walk);
 }
 
 int sockets_walk(live_take *take, void *data)
 {
 	struct walk walk = { .take = take, .data = data };
-	int error = ask(&walk, PROTO_TCP, LISTENING);
+	int error = ask_walk(&walk, PROTO_TCP, LISTENING);
 
 	if (!error && walk.count)
 		qsort(walk.listeners, walk.count, sizeof(*walk.listeners), by_port);
 	if (!error)
-		error = ask(&walk, PROTO_TCP, CONNECTED);
+		error = ask_walk(&walk, PROTO_TCP, CONNECTED);
 	if (!error)
-		error = ask(&walk, PROTO_UDP, STATE(TCP_ESTABLISHED));
+		error = ask_walk(&walk, PROTO_UDP, STATE(TCP_ESTABLISHED));
 	free(walk.listeners);
 	return error;
 }

@@ -8,14 +8,8 @@
 
 #include <linux/netlink.h>
 
+#include "kernel/listeners.h"
 #include "kernel/live.h"
-
-/* A TCP socket that listens. */
-struct listener {
-	int family; /* 4, 6, or 0: IPv6 on all addresses, and IPv4 with them */
-	__u32 address[4]; /* wire order; zero: any */
-	__be16 port;
-};
 
 /* What one message of an answer tells. */
 enum socket_kind { SOCKET_OTHER, SOCKET_LISTENS, SOCKET_LIVES };

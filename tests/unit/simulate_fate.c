@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What becomes of an open connection under another generation. Beside it: unit/generations.c, by the programs' own code. */
+#include <netinet/in.h>
+
+#include "compile_help.h"
+#include "simulate/fate.h"
+
+struct row {
+	const char *what;
+	uint8_t protocol;
+	const char *source;
+	uint16_t sport;
+	const char *destination;
+	uint16_t dport, port;
+	bool passes;
+	enum zw_reason reason;
+	uint32_t rule;
+};
+
+#define ECHO_REQUEST (8 << 8)
+#define ECHO_REQUEST6 (128 << 8)
+enum { WEB = 1, NO_BACK, PINGS, SSH, ECHO, HALF }; /* as they are numbered */
+
+/*
+ * clients may reach servers on tcp/443 and ping them in IPv6, servers may not reach clients on tcp/9000; failsafe: ops may
+ * reach servers on tcp/22, and between them any ICMP passes, either way; from clients to servers only echo requests.
+ */
+static const struct row rows[] = {
+	{ "policy allows it", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 443, 443, true, ZW_ALLOW_RULE, WEB },
+	{ "a rule drops it", IPPROTO_TCP, "10.2.0.1", 40000, "10.1.0.1", 9000, 9000, false, ZW_DROP_RULE, NO_BACK },
+	{ "nothing allows it", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 444, 444, false, ZW_DROP_DEFAULT, 0 },
+	{ "the other side may not open it", IPPROTO_TCP, "10.2.0.1", 443, "10.1.0.1", 40000, 40000, false, ZW_DROP_DEFAULT, 0 },
+	{ "failsafe allows it", IPPROTO_TCP, "10.3.0.1", 40000, "10.2.0.1", 22, 22, true, ZW_ALLOW_FAILSAFE, SSH },
+	{ "failsafe allows its answers", IPPROTO_TCP, "10.2.0.1", 22, "10.3.0.1", 40000, 40000, true, ZW_ALLOW_FAILSAFE, SSH },
+	{ "failsafe allows another protocol", IPPROTO_UDP, "10.3.0.1", 40000, "10.2.0.1", 22, 22, false, ZW_DROP_DEFAULT, 0 },
+	{ "failsafe allows a ping and its answer", IPPROTO_ICMP, "10.3.0.1", 7, "10.2.0.1", 7, ECHO_REQUEST, true,
+	  ZW_ALLOW_FAILSAFE, ECHO },
+	{ "failsafe allows a ping, and not its answer", IPPROTO_ICMP, "10.1.0.1", 7, "10.2.0.1", 7, ECHO_REQUEST, false,
+	  ZW_DROP_DEFAULT, 0 },
+	{ "policy allows a ping", IPPROTO_ICMPV6, "fd00:1::1", 7, "fd00:2::1", 7, ECHO_REQUEST6, true, ZW_ALLOW_RULE, PINGS },
+	{ "IPv6", IPPROTO_TCP, "fd00:1::1", 40000, "fd00:2::1", 443, 443, true, ZW_ALLOW_RULE, WEB },
+	{ "IPv6, and nothing allows it", IPPROTO_TCP, "fd00:2::1", 40000, "fd00:1::1", 443, 443, false, ZW_DROP_DEFAULT, 0 },
+};
+
+static struct tables *make_tables(void)
+{
+	const struct compile_options options = { 0 };
+	struct policy *p = made_new();
+	unsigned clients = made_zone(p, "clients", ZONE_DECLARED), servers = made_zone(p, "servers", ZONE_DECLARED);
+	unsigned ops = made_zone(p, "ops", ZONE_DECLARED);
+	struct tables *tables;
+
+	made_range(p, clients, "10.1.0.0", "10.1.0.255");
+	made_range(p, clients, "fd00:1::", "fd00:1::ffff");
+	made_range(p, servers, "10.2.0.0", "10.2.0.255");
+	made_range(p, servers, "fd00:2::", "fd00:2::ffff");
+	made_range(p, ops, "10.3.0.0", "10.3.0.255");
+	made_rule(&p->rules, "web", clients, servers, made_ports(IPPROTO_TCP, 443, 443), ACTION_ALLOW);
+	made_rule(&p->rules, "no-back", servers, clients, made_ports(IPPROTO_TCP, 9000, 9000), ACTION_DROP);
+	made_rule(&p->rules, "pings", clients, servers, made_ports(IPPROTO_ICMPV6, ECHO_REQUEST6, ECHO_REQUEST6), ACTION_ALLOW);
+	made_rule(&p->failsafe, "ssh", ops, servers, made_ports(IPPROTO_TCP, 22, 22), ACTION_ALLOW);
+	made_rule(&p->failsafe, "echo", ops, servers, made_ports(IPPROTO_ICMP, 0, 65535), ACTION_ALLOW);
+	made_rule(&p->failsafe, "half", clients, servers, made_ports(IPPROTO_ICMP, ECHO_REQUEST, ECHO_REQUEST), ACTION_ALLOW);
+	tables = made_tables(p, &options);
+	made_free(p);
+	return tables;
+}
+
+static int read_end(const char *text, uint32_t *ret_address)
+{
+	struct addr addr;
+
+	assert_int_equal(addr_parse(text, &addr), 0);
+	addr_to_bytes(&addr, ret_address);
+	return addr.family;
+}
+
+static void each_connection_by_its_first_packet(void **state)
+{
+	struct tables *tables = make_tables();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *r = &rows[i];
+		struct connection c = { .protocol = r->protocol, .sport = htobe16(r->sport), .dport = htobe16(r->dport),
+					.port = r->port };
+		struct fate fate;
+
+		print_message("# %s\n", r->what);
+		c.family = read_end(r->source, c.source);
+		assert_int_equal(read_end(r->destination, c.destination), c.family);
+		fate = fate_of(tables->bytes, &tables->layout, &c);
+		assert_int_equal(fate.passes, r->passes);
+		assert_int_equal(fate.reason, r->reason);
+		assert_int_equal(fate.rule, r->rule);
+	}
+	tables_free(tables);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(each_connection_by_its_first_packet) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
