@@ -221,7 +221,7 @@ static void count_clocks(const struct published *p, struct clocks *sum)
 		fail(p->instance, strerror(errno));
 	for (int hook = 0; hook < ZW_HOOKS; hook++) {
 		_cleanup_close_ int gate = pinned(p, hooks[hook].gate);
-		_cleanup_close_ int program = slot_program(p, hooks[hook].slots, instance_gate(in)->active & 1);
+		_cleanup_close_ int program = slot_program(p, hooks[hook].slots, zw_gate_active(instance_gate(in)->word));
 
 		if (program < 0 || sum->hook[hook])
 			continue;

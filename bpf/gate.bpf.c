@@ -2,15 +2,15 @@
 /*
  * gate.bpf.c - the permanent entry programs: one on every attach point of its kind, loaded once and never changed.
  *
- * A gate reads one line, struct zw_gate, and tail-calls slot 0 or slot 1: the current generation or the other.
- * So one store to `active` switches every hook of every interface in the same instant, and a packet is decided
- * by exactly one generation. The line also carries the dead man of `apply --confirm`: the first packet past the
- * deadline turns PENDING into REVERTED, unless user space turned it into CONFIRMED before; both compare and
- * exchange, so there is one winner and all hooks follow it.
+ * A gate reads one word of one line, struct zw_gate, and tail-calls the slot that it names: so one store switches every
+ * hook of every interface in the same instant, and a packet is decided by exactly one generation. The line also carries
+ * the dead man of `apply --confirm`: the first packet past the deadline changes the word of a trial into that of a trial
+ * that went back, unless user space changed it into a confirmed one before; both compare and exchange, so there is one
+ * winner and all hooks follow it. Nothing of this needs a process.
  *
- * The two calls stand in two branches with constant indices, because the JIT makes direct jumps of those; a variable
- * index would cost an indirect jump. PROG_ARRAYs are emptied when user space lets go of them, so they must be pinned;
- * a call that finds an empty slot returns here, and the packet is dropped and counted.
+ * The calls stand in branches with constant indices, because the JIT makes direct jumps of those; a variable index would
+ * cost an indirect jump. PROG_ARRAYs are emptied when user space lets go of them, so they must be pinned; a call that
+ * finds an empty slot returns here, and the packet is dropped and counted.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -24,7 +24,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 struct zw_slots {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, ZW_GATE_SLOTS);
 	__type(key, __u32);
 	__type(value, __u32);
 };
@@ -33,58 +33,97 @@ struct zw_slots zw_slot_xdp SEC(".maps");
 struct zw_slots zw_slot_ingress SEC(".maps");
 struct zw_slots zw_slot_egress SEC(".maps");
 
+/* See ZW_GATE_PARTLY. Each attached interface has at most two of ZW_POINT_SLOTS. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ZW_POINT_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} zw_unnamed SEC(".maps");
+
 volatile struct zw_gate zw_gate __attribute__((aligned(64)));
 
-/* Is slot 1 the one that decides now? Read once for each packet: what it says then holds for the whole packet. */
-static __always_inline bool second_slot(void)
-{
-	__u32 slot = zw_gate.active;
-	__u64 deadline = zw_gate.deadline;
+#define PASS ZW_GATE_SLOTS /* in place of a slot: no generation decides here */
 
-	if (deadline && (__s64)(bpf_jiffies64() - deadline) >= 0) {
-		if (zw_gate.state == ZW_GATE_PENDING)
-			__sync_val_compare_and_swap(&zw_gate.state, ZW_GATE_PENDING, ZW_GATE_REVERTED);
-		if (zw_gate.state == ZW_GATE_REVERTED)
-			slot ^= 1;
-	}
-	return slot & 1;
+/* The word of a trial, as it is for this packet: its time may be over. */
+static __always_inline __u64 look_at_clock(__u64 word)
+{
+	__u64 deadline = zw_gate.deadline, seen;
+
+	if (!deadline || (__s64)(bpf_jiffies64() - deadline) < 0)
+		return word;
+	seen = __sync_val_compare_and_swap(&zw_gate.word, word, zw_gate_reverted(word));
+	return seen == word ? zw_gate_reverted(word) : seen;
 }
 
-static __always_inline void missed(void)
+static __always_inline __u32 ifindex_of(void *ctx, enum zw_hook hook)
 {
+	return hook == ZW_HOOK_XDP ? ((struct xdp_md *)ctx)->ingress_ifindex : ((struct __sk_buff *)ctx)->ifindex;
+}
+
+static __always_inline bool is_unnamed(__u32 slot, __u32 ifindex)
+{
+	const __u32 *slots = bpf_map_lookup_elem(&zw_unnamed, &ifindex);
+
+	return slots && (*slots >> slot & 1);
+}
+
+/*
+ * The slot that decides now, or PASS. The word is read once for each packet: what it says holds for the whole packet. The
+ * interface is read only where it matters, since it is two or three lines away from the packet.
+ */
+static __always_inline __u32 choose_slot(void *ctx, enum zw_hook hook)
+{
+	__u64 word = zw_gate.word;
+
+	if (zw_gate_state(word) == ZW_GATE_ON_TRIAL)
+		word = look_at_clock(word);
+	if ((word & ZW_GATE_PARTLY) && is_unnamed(zw_gate_active(word), ifindex_of(ctx, hook)))
+		return PASS;
+	return zw_gate_active(word);
+}
+
+static __always_inline void call(void *ctx, const void *slots, __u32 slot)
+{
+	if (slot == 0)
+		bpf_tail_call_static(ctx, slots, 0);
+	else if (slot == 1)
+		bpf_tail_call_static(ctx, slots, 1);
+	else
+		bpf_tail_call_static(ctx, slots, 2);
 	__sync_fetch_and_add(&zw_gate.missed, 1);
 }
 
 SEC("xdp.frags")
 int zw_gate_xdp(struct xdp_md *ctx)
 {
-	if (second_slot())
-		bpf_tail_call_static(ctx, &zw_slot_xdp, 1);
-	else
-		bpf_tail_call_static(ctx, &zw_slot_xdp, 0);
-	missed();
+	__u32 slot = choose_slot(ctx, ZW_HOOK_XDP);
+
+	if (slot == PASS)
+		return XDP_PASS;
+	call(ctx, &zw_slot_xdp, slot);
 	return XDP_DROP;
 }
 
 SEC("tc")
 int zw_gate_ingress(struct __sk_buff *ctx)
 {
-	if (second_slot())
-		bpf_tail_call_static(ctx, &zw_slot_ingress, 1);
-	else
-		bpf_tail_call_static(ctx, &zw_slot_ingress, 0);
-	missed();
+	__u32 slot = choose_slot(ctx, ZW_HOOK_INGRESS);
+
+	if (slot == PASS)
+		return TC_ACT_UNSPEC;
+	call(ctx, &zw_slot_ingress, slot);
 	return TC_ACT_SHOT;
 }
 
 SEC("tc")
 int zw_gate_egress(struct __sk_buff *ctx)
 {
-	if (second_slot())
-		bpf_tail_call_static(ctx, &zw_slot_egress, 1);
-	else
-		bpf_tail_call_static(ctx, &zw_slot_egress, 0);
-	missed();
+	__u32 slot = choose_slot(ctx, ZW_HOOK_EGRESS);
+
+	if (slot == PASS)
+		return TC_ACT_UNSPEC;
+	call(ctx, &zw_slot_egress, slot);
 	return TC_ACT_SHOT;
 }
 

@@ -439,18 +439,61 @@ struct zw_event {
 };
 
 /*
- * The gate's line (global data of gate.bpf.c, pinned as map zw_gate): which of the two slots is current, and the dead
- * man of `apply --confirm`. The slot that decides is `active`, or the other one once state is ZW_GATE_REVERTED.
+ * The gate's line (global data of gate.bpf.c, pinned as map zw_gate). One word says what decides, and changes as a whole,
+ * by stores of user space under the lock and by the gate's own compare-and-exchange:
+ *
+ *   bits 0-7    the slot whose generation decides
+ *   bits 8-15   the slot to go back to; the same one: there is none
+ *   bits 16-23  enum zw_gate_state
+ *   bit 24      ZW_GATE_PARTLY
+ *
+ * Three slots, so that while a generation is on trial another can be put beside it and the one to go back to.
+ * Example: generation 7 in slot 2 on trial, 6 in slot 0 to go back to: 0x010002; past the deadline it is 0x020200.
  */
+#define ZW_GATE_SLOTS 3
 struct zw_gate {
-	__u32 active; /* 0 or 1 */
-	__u32 state; /* enum zw_gate_state */
-	__u64 deadline; /* jiffies64; 0: none */
+	__u64 word;
+	__u64 deadline; /* of a trial, jiffies64; 0: none yet */
 	__u64 missed; /* tail calls that failed: those packets were dropped */
-	__u32 generation[2]; /* of each slot, 0: passes everything */
-	__u64 pad[4];
+	__u32 generation[ZW_GATE_SLOTS]; /* of each slot, 0: passes everything, or not in use */
+	__u32 pad;
+	__u64 pad2[3];
 };
-enum zw_gate_state { ZW_GATE_PENDING = 0, ZW_GATE_CONFIRMED = 1, ZW_GATE_REVERTED = 2 };
+
+/* ON_TRIAL becomes CONFIRMED by user space, or REVERTED by the first packet past the deadline, or by user space. */
+enum zw_gate_state { ZW_GATE_CONFIRMED = 0, ZW_GATE_ON_TRIAL = 1, ZW_GATE_REVERTED = 2 };
+
+/*
+ * Some interfaces are attached that one of the generations does not name: map zw_unnamed has them, by interface index,
+ * and which slots' generations do not (a bit each). There everything passes as long as such a slot decides.
+ */
+#define ZW_GATE_PARTLY (1ull << 24)
+
+static inline __u64 zw_gate_word(__u32 active, __u32 fallback, enum zw_gate_state state)
+{
+	return active | fallback << 8 | (__u64)state << 16;
+}
+
+static inline __u32 zw_gate_active(__u64 word)
+{
+	return word & 0xff;
+}
+
+static inline __u32 zw_gate_fallback(__u64 word)
+{
+	return word >> 8 & 0xff;
+}
+
+static inline enum zw_gate_state zw_gate_state(__u64 word)
+{
+	return (enum zw_gate_state)(word >> 16 & 0xff);
+}
+
+/* What a trial's word becomes when it is over: the slots exchanged, so that the one that failed is still known. */
+static inline __u64 zw_gate_reverted(__u64 word)
+{
+	return zw_gate_word(zw_gate_fallback(word), zw_gate_active(word), ZW_GATE_REVERTED) | (word & ZW_GATE_PARTLY);
+}
 
 /* Simulation (layout.simulate): map zw_simulation, one value. */
 struct zw_simulation {

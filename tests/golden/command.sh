@@ -64,7 +64,10 @@ is "an instance name that is a folder" 2 'not an instance name' z --instance .. 
 is "an instance name from the environment" 2 'ZONEWALL_INSTANCE' env ZONEWALL_INSTANCE=../x "$ZONEWALL" version
 is "a misspelt command" 2 "did you mean 'check'" z chekc
 is "a word that is no command" 2 "lists the commands" z frobnicate-the-wall-for-me
-for word in confirm top block unblock; do
+is "confirm takes no arguments" 2 "confirm takes no arguments" z confirm 5
+is "--confirm needs a time" 2 "'--confirm' needs a value" z apply --confirm
+is "a time to confirm that is none" 2 "--confirm: not a time from 1s to 1d, like 30s, 10m or 2h: 'soon'" z apply --confirm soon x
+for word in top block unblock; do
 	is "'$word' is refused by name" 6 "'$word' is not built in this version" z "$word" x
 done
 is "help of flows" 0 '^  -4, --ipv4  *IPv4 only$' z help flows

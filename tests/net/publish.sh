@@ -167,22 +167,6 @@ for _ in 1 2 3; do pings 2; done
 zw down >/dev/null
 check "three new flows are three more, over generations and down" test "$(total)" = $((first + 3))
 
-echo "# two at once"
-zw apply "$dir/off" >/dev/null 2>&1
-applies() { for _ in 1 2 3 4 5 6 7 8; do zw apply "$dir/$1" >/dev/null 2>&1 || return 1; done; }
-applies off &
-first=$!
-applies other
-second=$?
-wait "$first"
-check "both apply" test "$?" = 0 -a "$second" = 0
-check "two generations stay pinned" test "$(find "$pins" -maxdepth 1 -name 'gen-*' | wc -l)" = 2
-flock "/run/zonewall/$instance/lock" sleep 1.5 &
-sleep 0.1
-out=$(zw apply "$dir/off" 2>&1)
-check "one that waits says so" has "$out" "waiting for another zonewall"
-check "and one decides" only_pings 2
-
 echo "# following"
 policy glob 10.99.0.2 off v0 'n*'
 zw apply "$dir/glob" >/dev/null 2>&1

@@ -141,10 +141,15 @@ def do(word, *rest):
         {"listen": listen, "connect": connect, "udp": udp, "raw": raw, "segment": segment, "bye": bye}[word](*rest)
 
 
-for line in sys.stdin:
-    try:
-        do(*line.split())
-        answer = "yes"
-    except (OSError, KeyError, TypeError) as error:
-        answer = "%s: %r" % (line.strip(), error)
-    print(answer, flush=True)
+def main():
+    for line in sys.stdin:
+        try:
+            do(*line.split())
+            answer = "yes"
+        except (OSError, KeyError, TypeError) as error:
+            answer = "%s: %r" % (line.strip(), error)
+        print(answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()

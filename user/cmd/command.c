@@ -353,3 +353,20 @@ void command_help(const struct command *command, FILE *out)
 		fprintf(out, "\n'zonewall help COMMAND' tells more of a command. The manual pages are\n"
 			     "zonewall(1) and, for policies, zonewall.yaml(5).\n");
 }
+
+double command_duration(const char *text)
+{
+	static const struct { char letter; unsigned seconds; } units[] = {
+		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { '\0', 1 },
+	};
+	char *end;
+	double number;
+
+	if (*text < '0' || *text > '9' || strpbrk(text, "xXeE"))
+		return -1;
+	number = strtod(text, &end);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (*end == units[i].letter && (!*end || !end[1]))
+			return number * units[i].seconds < 1e9 ? number * units[i].seconds : -1;
+	return -1;
+}

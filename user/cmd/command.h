@@ -59,7 +59,7 @@ int command_getopt(const struct command *command, int argc, char **argv);
 int command_line(const struct command *command, int argc, char **argv, struct globals *globals, int *ret_argc,
 		 char ***ret_argv);
 
-extern const struct command cmd_check, cmd_show, cmd_test, cmd_explain, cmd_diff, cmd_simulate, cmd_apply,
+extern const struct command cmd_check, cmd_show, cmd_test, cmd_explain, cmd_diff, cmd_simulate, cmd_apply, cmd_confirm,
 	cmd_rollback, cmd_restore, cmd_down, cmd_run,
 	cmd_drops, cmd_flows, cmd_rules, cmd_status, cmd_audit, cmd_help, cmd_version;
 
@@ -72,6 +72,7 @@ extern const struct command *const commands[];
 const struct command *command_find(const char *name); /* NULL: there is none */
 int command_unknown(const char *name); /* says what is wrong with the name; returns an exit status */
 bool command_instance_is_valid(const char *name);
+double command_duration(const char *text); /* "90", "30s", "10m", "2h", "1d" in seconds; -1: none of these */
 
 /* The text of `zonewall help [name]`; command NULL: of all. */
 void command_help(const struct command *command, FILE *out);

@@ -37,24 +37,6 @@ static int usage(const char *what, const char *word)
 	return EXIT_USAGE;
 }
 
-/* "90", "30s", "10m", "2h", "1d" in seconds; -1: none of these. */
-static double read_duration(const char *text)
-{
-	static const struct { char letter; unsigned seconds; } units[] = {
-		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { '\0', 1 },
-	};
-	char *end;
-	double number;
-
-	if (*text < '0' || *text > '9' || strpbrk(text, "xXeE"))
-		return -1;
-	number = strtod(text, &end);
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (*end == units[i].letter && (!*end || !end[1]))
-			return number * units[i].seconds < 1e9 ? number * units[i].seconds : -1;
-	return -1;
-}
-
 static int read_count(const char *text, long *ret_count)
 {
 	char *end;
@@ -109,7 +91,7 @@ static int read_option(int option, struct json_object *request, struct json_obje
 		json_object_object_add(request, "last", json_object_new_int64(count));
 		return EXIT_DONE;
 	case OPTION_SINCE:
-		seconds = read_duration(optarg);
+		seconds = command_duration(optarg);
 		if (seconds < 0)
 			return usage("--since: not a time like 30s, 10m, 2h or 1d", optarg);
 		json_object_object_add(request, "since", json_object_new_double(seconds));

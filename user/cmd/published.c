@@ -62,6 +62,8 @@ void publication_clear(struct publication *publication)
 {
 	tables_free(publication->tables);
 	free(publication->pack);
+	policy_free(publication->policy);
+	diag_free(publication->diag);
 }
 
 /* What was read is packed beside the compiling: to deflate large feeds takes long. */
@@ -188,6 +190,8 @@ int published_compile(const char *const *paths, size_t count, const struct publi
 		return status;
 	if (packing_end(&packing, &publication))
 		return EXIT_FAILED;
+	publication.policy = take_ptr(policy);
+	publication.diag = take_ptr(diag);
 	*ret_publication = publication;
 	publication = (struct publication){ 0 };
 	return EXIT_DONE;
@@ -217,6 +221,16 @@ static struct json_object *changes_json(const struct publish_report *report)
 	return list;
 }
 
+/* As in `status`. */
+static struct json_object *trial_json(const struct publish_report *report)
+{
+	struct json_object *trial = json_object_new_object();
+
+	json_object_object_add(trial, "left_seconds", json_object_new_int64(report->left_s));
+	json_object_object_add(trial, "fallback", json_object_new_int64(report->fallback));
+	return trial;
+}
+
 static void print_json(const char *verb, const struct publish_report *report, const struct tables *tables)
 {
 	struct json_object *root = json_object_new_object();
@@ -226,6 +240,8 @@ static void print_json(const char *verb, const struct publish_report *report, co
 	json_object_object_add(root, "schema", json_object_new_string(schema));
 	json_object_object_add(root, "generation", json_object_new_int64(report->generation));
 	json_object_object_add(root, "previous", json_object_new_int64(report->previous));
+	if (report->on_trial)
+		json_object_object_add(root, "trial", trial_json(report));
 	json_object_object_add(root, "attach_points", changes_json(report));
 	if (report->tables_len) {
 		json_object_object_add(root, "tables_bytes", json_object_new_int64(report->tables_len));
@@ -269,14 +285,35 @@ static void print_changes(const struct publish_report *report)
 	scols_unref_table(table);
 }
 
-static void print_text(const struct publish_report *report, const struct tables *tables)
+/* "in 60s generation 4 is back unless it is confirmed before: zonewall confirm" */
+static void print_trial(const struct publish_report *report)
 {
-	if (!report->generation)
+	char back[32] = "everything passes again";
+
+	if (report->fallback)
+		snprintf(back, sizeof(back), "generation %u is back", report->fallback);
+	printf("on trial: in %us %s, unless it is confirmed before: zonewall confirm\n", report->left_s, back);
+}
+
+static void print_head(const char *verb, const struct publish_report *report)
+{
+	if (!strcmp(verb, "confirm"))
+		printf("generation %u is confirmed\n", report->generation);
+	else if (!strcmp(verb, "down"))
 		printf("detached; generation %u was the last\n", report->previous);
+	else if (!report->generation)
+		printf("everything passes, as before generation %u\n", report->previous);
 	else if (report->previous)
 		printf("generation %u is current (before: %u)\n", report->generation, report->previous);
 	else
 		printf("generation %u is current\n", report->generation);
+}
+
+static void print_text(const char *verb, const struct publish_report *report, const struct tables *tables)
+{
+	print_head(verb, report);
+	if (report->on_trial)
+		print_trial(report);
 	if (tables)
 		printf("%u rules, %zu atoms, tables %.1f KiB, counters %.1f KiB, %llu flows a family\n",
 		       tables->layout.rule_count, tables->stats.atoms, report->tables_len / 1024.0,
@@ -292,10 +329,29 @@ void published_print(const struct globals *globals, const char *verb, const stru
 	if (globals->json)
 		print_json(verb, report, tables);
 	else
-		print_text(report, tables);
+		print_text(verb, report, tables);
 	if (report->flows_differ)
 		edge_warn("another number of flows takes effect after 'zonewall down'; until then it is %llu a family",
 			  (unsigned long long)report->flows);
+}
+
+int published_change(const struct globals *globals, const struct command *command,
+		     int (*change)(const char *instance, struct publish_report *ret_report), int argc, char **argv)
+{
+	struct publish_report report = { 0 };
+	int status;
+
+	if (command_getopt(command, argc, argv) != -1)
+		return EXIT_USAGE;
+	if (optind < argc) {
+		edge_error(0, "%s takes no arguments", command->name);
+		return EXIT_USAGE;
+	}
+	status = edge_exit_status(change(globals->instance, &report));
+	if (!status)
+		published_print(globals, command->name, &report, NULL);
+	publish_report_clear(&report);
+	return status;
 }
 
 void published_warn_alone(const char *instance)

@@ -19,8 +19,10 @@ struct published_options {
 	uint64_t budget_bytes; /* of the tables; 0: the default (compile/tables.h) */
 };
 
-/* What is published of a policy. */
+/* What is published of a policy, and the policy. */
 struct publication {
+	struct policy *policy;
+	struct diag *diag; /* knows its files */
 	struct tables *tables;
 	uint64_t flows; /* the policy's `flows:`, 0 auto */
 	void *pack; /* its files (base/files.h) */
@@ -39,6 +41,10 @@ int published_compile(const char *const *paths, size_t count, const struct publi
 /* Prints the report of `verb` ("apply", ...): a line or two and the attach points, or one JSON object. */
 void published_print(const struct globals *globals, const char *verb, const struct publish_report *report,
 		     const struct tables *tables);
+
+/* A command that takes no arguments and changes what is published: calls `change`, and prints its report. */
+int published_change(const struct globals *globals, const struct command *command,
+		     int (*change)(const char *instance, struct publish_report *ret_report), int argc, char **argv);
 
 /* Warns if no `zonewall run` answers: nobody reads events then, and nobody follows interfaces. */
 void published_warn_alone(const char *instance);

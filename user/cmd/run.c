@@ -199,7 +199,8 @@ static int apply(struct service *service, enum run_policy_what what)
 	int status = run_policy_apply(service->policy, what, &report);
 
 	if (status == EXIT_DONE && report.generation) {
-		say("generation %u decides now", report.generation);
+		say("generation %u decides now%s", report.generation,
+		    report.on_trial ? ", on trial as the one before, until 'zonewall confirm'" : "");
 		say_changes(&report);
 		tell_generation(service, report.generation);
 	}
@@ -303,13 +304,19 @@ static void bring_up_to_date(struct service *service)
 static void look_at_gate(struct service *service)
 {
 	const struct instance *instance = teller_instance(service->teller);
-	uint32_t generation = instance_current(instance), before = service->generation;
+	uint32_t generation = instance_current(instance), before;
+	struct instance_trial trial;
 
+	instance_trial(instance, &trial);
+	/* It is told, and its attach points taken back, by whoever has the lock next. Who was stopped with it may never let go. */
+	if (trial.is_over && !pins_are_locked(service->globals->instance))
+		follow(service);
+	before = service->generation;
 	if (generation == before)
 		return;
 	say("generation %u decides now, published by another process", generation);
 	tell_generation(service, generation);
-	if (!run_policy_adopt(service->policy, instance, generation) && generation < before)
+	if (generation && !run_policy_adopt(service->policy, instance, generation) && generation < before)
 		bring_up_to_date(service);
 }
 
@@ -380,9 +387,11 @@ static void links_came(struct service *service)
 /* Somebody may still take it back, or let it take itself back: it is not for us to publish over it. */
 static bool waits_for_confirm(const struct service *service)
 {
-	const volatile struct zw_gate *gate = instance_gate(teller_instance(service->teller));
+	const struct instance *instance = teller_instance(service->teller);
+	struct instance_trial trial;
 
-	return gate->deadline && gate->state == ZW_GATE_PENDING && gate->generation[gate->active] == service->generation;
+	instance_trial(instance, &trial);
+	return trial.on && instance_current(instance) == service->generation;
 }
 
 static void settle(struct service *service)

@@ -34,6 +34,7 @@ struct run_policy {
 	uint64_t budget_bytes;
 	struct reading last; /* without a mistake: of these files, or of a generation that somebody else published */
 	struct ranges host; /* as resolved last */
+	uint32_t seen; /* what decided when reading began */
 	uint32_t generation; /* as published last, 0 never */
 };
 
@@ -165,6 +166,8 @@ static int publish_tables(struct run_policy *run, const struct reading *reading,
 			  const struct tables *tables, struct publish_report *ret_report)
 {
 	const struct publish_options options = {
+		.compare = true,
+		.seen = run->seen,
 		.flows = reading->policy->flows,
 		.pack = reading->pack,
 		.pack_len = reading->pack_len,
@@ -291,6 +294,7 @@ int run_policy_adopt(struct run_policy *run, const struct instance *instance, ui
 
 int run_policy_apply(struct run_policy *run, enum run_policy_what what, struct publish_report *ret_report)
 {
+	run->seen = what == RUN_POLICY_RESOLVE ? run->generation : publish_seen(run->globals->instance);
 	if (what == RUN_POLICY_READ)
 		return read_and_publish(run, ret_report);
 	diag_forget(run->last.diag);

@@ -16,15 +16,6 @@ void running_close(struct running *running)
 	instance_free(running->instance);
 }
 
-static int open_instance(const char *name, struct instance **ret_instance)
-{
-	int error = instance_open(name, ret_instance);
-
-	if (error == -ENOENT)
-		return view_nothing_published(name);
-	return error ? edge_exit_status(edge_error(error, "cannot read what is published for instance %s", name)) : EXIT_DONE;
-}
-
 static int open_generation(struct running *running, uint32_t number)
 {
 	int error = generation_open(running->instance, number, &running->generation);
@@ -50,16 +41,16 @@ static void take_tables(struct running *running)
 	};
 }
 
-int running_open(const struct globals *globals, struct running *ret_running)
+int running_open_if_any(const struct globals *globals, struct running *ret_running)
 {
 	_cleanup_(running_close) struct running running = { 0 };
-	int status = open_instance(globals->instance, &running.instance), error;
-	uint32_t number = status ? 0 : instance_current(running.instance);
+	int error = instance_open(globals->instance, &running.instance);
+	uint32_t number = error ? 0 : instance_current(running.instance);
 
-	if (status)
-		return status;
+	if (error && error != -ENOENT)
+		edge_error(error, "cannot read what is published for instance %s", globals->instance);
 	if (!number)
-		return view_nothing_published(globals->instance);
+		return error == -ENOENT ? EXIT_DONE : edge_exit_status(error);
 	error = open_generation(&running, number);
 	if (error)
 		return edge_exit_status(error);
@@ -70,4 +61,11 @@ int running_open(const struct globals *globals, struct running *ret_running)
 	*ret_running = running;
 	running = (struct running){ 0 };
 	return EXIT_DONE;
+}
+
+int running_open(const struct globals *globals, struct running *ret_running)
+{
+	int status = running_open_if_any(globals, ret_running);
+
+	return status || ret_running->instance ? status : view_nothing_published(globals->instance);
 }

@@ -24,6 +24,8 @@ struct running {
 
 /* Returns an exit status, having told what is wrong. */
 int running_open(const struct globals *globals, struct running *ret_running);
+/* The same; if nothing is published, or everything passes, instance stays NULL. */
+int running_open_if_any(const struct globals *globals, struct running *ret_running);
 void running_close(struct running *running);
 
 #endif

@@ -23,6 +23,28 @@ static uint64_t packets(struct json_object *point, const char *verdict)
 	return view_number(view_get(point, verdict), "packets");
 }
 
+static unsigned long long number(struct json_object *object, const char *key)
+{
+	return view_number(object, key);
+}
+
+static void print_trial(struct json_object *report)
+{
+	struct json_object *trial = view_get(report, "trial");
+	unsigned long long fallback = number(trial, "fallback"), reverted = number(report, "reverted");
+
+	if (trial) {
+		printf(", on trial: in %s ", view_seconds(number(trial, "left_seconds")));
+		if (fallback)
+			printf("generation %llu is back", fallback);
+		else
+			printf("everything passes again");
+		printf(" unless it is confirmed");
+	} else if (reverted) {
+		printf(", since generation %llu was not confirmed in time", reverted);
+	}
+}
+
 static void print_head(struct json_object *report)
 {
 	struct json_object *run = view_get(report, "run");
@@ -31,8 +53,7 @@ static void print_head(struct json_object *report)
 	       (unsigned long long)view_number(report, "generation"));
 	if (!view_number(report, "generation"))
 		printf(" (everything passes)");
-	if (strcmp(view_string(report, "gate"), "confirmed"))
-		printf(", gate %s", view_string(report, "gate"));
+	print_trial(report);
 	if (run)
 		printf("; zonewall run is alive (process %llu, since %s)\n",
 		       (unsigned long long)view_number(run, "pid"), view_string(run, "since"));
@@ -80,11 +101,6 @@ static void print_reasons(const struct globals *globals, struct json_object *rep
 	}
 	printf("\n");
 	view_print(table);
-}
-
-static unsigned long long number(struct json_object *object, const char *key)
-{
-	return view_number(object, key);
 }
 
 static void print_generations(struct json_object *generations)

@@ -52,6 +52,17 @@ static bool match(const struct netdev *device, const struct interface_name *patt
 	return any;
 }
 
+bool attach_is_named(const struct names *names, const char *ifname)
+{
+	const struct interface_name *patterns;
+	size_t count = names_interfaces(names, &patterns);
+
+	for (size_t i = 0; i < count; i++)
+		if (!fnmatch(patterns[i].pattern, ifname, 0))
+			return true;
+	return false;
+}
+
 int attach_plan(const struct names *names, bool warn, struct attach_plan *ret_plan)
 {
 	const struct interface_name *patterns;
@@ -518,7 +529,7 @@ static void switch_mode(struct gate *gate, struct attach_plan *plan, struct targ
 		target->ingress = ZW_HOOK_XDP;
 }
 
-static bool is_target(const struct attach_plan *plan, unsigned ifindex)
+bool attach_is_target(const struct attach_plan *plan, unsigned ifindex)
 {
 	for (size_t i = 0; i < plan->target_count; i++)
 		if (plan->targets[i].device->ifindex == ifindex)
@@ -544,7 +555,7 @@ void attach_end(struct gate *gate, struct attach_plan *plan, bool prune)
 	for (unsigned i = 1; prune && i < ZW_POINT_SLOTS; i++) {
 		const struct book_slot *slot = &gate->book->slot[i];
 
-		if (slot->attached && !is_target(plan, slot->ifindex) &&
+		if (slot->attached && !attach_is_target(plan, slot->ifindex) &&
 		    netdevs_find(plan->devices, plan->device_count, slot->ifindex))
 			remove_slot(gate, plan, i);
 	}

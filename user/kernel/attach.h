@@ -51,6 +51,9 @@ void attach_plan_clear(struct attach_plan *plan);
 /* The hooks that attach_begin will want, as far as that can be told before it tries: a bit each; TC's if it is none. */
 unsigned attach_hooks(const struct attach_plan *plan);
 
+/* Do the patterns of these names match an interface of this name? */
+bool attach_is_named(const struct names *names, const char *ifname);
+
 /* Would attach_begin attach a target that no packet is decided at now? */
 bool attach_brings_new(const struct gate *gate, const struct attach_plan *plan);
 
@@ -63,6 +66,9 @@ bool attach_brings_new(const struct gate *gate, const struct attach_plan *plan);
 int attach_begin(struct gate *gate, struct attach_plan *plan, bool keep_going);
 void attach_undo(struct gate *gate, struct attach_plan *plan);
 void attach_end(struct gate *gate, struct attach_plan *plan, bool prune);
+
+/* Is the interface one of the plan's targets? */
+bool attach_is_target(const struct attach_plan *plan, unsigned ifindex);
 
 /* Detaches everything, from whatever network namespace. Returns 0, or the last error, having told each. */
 int attach_remove_all(struct gate *gate, struct attach_plan *plan);

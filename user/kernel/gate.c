@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "gate.skel.h"
 #include "kernel/edge.h"
+#include "kernel/jiffies.h"
 #include "kernel/load.h"
 #include "kernel/probe.h"
 #include "kernel/sources.h"
@@ -44,7 +45,7 @@ static int make_folders(const char *instance)
 	return error;
 }
 
-/* Before the first generation both slots pass everything. */
+/* Before the first generation all slots pass everything. */
 static int fill_with_pass(const struct gate_bpf *skel)
 {
 	const int slots[ZW_HOOKS] = { bpf_map__fd(skel->maps.zw_slot_xdp), bpf_map__fd(skel->maps.zw_slot_ingress),
@@ -52,7 +53,7 @@ static int fill_with_pass(const struct gate_bpf *skel)
 	const int xdp = bpf_program__fd(skel->progs.zw_pass_xdp), tc = bpf_program__fd(skel->progs.zw_pass_tc);
 
 	for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
-		for (__u32 slot = 0; slot < 2; slot++)
+		for (__u32 slot = 0; slot < ZW_GATE_SLOTS; slot++)
 			if (bpf_map_update_elem(slots[hook], &slot, hook == ZW_HOOK_XDP ? &xdp : &tc, BPF_ANY))
 				return -errno;
 	return 0;
@@ -65,6 +66,7 @@ static int pin_gate(const char *instance, const struct gate_bpf *skel)
 		const char *file;
 	} pins[] = {
 		{ bpf_map__fd(skel->maps.bss), "gate/zw_gate" },
+		{ bpf_map__fd(skel->maps.zw_unnamed), "gate/zw_unnamed" },
 		{ bpf_map__fd(skel->maps.zw_slot_xdp), "gate/zw_slot_xdp" },
 		{ bpf_map__fd(skel->maps.zw_slot_ingress), "gate/zw_slot_ingress" },
 		{ bpf_map__fd(skel->maps.zw_slot_egress), "gate/zw_slot_egress" },
@@ -205,6 +207,9 @@ static int open_all(struct gate *gate)
 {
 	int error = get_programs(gate);
 
+	gate->unnamed = get(gate->instance, "zw_unnamed");
+	if (!error && gate->unnamed < 0)
+		error = gate->unnamed;
 	if (!error)
 		error = map_file(gate->instance, "gate/zw_gate", sizeof(*gate->line), (void **)&gate->line);
 	if (!error)
@@ -220,7 +225,8 @@ int gate_open(const char *instance, struct gate *ret_gate)
 	char path[PATH_MAX];
 	int error;
 
-	*ret_gate = (struct gate){ .instance = instance, .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
+	*ret_gate = GATE_CLOSED;
+	ret_gate->instance = instance;
 	pins_path(path, instance, "%s", "");
 	if (access(path, F_OK) && errno == ENOENT)
 		return -ENOENT;
@@ -236,6 +242,7 @@ void gate_close(struct gate *gate)
 		closep(&gate->program[hook]);
 		closep(&gate->slots[hook]);
 	}
+	closep(&gate->unnamed);
 	if (gate->line)
 		munmap((void *)gate->line, pins_mapped_len(sizeof(*gate->line)));
 	if (gate->book)
@@ -243,7 +250,7 @@ void gate_close(struct gate *gate)
 	if (gate->points)
 		munmap(gate->points, pins_mapped_len(ZW_POINT_ENTRIES * sizeof(struct zw_point)));
 	sources_free(gate->sources);
-	*gate = (struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
+	*gate = GATE_CLOSED;
 }
 
 bool gate_is_foreign(const struct gate *gate)
@@ -265,13 +272,67 @@ int gate_check_netns(const struct gate *gate)
 	return -EEXIST;
 }
 
+static bool is_over(uint64_t deadline)
+{
+	uint64_t now;
+
+	return deadline && !jiffies_now(&now) && (int64_t)(now - deadline) >= 0;
+}
+
+uint64_t gate_word(const volatile struct zw_gate *line)
+{
+	uint64_t word = __atomic_load_n(&line->word, __ATOMIC_ACQUIRE);
+
+	return zw_gate_state(word) == ZW_GATE_ON_TRIAL && is_over(line->deadline) ? zw_gate_reverted(word) : word;
+}
+
 unsigned gate_current(const volatile struct zw_gate *line)
 {
-	unsigned slot = __atomic_load_n(&line->active, __ATOMIC_ACQUIRE);
+	return zw_gate_active(gate_word(line));
+}
 
-	if (line->deadline && line->state == ZW_GATE_REVERTED)
-		slot ^= 1;
-	return slot & 1;
+unsigned gate_left_s(const volatile struct zw_gate *line)
+{
+	uint64_t deadline = line->deadline, now;
+	unsigned hz = jiffies_hz();
+
+	if (jiffies_now(&now) || deadline <= now)
+		return 0;
+	return (deadline - now + hz - 1) / hz;
+}
+
+uint64_t gate_change(volatile struct zw_gate *line, uint64_t (*next)(uint64_t word, const void *context),
+		     const void *context)
+{
+	__u64 seen = __atomic_load_n(&line->word, __ATOMIC_ACQUIRE);
+
+	while (!__atomic_compare_exchange_n(&line->word, &seen, next(seen, context), false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_ACQUIRE))
+		;
+	return seen;
+}
+
+bool gate_is_free(uint64_t word, unsigned slot)
+{
+	return slot != zw_gate_active(word) && slot != zw_gate_fallback(word);
+}
+
+unsigned gate_free_slot(uint64_t word)
+{
+	unsigned slot = 0;
+
+	while (!gate_is_free(word, slot))
+		slot++;
+	return slot;
+}
+
+void gate_empty(const struct gate *gate, unsigned slot)
+{
+	__u32 key = slot;
+
+	gate->line->generation[slot] = 0;
+	for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
+		bpf_map_delete_elem(gate->slots[hook], &key);
 }
 
 int gate_fill(const struct gate *gate, unsigned slot, const int program[ZW_HOOKS])

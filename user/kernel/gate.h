@@ -19,11 +19,14 @@ struct gate {
 	int program[ZW_HOOKS]; /* entry programs, by hook */
 	uint32_t program_id[ZW_HOOKS];
 	int slots[ZW_HOOKS]; /* PROG_ARRAYs */
+	int unnamed; /* see ZW_GATE_PARTLY */
 	volatile struct zw_gate *line;
 	struct book *book;
 	struct zw_point *points;
 	struct sources *sources; /* NULL until sources_open() */
 };
+
+#define GATE_CLOSED ((struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 }, .unnamed = -1 })
 
 /*
  * Makes the folder of a new instance under its temporary name: gate, book, the reader's map. What stands there from a
@@ -42,8 +45,26 @@ bool gate_is_foreign(const struct gate *gate);
 /* Refuses another network namespace then. Tells. */
 int gate_check_netns(const struct gate *gate);
 
-/* The slot that decides now, dead man included; and the one that does not. */
+/* The line's word as it decides now: of a trial whose time is over, what the next packet makes of it. */
+uint64_t gate_word(const volatile struct zw_gate *line);
+/* The slot that decides now. */
 unsigned gate_current(const volatile struct zw_gate *line);
+
+/* Seconds that a trial still has, begun ones too. */
+unsigned gate_left_s(const volatile struct zw_gate *line);
+
+/*
+ * Changes the word into what `next` makes of it; packets may end a trial meanwhile, so next is asked again then. Returns the
+ * word as it was.
+ */
+uint64_t gate_change(volatile struct zw_gate *line, uint64_t (*next)(uint64_t word, const void *context),
+		     const void *context);
+
+/* Does the word name the slot neither as current nor to go back to? Then a packet can never come to it again. */
+bool gate_is_free(uint64_t word, unsigned slot);
+unsigned gate_free_slot(uint64_t word); /* the first such; the end of a trial does not change which are free */
+/* Takes the programs out of a slot that no packet is on its way to. */
+void gate_empty(const struct gate *gate, unsigned slot);
 
 /* Puts programs, by hook, into a slot; -1: none, for a hook that is attached nowhere (kernel/programs.h). 0 or -errno. */
 int gate_fill(const struct gate *gate, unsigned slot, const int program[ZW_HOOKS]);

@@ -140,6 +140,22 @@ uint32_t instance_current(const struct instance *instance)
 	return instance->gate->generation[gate_current(instance->gate)];
 }
 
+void instance_trial(const struct instance *instance, struct instance_trial *ret_trial)
+{
+	const volatile struct zw_gate *gate = instance->gate;
+	uint64_t word = gate_word(gate);
+
+	*ret_trial = (struct instance_trial){ .failed = instance->book->reverted };
+	if (zw_gate_state(word) == ZW_GATE_ON_TRIAL) {
+		ret_trial->on = true;
+		ret_trial->fallback = gate->generation[zw_gate_fallback(word)];
+		ret_trial->left_s = gate_left_s(gate);
+	} else if (zw_gate_state(word) == ZW_GATE_REVERTED) {
+		ret_trial->is_over = true;
+		ret_trial->failed = gate->generation[zw_gate_fallback(word)];
+	}
+}
+
 unsigned instance_cpus(const struct instance *instance)
 {
 	return instance->cpus;

@@ -5,7 +5,7 @@
  * /run/zonewall/NAME/, saved files in /var/lib/zonewall/NAME/.
  *
  * Pins, below abi-N/:
- *   gate/      map zw_gate, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress
+ *   gate/      maps zw_gate and zw_unnamed, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress; the book zw_book
  *   links/     one XDP or TCX link for each attach point, named "<hook>-<ifindex>"
  *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_collected
  *   gen-<N>/   zw_tables, zw_rules, zw_sources, zw_names and zw_policy of each generation that a slot holds, and of the programs
@@ -43,6 +43,16 @@ const volatile struct zw_gate *instance_gate(const struct instance *instance);
 
 /* Number of the generation that decides now (dead man included). 0: everything passes. */
 uint32_t instance_current(const struct instance *instance);
+
+/* A policy on trial (`apply --confirm`), or one that was. */
+struct instance_trial {
+	bool on; /* it goes back to `fallback` (0: everything passes) in left_s seconds, unless confirmed */
+	uint32_t fallback;
+	unsigned left_s;
+	bool is_over; /* it went back, and nobody has noted that yet */
+	uint32_t failed; /* the generation that went back, until another is published; 0 none */
+};
+void instance_trial(const struct instance *instance, struct instance_trial *ret_trial);
 
 unsigned instance_cpus(const struct instance *instance); /* possible CPUs: strides in the per-CPU maps */
 int instance_ring_fd(const struct instance *instance); /* borrowed */

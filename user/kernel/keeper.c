@@ -137,6 +137,14 @@ static bool was_taken_down(const struct keeper *keeper)
 	return links || saved_is_down(instance_name(keeper->instance));
 }
 
+static bool is_in_slot(const volatile struct zw_gate *gate, uint32_t generation)
+{
+	for (unsigned slot = 0; slot < ZW_GATE_SLOTS; slot++)
+		if (gate->generation[slot] == generation)
+			return true;
+	return false;
+}
+
 static bool is_wanted(const struct keeper *keeper, const struct kept *kept, bool down)
 {
 	const volatile struct zw_gate *gate = instance_gate(keeper->instance);
@@ -145,7 +153,7 @@ static bool is_wanted(const struct keeper *keeper, const struct kept *kept, bool
 	if (is_link(kept))
 		return is_attached(kept);
 	if (sscanf(kept->file, "gen-%u/", &generation) == 1)
-		return !down && (generation == gate->generation[0] || generation == gate->generation[1]);
+		return !down && is_in_slot(gate, generation);
 	return !down;
 }
 

@@ -43,9 +43,7 @@ struct book_slot {
 /* Written under the lock only; readers see each word whole. */
 struct book {
 	uint32_t generation; /* the highest number that was given out */
-	uint32_t pending; /* a generation that is being put into the inactive slot, 0 none: see publish.c */
-	uint32_t previous; /* what that slot held before */
-	uint32_t pad;
+	uint32_t reverted; /* that was not confirmed in time, until the next one is published; 0 none */
 	uint64_t releases;
 	uint64_t netns[2]; /* device and inode of the network namespace that the interface indices belong to */
 	struct book_slot slot[ZW_POINT_SLOTS];

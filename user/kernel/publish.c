@@ -9,20 +9,22 @@
 #include <bpf/libbpf.h>
 
 #include "base/util.h"
+#include "kernel/change.h"
 #include "kernel/counters.h"
 #include "kernel/edge.h"
 #include "kernel/flows.h"
 #include "kernel/gate.h"
+#include "kernel/jiffies.h"
 #include "kernel/load.h"
 #include "kernel/pins.h"
 #include "kernel/programs.h"
 #include "kernel/saved.h"
 #include "kernel/seed.h"
 #include "kernel/sources.h"
+#include "kernel/unnamed.h"
 #include "zonewall.skel.h"
 
 DEFINE_CLEANUP(struct zonewall_bpf *, zonewall_bpf__destroy)
-DEFINE_CLEANUP(struct generation *, generation_free)
 #define _cleanup_gate_ _cleanup_(gate_close)
 #define _cleanup_plan_ _cleanup_(attach_plan_clear)
 
@@ -30,156 +32,6 @@ void publish_report_clear(struct publish_report *report)
 {
 	free(report->changes);
 	*report = (struct publish_report){ 0 };
-}
-
-/* The report takes the changes over. */
-static void report_changes(struct publish_report *report, struct attach_plan *plan)
-{
-	report->changes = take_ptr(plan->changes);
-	report->change_count = plan->change_count;
-	plan->change_count = 0;
-}
-
-static void remove_pins(const char *instance, const char *file)
-{
-	char path[PATH_MAX];
-
-	pins_path(path, instance, "%s", file);
-	pins_remove(path);
-}
-
-static void remove_generation(const char *instance, uint32_t number)
-{
-	char file[32];
-
-	snprintf(file, sizeof(file), "/gen-%" PRIu32, number);
-	remove_pins(instance, file);
-}
-
-/*
- * The inactive slot
- *
- * A slot takes three stores to fill and one to name, so a process can be killed in between. `pending` in the book says
- * that one is being filled, and `previous` what it held; the slot's own generation is 0 meanwhile, so that no rollback
- * goes there. mend() puts the former generation back, from its pins.
- */
-static void mend(struct gate *gate)
-{
-	unsigned current = gate_current(gate->line), other = !current;
-	struct book *book = gate->book;
-	int program[ZW_HOOKS] = PROGRAMS_NONE;
-
-	if (!book->pending)
-		return;
-	if (gate->line->generation[current] != book->pending) {
-		gate->line->generation[other] = 0;
-		if (book->previous && !gate_wait() &&
-		    !programs_get(gate->instance, book->previous, programs_attached(gate), false, program) &&
-		    !gate_fill(gate, other, program))
-			__atomic_store_n(&gate->line->generation[other], book->previous, __ATOMIC_RELEASE);
-		load_close(program);
-	}
-	book->previous = 0;
-	__atomic_store_n(&book->pending, 0, __ATOMIC_RELEASE);
-}
-
-/* Fills the inactive slot and makes it the current one. The last store is the one that counts. */
-static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS])
-{
-	volatile struct zw_gate *line = gate->line;
-	unsigned other = !gate_current(line);
-	int error;
-
-	gate->book->previous = line->generation[other];
-	__atomic_store_n(&gate->book->pending, number, __ATOMIC_RELEASE);
-	__atomic_store_n(&line->generation[other], 0, __ATOMIC_RELEASE);
-	error = gate_fill(gate, other, program);
-	if (error) {
-		mend(gate);
-		return edge_error(error, "cannot put generation %" PRIu32 " into the gate", number);
-	}
-	__atomic_store_n(&line->generation[other], number, __ATOMIC_RELEASE);
-	line->deadline = 0; /* none armed, or it has passed: what decides now is what was asked for */
-	__atomic_store_n(&line->active, other, __ATOMIC_RELEASE);
-	gate->book->previous = 0;
-	__atomic_store_n(&gate->book->pending, 0, __ATOMIC_RELEASE);
-	return 0;
-}
-
-/* Puts a generation that is still pinned into the slot that does not decide, as mend() would after a kill. */
-static void put_back(struct gate *gate, uint32_t former)
-{
-	if (!former)
-		return;
-	gate->book->previous = former;
-	__atomic_store_n(&gate->book->pending, former, __ATOMIC_RELEASE);
-	mend(gate);
-}
-
-/* What of a generation takes memory; its counters and their names stay until they can be saved. */
-static void remove_tables(const char *instance, uint32_t number)
-{
-	static const char *const files[] = { "zw_tables", "zw_sources", "zw_policy", "zw_xdp", "zw_ingress", "zw_egress" };
-	char file[64];
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		snprintf(file, sizeof(file), "/gen-%" PRIu32 "/%s", number, files[i]);
-		remove_pins(instance, file);
-	}
-}
-
-/* Generations in neither slot: their counters are saved, their pins removed. No packet can be on its way to them. */
-static void retire(const struct gate *gate)
-{
-	_cleanup_free_ uint32_t *numbers = NULL;
-	size_t count;
-
-	if (pins_generations(gate->instance, &numbers, &count))
-		return;
-	for (size_t i = 0; i < count; i++) {
-		if (numbers[i] == gate->line->generation[0] || numbers[i] == gate->line->generation[1])
-			continue;
-		if (counters_fold(gate->instance, numbers[i]))
-			remove_tables(gate->instance, numbers[i]);
-		else
-			remove_generation(gate->instance, numbers[i]);
-	}
-}
-
-/* Down to the folder of the instance: what `down` takes apart, and what a first apply that failed leaves. */
-static void remove_instance(const char *instance)
-{
-	char from[PATH_MAX], to[PATH_MAX];
-
-	pins_path(from, instance, "%s", "");
-	pins_path(to, instance, "-gone");
-	if (!rename(from, to))
-		pins_remove(to);
-	*strrchr(to, '/') = '\0';
-	rmdir(to); /* unless another version's pins are there */
-}
-
-/* Locks the instance and finishes what a killed process left. ret_gate as after gate_open(). */
-static int begin(const char *instance, int *ret_lock, struct gate *ret_gate)
-{
-	const char *missing = edge_missing_rights();
-	int error;
-
-	*ret_gate = (struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 } };
-	edge_capture_libbpf();
-	if (missing[0])
-		return edge_error(EPERM, "%s needed (run it as root)", missing);
-	error = pins_prepare();
-	if (!error)
-		error = pins_lock(instance, ret_lock);
-	if (error)
-		return error;
-	remove_pins(instance, "-new");
-	remove_pins(instance, "-gone");
-	error = gate_open(instance, ret_gate);
-	if (!error)
-		mend(ret_gate);
-	return error;
 }
 
 /* Grace periods */
@@ -194,12 +46,14 @@ struct waiting {
 	pthread_t thread;
 	bool started;
 	int error;
+	unsigned busy; /* slots, a bit each, that packets may be on their way to all the same */
 };
 
 /* A slot is filled again only when packets that read the line before the last flip are through. Waits beside the work. */
-static void wait_begin(struct waiting *waiting)
+static void wait_begin(struct waiting *waiting, unsigned busy)
 {
 	waiting->error = 0;
+	waiting->busy = busy;
 	waiting->started = !pthread_create(&waiting->thread, NULL, wait_for_packets, &waiting->error);
 }
 
@@ -364,7 +218,7 @@ static int prepare(const char *instance, const struct tables *tables, const stru
 {
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
 	unsigned hooks;
-	int error = created ? gate_create(instance) : gate_check_netns(gate);
+	int error = created ? gate_create(instance) : 0;
 
 	if (error)
 		return error;
@@ -387,41 +241,106 @@ static int prepare(const char *instance, const struct tables *tables, const stru
 	return error;
 }
 
-/* Before the first generation the gate lets everything pass: no flow is needed, and none is opened. */
-static bool is_deciding(const struct gate *gate)
+/* The word that makes a slot current. */
+struct turn {
+	const struct gate *gate;
+	unsigned slot;
+	bool trial, same_policy;
+};
+
+/* A generation that is on trial is never gone back to, nor the same policy for other addresses. Nor is nothing, but by a trial. */
+static uint64_t turn_to(uint64_t word, const void *context)
 {
-	return gate->line->generation[gate_current(gate->line)];
+	const struct turn *turn = context;
+	bool was_trial = zw_gate_state(word) == ZW_GATE_ON_TRIAL, trial = turn->trial || was_trial;
+	unsigned back = was_trial ? zw_gate_fallback(word) : zw_gate_active(word);
+
+	if (!was_trial && turn->same_policy)
+		back = zw_gate_fallback(word) == zw_gate_active(word) ? turn->slot : zw_gate_fallback(word);
+	if (!trial && !turn->gate->line->generation[back])
+		back = turn->slot;
+	return zw_gate_word(turn->slot, back, trial ? ZW_GATE_ON_TRIAL : ZW_GATE_CONFIRMED) |
+	       (trial ? word & ZW_GATE_PARTLY : 0);
+}
+
+/* Before the word says that there is a trial. The time of one that is on may be given anew. */
+static int set_deadline(struct gate *gate, unsigned seconds)
+{
+	uint64_t now;
+	int error = seconds ? jiffies_now(&now) : 0;
+
+	if (error)
+		return edge_error(error, "cannot read the kernel's clock");
+	if (seconds)
+		__atomic_store_n(&gate->line->deadline, now + (uint64_t)seconds * jiffies_hz(), __ATOMIC_RELEASE);
+	return 0;
 }
 
 /*
- * attach_begin(), with live connections seeded around it if it attaches anything new where a generation decides: before,
- * so that their packets find them from the first one on, and after, for those that were opened meanwhile.
+ * Fills a slot that no packet can come to, and makes it the current one. The last store is the one that counts. Killed
+ * before it, it leaves a slot that is free as before.
  */
-static int attach_seeded(struct gate *gate, struct attach_plan *plan, bool keep_going, struct seeder *seeder)
+static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS], const struct publish_options *options,
+		unsigned *busy)
 {
-	bool seeds = is_deciding(gate) && attach_brings_new(gate, plan);
+	struct turn turn = { gate, gate_free_slot(gate_word(gate->line)), options->confirm_s, options->same_policy };
+	int error;
+
+	__atomic_store_n(&gate->line->generation[turn.slot], 0, __ATOMIC_RELEASE);
+	error = gate_fill(gate, turn.slot, program);
+	if (error)
+		edge_error(error, "cannot put generation %" PRIu32 " into the gate", number);
+	else
+		error = set_deadline(gate, options->confirm_s);
+	if (error) {
+		gate_empty(gate, turn.slot);
+		return error;
+	}
+	__atomic_store_n(&gate->line->generation[turn.slot], number, __ATOMIC_RELEASE);
+	*busy |= 1u << zw_gate_active(gate_change(gate->line, turn_to, &turn));
+	gate->book->reverted = 0;
+	return 0;
+}
+
+/* flip(), with live connections seeded around it if this is the first generation. */
+static int flip_seeded(struct gate *gate, uint32_t number, const int program[ZW_HOOKS],
+		       const struct publish_options *options, struct seeder *seeder, unsigned *busy)
+{
+	bool seeds = !change_is_deciding(gate);
 	int error;
 
 	if (seeds)
 		seed_flows(seeder);
-	error = attach_begin(gate, plan, keep_going);
-	if (seeds && (!error || keep_going))
+	error = flip(gate, number, program, options, busy);
+	if (seeds && !error)
 		seed_flows(seeder);
 	return error;
 }
 
-/* flip(), with the same around it if this is the first generation. */
-static int flip_seeded(struct gate *gate, uint32_t number, const int program[ZW_HOOKS], struct seeder *seeder)
+/* Attaches what is new, and waits for the packets that could still come to a free slot. */
+static int get_ready(struct gate *gate, const struct publish_options *options, uint32_t number,
+		     struct attach_plan *plan, struct seeder *seeder, struct waiting *waiting)
 {
-	bool seeds = !is_deciding(gate);
-	int error;
+	int error = sources_open(gate, number);
 
-	if (seeds)
-		seed_flows(seeder);
-	error = flip(gate, number, program);
-	if (seeds && !error)
-		seed_flows(seeder);
+	if (!error && (options->confirm_s || change_is_on_trial(gate)))
+		error = unnamed_mark(gate, plan, gate_free_slot(gate_word(gate->line)), number);
+	if (!error)
+		error = change_attach(gate, plan, false, seeder);
+	if (!error) {
+		error = wait_end(waiting);
+		if (error)
+			edge_error(error, "cannot wait for packets on their way");
+	}
 	return error;
+}
+
+/* As it was: interfaces that were attached for this are not any more, and no trial goes on that was none. */
+static void undo(struct gate *gate, struct attach_plan *plan)
+{
+	attach_undo(gate, plan);
+	if (!change_is_on_trial(gate))
+		unnamed_end(gate);
 }
 
 static int publish_prepared(struct gate *gate, const struct tables *tables, const struct publish_options *options,
@@ -429,35 +348,54 @@ static int publish_prepared(struct gate *gate, const struct tables *tables, cons
 {
 	struct seeder seeder = { .instance = gate->instance, .tables = tables->bytes, .layout = &tables->layout };
 	_cleanup_plan_ struct attach_plan plan = { 0 };
-	unsigned current = gate_current(gate->line);
-	uint32_t former = gate->line->generation[!current];
 	int error = attach_plan(tables->names, !options->quiet, &plan);
 
-	report->previous = gate->line->generation[current];
+	report->previous = gate->line->generation[gate_current(gate->line)];
 	if (!error)
-		error = sources_open(gate, report->generation);
-	if (!error)
-		error = attach_seeded(gate, &plan, false, &seeder);
-	if (!error) {
-		error = wait_end(waiting);
-		if (error)
-			edge_error(error, "cannot wait for packets on their way");
-	}
+		error = get_ready(gate, options, report->generation, &plan, &seeder, waiting);
 	if (!error)
 		error = programs_get(gate->instance, report->generation, programs_attached(gate), true, program);
 	if (!error)
-		error = flip_seeded(gate, report->generation, program, &seeder);
+		error = flip_seeded(gate, report->generation, program, options, &seeder, &waiting->busy);
 	if (error) {
-		attach_undo(gate, &plan);
+		undo(gate, &plan);
 		return error;
 	}
-	attach_end(gate, &plan, true);
-	if (options->same_policy)
-		put_back(gate, former);
+	if (!change_is_on_trial(gate))
+		attach_end(gate, &plan, true);
 	seed_warn(&seeder);
 	report->seeded = seeder.seeded;
-	report_changes(report, &plan);
+	change_report(report, &plan);
 	return 0;
+}
+
+uint32_t publish_seen(const char *instance)
+{
+	volatile struct zw_gate *line;
+	char path[PATH_MAX];
+	uint32_t number;
+
+	pins_path(path, instance, "/gate/zw_gate");
+	if (pins_map(path, sizeof(*line), false, (void **)&line))
+		return 0;
+	number = line->generation[gate_current(line)];
+	munmap((void *)line, pins_mapped_len(sizeof(*line)));
+	return number;
+}
+
+/* Under the lock: does what the caller has seen decide still? */
+static int compare(const struct gate *gate, bool created, const struct publish_options *options)
+{
+	static const char fix[] = "fix: look at the difference (zonewall diff running FILE), and apply again";
+	uint32_t current = created ? 0 : gate->line->generation[gate_current(gate->line)];
+
+	if (!options->compare || current == options->seen)
+		return 0;
+	if (current > options->seen)
+		edge_error(0, "generation %" PRIu32 " was published by another meanwhile: nothing was changed\n%s", current, fix);
+	else
+		edge_error(0, "generation %" PRIu32 " does not decide any more: nothing was changed\n%s", options->seen, fix);
+	return -ESTALE;
 }
 
 int publish(const char *instance, const struct tables *tables, const struct publish_options *options,
@@ -469,12 +407,15 @@ int publish(const char *instance, const struct tables *tables, const struct publ
 	struct publish_report report = { 0 };
 	struct waiting waiting;
 	bool created;
-	int error = begin(instance, &lock, &gate);
+	int error = change_begin_existing(instance, true, &lock, &gate);
 
 	created = error == -ENOENT;
 	if (error && !created)
 		return error;
-	wait_begin(&waiting);
+	error = compare(&gate, created, options);
+	if (error)
+		return error;
+	wait_begin(&waiting, created ? 0 : 1u << gate_current(gate.line));
 	error = prepare(instance, tables, options, created, &gate, &report, program);
 	if (!error)
 		error = publish_prepared(&gate, tables, options, program, &report, &waiting);
@@ -482,16 +423,17 @@ int publish(const char *instance, const struct tables *tables, const struct publ
 	if (waiting.started)
 		wait_end(&waiting);
 	if (error) {
-		remove_pins(instance, "-new");
+		change_remove_pins(instance, "-new");
 		if (created)
-			remove_instance(instance);
+			change_remove_instance(instance);
 		else
-			remove_generation(instance, report.generation);
+			change_remove_generation(instance, report.generation);
 		return error;
 	}
-	if (!gate.line->deadline) /* else `confirm` keeps it */
+	if (!change_is_on_trial(&gate)) /* else `confirm` keeps it */
 		saved_keep(instance, report.generation);
-	retire(&gate);
+	change_settle(&gate, waiting.busy);
+	change_report_gate(&report, &gate);
 	*ret_report = report;
 	return 0;
 }
@@ -510,142 +452,5 @@ int publish_try(const char *instance, const struct tables *tables, const struct 
 	load_close(program);
 	if (!error)
 		*ret_report = report;
-	return error;
-}
-
-/* begin() for what needs a published generation. */
-static int begin_existing(const char *instance, int *ret_lock, struct gate *ret_gate)
-{
-	int error = begin(instance, ret_lock, ret_gate);
-
-	if (error == -ENOENT) {
-		edge_error(0, "nothing is published under the instance name '%s'", instance);
-		return -ENOENT;
-	}
-	return error;
-}
-
-int publish_rollback(const char *instance, struct publish_report *ret_report)
-{
-	_cleanup_(generation_freep) struct generation *former = NULL;
-	_cleanup_plan_ struct attach_plan plan = { 0 };
-	_cleanup_close_ int lock = -1;
-	_cleanup_gate_ struct gate gate;
-	struct publish_report report = { 0 };
-	struct seeder seeder;
-	unsigned current;
-	int error = begin_existing(instance, &lock, &gate);
-
-	if (!error)
-		error = gate_check_netns(&gate);
-	if (error)
-		return error;
-	current = gate_current(gate.line);
-	report.previous = gate.line->generation[current];
-	report.generation = gate.line->generation[!current];
-	if (!report.generation) {
-		edge_error(0, "there is no generation before %" PRIu32 " to go back to\n"
-			      "fix: 'zonewall down' detaches everything", report.previous);
-		return -ENOENT;
-	}
-	error = pins_open_generation(instance, report.generation, &former);
-	if (!error)
-		error = pins_map_tables(instance, former);
-	if (error)
-		return edge_error(error, "cannot open generation %" PRIu32, report.generation);
-	seeder = (struct seeder){ .instance = instance, .tables = former->tables, .layout = &former->layout };
-	error = attach_plan(former->names, true, &plan);
-	if (!error)
-		error = sources_open(&gate, 0);
-	if (!error)
-		error = attach_seeded(&gate, &plan, false, &seeder);
-	if (error) {
-		attach_undo(&gate, &plan);
-		return error;
-	}
-	gate.line->deadline = 0;
-	__atomic_store_n(&gate.line->active, !current, __ATOMIC_RELEASE);
-	saved_keep(instance, report.generation);
-	attach_end(&gate, &plan, false);
-	seed_warn(&seeder);
-	report.seeded = seeder.seeded;
-	report.tables_len = former->tables_len;
-	report.counters_len = former->counters_len;
-	report_changes(&report, &plan);
-	*ret_report = report;
-	return 0;
-}
-
-int publish_down(const char *instance, struct publish_report *ret_report)
-{
-	_cleanup_free_ uint32_t *numbers = NULL;
-	_cleanup_plan_ struct attach_plan plan = { 0 };
-	_cleanup_close_ int lock = -1;
-	_cleanup_gate_ struct gate gate;
-	struct publish_report report = { 0 };
-	size_t count = 0;
-	int error = begin_existing(instance, &lock, &gate);
-
-	if (error)
-		return error;
-	report.previous = gate.line->generation[gate_current(gate.line)];
-	error = attach_plan(NULL, false, &plan);
-	if (!error)
-		error = attach_remove_all(&gate, &plan);
-	if (error)
-		return error;
-	gate_wait();
-	if (!pins_generations(instance, &numbers, &count))
-		for (size_t i = 0; i < count; i++)
-			counters_fold(instance, numbers[i]);
-	remove_instance(instance);
-	saved_mark_down(instance);
-	report_changes(&report, &plan);
-	*ret_report = report;
-	return 0;
-}
-
-int publish_follow(const char *instance, struct publish_report *ret_report)
-{
-	_cleanup_(generation_freep) struct generation *generation = NULL;
-	_cleanup_plan_ struct attach_plan plan = { 0 };
-	_cleanup_close_ int lock = -1;
-	_cleanup_gate_ struct gate gate;
-	struct publish_report report = { 0 };
-	struct seeder seeder;
-	size_t kept = 0;
-	int error = begin(instance, &lock, &gate);
-
-	if (!error)
-		error = gate_check_netns(&gate);
-	if (error)
-		return error;
-	report.generation = report.previous = gate.line->generation[gate_current(gate.line)];
-	if (!report.generation)
-		return -ENOENT;
-	error = pins_open_generation(instance, report.generation, &generation);
-	if (!error)
-		error = pins_map_tables(instance, generation);
-	if (error)
-		return edge_error(error, "cannot open generation %" PRIu32, report.generation);
-	seeder = (struct seeder){
-		.instance = instance, .tables = generation->tables, .layout = &generation->layout
-	};
-	error = attach_plan(generation->names, false, &plan);
-	if (!error)
-		error = sources_open(&gate, 0);
-	if (error)
-		return error;
-	error = attach_seeded(&gate, &plan, true, &seeder);
-	/* What could be attached stays attached even if one interface refuses. */
-	attach_end(&gate, &plan, false);
-	seed_warn(&seeder);
-	report.seeded = seeder.seeded;
-	for (size_t i = 0; i < plan.change_count; i++)
-		if (plan.changes[i].change != CHANGE_KEPT)
-			plan.changes[kept++] = plan.changes[i];
-	plan.change_count = kept;
-	report_changes(&report, &plan);
-	*ret_report = report;
 	return error;
 }

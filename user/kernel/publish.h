@@ -4,7 +4,8 @@
  *
  * All functions here take the instance's lock for as long as they run, tell errors on standard error, and return 0 or
  * -errno (edge_exit_status() makes an exit status of it). They are safe to be killed at any time: what decides packets
- * is then either the old generation or the new one, and the next call finishes or undoes what was left.
+ * is then either the old generation or the new one, and the next call finishes or undoes what was left. So it is with a
+ * trial that went back: the next call, but for publish_down(), says so.
  */
 #ifndef ZW_PUBLISH_H
 #define ZW_PUBLISH_H
@@ -23,11 +24,17 @@ struct publish_options {
 	size_t pack_len;
 	bool quiet; /* no warnings of patterns without interfaces */
 	bool same_policy; /* the current one, for other addresses: a rollback goes where it would have gone before */
+	bool compare; /* only if `seen` decides still, see publish_seen() */
+	uint32_t seen;
+	unsigned confirm_s; /* on trial for so long, unless confirmed; 0: as it stands, see publish() */
 };
 
 struct publish_report {
 	uint32_t generation; /* current now; 0 after publish_down */
 	uint32_t previous; /* current before; 0 none */
+	bool on_trial; /* it goes back to `fallback` (0: everything passes) in left_s seconds, unless confirmed */
+	uint32_t fallback;
+	unsigned left_s;
 	size_t tables_len, counters_len; /* bytes of this generation's tables and rule counters */
 	uint64_t flows; /* entries a family, as they are */
 	bool flows_differ; /* the policy asks for another number, which takes effect after `down` */
@@ -37,7 +44,21 @@ struct publish_report {
 };
 void publish_report_clear(struct publish_report *report);
 
-/* Makes tables the current generation and attaches what their names' interfaces match; detaches what they do not. */
+/*
+ * The generation that decides now, 0 none; to be asked before the files of the next one are read. Then who publishes
+ * second of two that began with the same one is refused, instead of undoing what it has not seen. Silent.
+ */
+uint32_t publish_seen(const char *instance);
+
+/*
+ * Makes tables the current generation and attaches what their names' interfaces match; detaches what they do not.
+ *
+ * On trial (options->confirm_s) the gate itself goes back to the generation before, or to letting everything pass if there
+ * was none, unless publish_confirm() comes in time; nothing is detached until then. While a trial is on, what is published
+ * is on trial, too: its time goes on unless it is given anew, and it goes back to what the first one would go back to.
+ *
+ * -ESTALE (told): another generation decides than the one that was seen.
+ */
 int publish(const char *instance, const struct tables *tables, const struct publish_options *options,
 	    struct publish_report *ret_report);
 
@@ -45,7 +66,13 @@ int publish(const char *instance, const struct tables *tables, const struct publ
 int publish_try(const char *instance, const struct tables *tables, const struct publish_options *options,
 		struct publish_report *ret_report);
 
-/* Makes the former generation current again. -ENOENT: there is none (told). */
+/* Ends a trial: the current generation stays. -ETIME: there is none, or it went back before (told). */
+int publish_confirm(const char *instance, struct publish_report *ret_report);
+
+/*
+ * Makes the former generation current again; of a trial what it would go back to, and that one is gone then. -ENOENT: there
+ * is none (told).
+ */
 int publish_rollback(const char *instance, struct publish_report *ret_report);
 
 /* Detaches everything and removes all pins; only the rules' totals stay. -ENOENT: nothing is published (told). */

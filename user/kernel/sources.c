@@ -7,7 +7,7 @@
 #include "base/util.h"
 #include "kernel/edge.h"
 
-#define HELD_MAX 3
+#define HELD_MAX (ZW_GATE_SLOTS + 1)
 
 struct held {
 	struct generation *generation; /* for its names */
@@ -41,16 +41,16 @@ static int hold(struct sources *sources, const char *instance, uint32_t number)
 
 int sources_open(struct gate *gate, uint32_t coming)
 {
-	const uint32_t numbers[HELD_MAX] = { gate->line->generation[0], gate->line->generation[1], coming };
-
+	sources_free(gate->sources);
 	gate->sources = calloc(1, sizeof(*gate->sources));
 	if (!gate->sources)
 		return edge_error(ENOMEM, "cannot open the generations' sources");
 	for (unsigned i = 0; i < HELD_MAX; i++) {
-		int error = numbers[i] ? hold(gate->sources, gate->instance, numbers[i]) : 0;
+		uint32_t number = i < ZW_GATE_SLOTS ? gate->line->generation[i] : coming;
+		int error = number ? hold(gate->sources, gate->instance, number) : 0;
 
 		if (error)
-			return edge_error(error, "cannot open the sources of generation %" PRIu32, numbers[i]);
+			return edge_error(error, "cannot open the sources of generation %" PRIu32, number);
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where packets that enter an attach point must come from (`source:`), in zw_sources of each generation: both that the
+ * Where packets that enter an attach point must come from (`source:`), in zw_sources of each generation: all that the
  * gate's slots hold, so that a rollback protects too, and one that is about to be put there. Whoever changes attach points
  * opens them first; from then on points_take() keeps them up to date. Generations without `source:` are left alone.
  */

@@ -125,7 +125,7 @@ static int check_rule(const struct flow_source *source, const char *rule, const 
 
 	if (!strcmp(rule, "default") || !strcmp(rule, "intra-zone"))
 		return 0;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < ZW_GATE_SLOTS; i++) {
 		const struct names *names = source->generations[i] ? source->generations[i]->names : NULL;
 
 		if (names && names_find_rule(names, rule))

@@ -28,12 +28,14 @@ static void open_generations(const struct instance *instance, struct flow_source
 	const volatile struct zw_gate *gate = instance_gate(instance);
 
 	source->current = instance_current(instance);
-	for (int slot = 0, next = 1; slot < 2; slot++) {
+	for (int slot = 0, next = 1; slot < ZW_GATE_SLOTS; slot++) {
 		uint32_t number = gate->generation[slot];
-		struct generation **place = &source->generations[number == source->current ? 0 : next];
+		int place = number == source->current ? 0 : next;
 
-		if (number && !*place && generation_open(instance, number, place))
-			*place = NULL;
+		if (!number || place == ZW_GATE_SLOTS || source->generations[place])
+			continue;
+		if (!generation_open(instance, number, &source->generations[place]) && place)
+			next++;
 	}
 }
 
@@ -56,10 +58,10 @@ int flow_source_open(const struct instance *instance, struct flow_source *ret_so
 
 void flow_source_close(struct flow_source *source)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		flow_table_unmap(&source->tables[i]);
+	for (int i = 0; i < ZW_GATE_SLOTS; i++)
 		generation_free(source->generations[i]);
-	}
 	*source = (struct flow_source){ 0 };
 }
 
@@ -73,7 +75,7 @@ uint64_t flow_source_now(const struct flow_source *source)
 
 static const struct generation *find_generation(const struct flow_source *source, uint32_t number)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < ZW_GATE_SLOTS; i++)
 		if (source->generations[i] && source->generations[i]->number == number)
 			return source->generations[i];
 	return NULL;

@@ -15,7 +15,7 @@ struct flow_source {
 	int64_t at_ns; /* 0: the clock stands still */
 	unsigned hz;
 	uint32_t current; /* number of the generation that decides, 0: everything passes */
-	struct generation *generations[2]; /* the current one, the other one; NULL if not pinned */
+	struct generation *generations[ZW_GATE_SLOTS]; /* the current one, others; NULL if not pinned */
 };
 
 /* Opens what is pinned; flow_source_close() lets go of all of it. 0 or -errno, silent. */

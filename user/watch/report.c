@@ -340,19 +340,33 @@ static struct json_object *generation_json(const struct instance *instance, uint
 	return object;
 }
 
+/* "confirmed"; "on-trial": goes back by itself unless it is confirmed in time; "reverted": one did. */
+static void add_trial(struct json_object *report, const struct instance *instance)
+{
+	struct json_object *object = NULL;
+	struct instance_trial trial;
+
+	instance_trial(instance, &trial);
+	add_string(report, "gate", trial.on ? "on-trial" : trial.failed ? "reverted" : "confirmed");
+	if (trial.on) {
+		object = json_object_new_object();
+		add_number(object, "left_seconds", trial.left_s);
+		add_number(object, "fallback", trial.fallback);
+	}
+	json_object_object_add(report, "trial", object);
+	json_object_object_add(report, "reverted", trial.failed ? json_object_new_int64(trial.failed) : NULL);
+}
+
 static void add_gate(struct json_object *report, const struct instance *instance)
 {
 	const volatile struct zw_gate *gate = instance_gate(instance);
 	struct json_object *generations = json_object_new_array();
 	uint32_t current = instance_current(instance);
-	uint32_t state = gate->state;
 
 	add_number(report, "generation", current);
-	/* "armed": goes back by itself unless it is confirmed in time. */
-	add_string(report, "gate", state == ZW_GATE_REVERTED		      ? "reverted" :
-				   state == ZW_GATE_PENDING && gate->deadline ? "armed" : "confirmed");
+	add_trial(report, instance);
 	add_number(report, "missed_tail_calls", gate->missed);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < ZW_GATE_SLOTS; i++)
 		if (gate->generation[i])
 			json_object_array_add(generations, generation_json(instance, gate->generation[i],
 									   gate->generation[i] == current));
