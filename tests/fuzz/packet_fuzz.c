@@ -351,10 +351,11 @@ static void add_error(struct buffer *b, struct chance *c, size_t at, int family)
 {
 	static const uint8_t types4[] = { 3, 11, 12, 5 }, types6[] = { 1, 2, 3, 4, 5 };
 	size_t header = family == 4 ? 20 : 40;
-	uint8_t *ip = insert(b, at, header + 8), *quoted = ip + header + 8;
+	uint8_t *ip = insert(b, at, header + 8), *quoted;
 
 	if (!ip)
 		return;
+	quoted = ip + header + 8;
 	ip[0] = family == 4 ? 0x45 : 0x60;
 	ip[family == 4 ? 8 : 7] = 64;
 	ip[family == 4 ? 9 : 6] = family == 4 ? 1 : 58;
