@@ -14,8 +14,7 @@
 
 #define DENIED_PORT 2000 /* and the 127 after it: no rule of scale.c names them */
 #define FLOWS_MAX (1u << 20)
-/* An interface is two attach points, XDP and TC egress; one slot is nobody's. Interfaces come in pairs. */
-#define INTERFACES_MAX ((ZW_POINT_SLOTS - 1) / 2 & ~1u)
+#define INTERFACES_MAX 256 /* two attach points each, XDP and TC egress */
 
 static struct rounds rounds;
 static const char *prefix; /* of instances */

@@ -340,7 +340,7 @@ struct zw_count {
 struct zw_point_counters {
 	struct zw_count reason[ZW_REASONS];
 };
-#define ZW_POINT_SLOTS 256 /* attach points; slot 0 counts packets of attach points not (yet) known */
+#define ZW_POINT_SLOTS 1024 /* attach points; slot 0 counts packets of attach points not (yet) known */
 
 /*
  * Generation map zw_sources: the source set of each attach point slot, 0 none; slot 0 has none. User space writes a

@@ -122,7 +122,7 @@ static void released_slots_are_given_away_oldest_first(void **state)
 		d = device(i, name);
 		assert_int_equal(points_take(&f->gate, &d, ZW_HOOK_EGRESS, ATTACH_TCX), i);
 	}
-	d = device(1000, "full");
+	d = device(5000, "full");
 	assert_int_equal(points_take(&f->gate, &d, ZW_HOOK_EGRESS, ATTACH_TCX), 0);
 	points_release(&f->gate, 30);
 	points_release(&f->gate, 20);
