@@ -33,9 +33,9 @@
  * shows as soon as the other side sends more. A SYN in a connection that both ends have forgotten without a word leaves
  * the old windows for as long as that flow lives: its FIN and RST then do not count, and it lives longer than it need.
  *
- * The words are stored plainly. Two CPUs with one direction each can lose one of two updates: the next packet that fits
- * sets it right, and until then a RST at the lost number does not count. A CPU that found the flow before its slot went
- * to another can leave a word of the old version there: to the new flow that is a window of which nothing is known yet.
+ * Two CPUs, with one direction each, change both words at once: what one sends the other acknowledges. An update that is
+ * lost would leave a FIN behind the window, where it does not count, and it is not said again; so words are exchanged,
+ * twice if need be. Who finds the slot given to another flow meanwhile changes nothing: the word's version is another.
  */
 #ifndef ZW_TCP_WINDOW_H
 #define ZW_TCP_WINDOW_H
@@ -43,6 +43,7 @@
 #include "flow_table.h"
 
 #define UNACKED_MAX 65534u
+#define WINDOW_TRIES 2
 
 enum { SIDE_OPENER, SIDE_OTHER };
 
@@ -81,17 +82,47 @@ static __always_inline __u64 window_acknowledged(__u64 window, __u32 ack)
 	return left < unacked(window) ? make_window((__u32)window, left) : window;
 }
 
-static __always_inline __u64 load_window(const struct flow *f, int side)
+/* A word as it stands, and the window in it: none yet, if the word is another version's. */
+static __always_inline __u64 window_of(const struct flow *f, __u64 word)
 {
-	__u64 word = load_word(&f->slot->window[side]);
-
 	return (word ^ f->head_word) & FLOW_VERSION ? 0 : word & ~FLOW_VERSION;
 }
 
-static __always_inline void store_window(struct flow *f, int side, __u64 old, __u64 window)
+static __always_inline __u64 load_window(const struct flow *f, int side)
 {
-	if (window != old)
-		*(volatile __u64 *)&f->slot->window[side] = window | (f->head_word & FLOW_VERSION);
+	return window_of(f, load_word(&f->slot->window[side]));
+}
+
+/* Returns false if another CPU has changed the word meanwhile. To a flow of another version there is nothing to say. */
+static __always_inline bool change_window(struct flow *f, int side, __u64 word, __u64 window)
+{
+	__u64 changed = window | (f->head_word & FLOW_VERSION);
+
+	if (changed == word || ((changed ^ word) & FLOW_VERSION))
+		return true;
+	return exchange_word(&f->slot->window[side], word, changed);
+}
+
+/* The side has sent what lies between seq and end. anew: what was known of it before does not count. */
+static __always_inline void note_sent(struct flow *f, int side, bool anew, __u32 seq, __u32 end)
+{
+	for (int i = 0; i < WINDOW_TRIES; i++) {
+		__u64 word = load_word(&f->slot->window[side]);
+
+		if (change_window(f, side, word, window_sent(anew ? 0 : window_of(f, word), seq, end)))
+			return;
+	}
+}
+
+/* What this side has sent is acknowledged up to ack. */
+static __always_inline void note_acknowledged(struct flow *f, int side, __u32 ack)
+{
+	for (int i = 0; i < WINDOW_TRIES; i++) {
+		__u64 word = load_word(&f->slot->window[side]);
+
+		if (change_window(f, side, word, window_acknowledged(window_of(f, word), ack)))
+			return;
+	}
 }
 
 /* Where the packet ends in its sender's sequence numbers: SYN and FIN take one each (RFC 9293 3.4). */
@@ -119,7 +150,7 @@ static __always_inline void repeat_opening(struct flow *f, const struct packet *
 	__u64 window = load_window(f, SIDE_OPENER);
 
 	if ((state == ZW_FLOW_TCP_SYN || state == ZW_FLOW_TCP_SYN_ACK) && !is_in_window(window, seq_start(p)))
-		store_window(f, SIDE_OPENER, window, 0);
+		change_window(f, SIDE_OPENER, load_word(&f->slot->window[SIDE_OPENER]), 0);
 }
 
 /* While the opening is not answered, a RST counts by what it acknowledges (RFC 9293 3.10.7.3). */
@@ -135,14 +166,14 @@ static __always_inline bool is_reset(const struct packet *p, __u32 state, bool f
 /* Returns the flags that count of a SYN+ACK: all, of one that answers. */
 static __always_inline __u8 follow_syn_ack(struct flow *f, const struct packet *p, bool from_opener)
 {
-	__u64 mine = load_window(f, SIDE_OTHER), others = load_window(f, SIDE_OPENER);
+	__u64 others = load_window(f, SIDE_OPENER);
 	__u32 state = flow_state(f->head_word);
 
 	if (from_opener || (state != ZW_FLOW_TCP_SYN && state != ZW_FLOW_TCP_SYN_ACK) ||
 	    (others && !is_in_window(others, p->ack)))
 		return 0;
-	store_window(f, SIDE_OTHER, mine, window_sent(0, seq_start(p), seq_end(p)));
-	store_window(f, SIDE_OPENER, others, window_acknowledged(others, p->ack));
+	note_sent(f, SIDE_OTHER, true, seq_start(p), seq_end(p));
+	note_acknowledged(f, SIDE_OPENER, p->ack);
 	return p->tcp_flags;
 }
 
@@ -163,10 +194,9 @@ static __always_inline __u8 follow_windows(struct flow *f, const struct packet *
 	if (!continues && !acknowledges && (mine || others))
 		return 0;
 	/* The other side acknowledges, but is elsewhere than it was thought to be before the opener has answered it. */
-	store_window(f, side, mine,
-		     window_sent(answered || from_opener || continues ? mine : 0, p->seq, seq_end(p)));
+	note_sent(f, side, !answered && !from_opener && !continues, p->seq, seq_end(p));
 	if (acknowledges || (answered && (p->tcp_flags & TCP_ACK)))
-		store_window(f, other, others, window_acknowledged(others, p->ack));
+		note_acknowledged(f, other, p->ack);
 	return p->tcp_flags & (continues && acknowledges ? 0xff : acknowledges ? ~TCP_FIN : ~(TCP_FIN | TCP_ACK));
 }
 

@@ -43,16 +43,17 @@ static void the_essays_example(void)
 	ok(follow_windows(&flow, &right, true) == TCP_RST, "the RST at 1101 counts");
 }
 
-/* A CPU that had found the flow before this one in the slot wrote its window late. */
+/* The slot went to another flow, whose words are of the next version, after this CPU had found the one before. */
 static void a_word_of_another_version(void)
 {
 	struct packet reset = packet_of(TCP_RST, 1101, 0, 0), data = packet_of(TCP_ACK, 1101, 5000, 10);
+	const __u64 theirs = make_window(1101, 0) | (VERSION + (1ull << 48));
 
 	begin(make_window(1101, 0), make_window(5000, 0));
-	slot.window[SIDE_OPENER] = make_window(1101, 0) | (VERSION - (1ull << 48));
+	slot.window[SIDE_OPENER] = theirs;
 	ok(!load_window(&flow, SIDE_OPENER), "is a window of which nothing is known");
 	ok(!follow_windows(&flow, &reset, true), "in which no RST counts");
-	ok(follow_windows(&flow, &data, true) == TCP_ACK && is(SIDE_OPENER, 1101, 1111), "until a packet fits the other side");
+	ok(follow_windows(&flow, &data, true) == TCP_ACK && slot.window[SIDE_OPENER] == theirs, "and which is let be");
 }
 
 static void a_seeded_flow(void)
