@@ -66,8 +66,8 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
  *   an atom            final
  *   ZW_NEXT | line     a search tree for the key
  *   ZW_BLOCK | line    a block of 256 words, indexed by the key's high byte; there stands what holds for all its low bytes,
- *                      or ZW_NEXT | line, a search tree of one line for the whole key, or ZW_BLOCK | line, a block that is
- *                      indexed by the key's low byte
+ *                      or ZW_NEXT | line, a search tree of one line for the whole key, or ZW_TAIL | line, the only one
+ *                      among them, or ZW_BLOCK | line, a block that is indexed by the key's low byte
  *   ZW_TAIL | line     a struct zw_tail (IPv6 only)
  *
  * So a key costs at most two lines. Within a search tree ZW_LINK means the same key; all other steps that a key leads to

@@ -127,6 +127,59 @@ static void a_tail_skips_to_a_lone_prefix(void **state)
 	array_free(&lines.all);
 }
 
+/* The value of an address in tables of addresses only: by the walk, which counts its reads, and by what packets run. */
+static uint32_t look_up6(const struct tables *t, u128 address, unsigned *ret_reads)
+{
+	const struct addr a = { .family = 6, .value = address };
+	uint8_t wire[16];
+	uint32_t value;
+
+	addr_to_bytes(&a, wire);
+	*ret_reads = 0;
+	value = walk_atom6(t, address, ret_reads);
+	assert_int_equal(tables_atom(t->bytes, &t->layout, 6, wire), value);
+	return value;
+}
+
+/* One host in each /24 of a /16: its tail stands in the block's word, so that whichever address reads three lines. */
+static void a_lone_prefix_stands_in_its_block(void **state)
+{
+	struct interval v[513] = { { 0, 0, 0 } };
+	struct intervals intervals = { .all = { .v = v, .count = 513 } };
+	struct lines lines = { .budget = 1 << 20 };
+	struct tables t = { 0 };
+	uint64_t seed = 3, high[256];
+	unsigned reads;
+
+	(void)state;
+	for (uint32_t i = 0; i < 256; i++) {
+		/* the first and the last key of a block among them */
+		uint64_t low = !i ? 0 : i == 255 ? 0xffull << 32 : rnd(&seed) & 0xffffffffff;
+
+		high[i] = 0x2001ull << 48 | (uint64_t)i << 40 | low;
+		v[1 + 2 * i] = (struct interval){ high[i], 0x42, i + 1 };
+		v[2 + 2 * i] = (struct interval){ high[i], 0x43, 0 };
+	}
+	assert_int_equal(address_build(&lines, 6, &intervals, &t.layout.root6, &reads), 0);
+	assert_int_equal(reads, 3);
+	assert_int_equal(lines.all.count, 4096 + 16 + 256);
+	wrap(&t, &lines);
+	for (uint32_t i = 0; i < 256; i++) {
+		u128 block = (u128)(0x200100 | i) << 104, host = (u128)high[i] << 64 | 0x42;
+
+		assert_int_equal(look_up6(&t, host, &reads), i + 1);
+		assert_int_equal(reads, 3);
+		for (int n = 0; n < 100; n++) {
+			u128 other = block | ((u128)(rnd(&seed) & 0xffffffffff) << 64 | rnd(&seed));
+
+			assert_int_equal(look_up6(&t, other, &reads), other == host ? i + 1 : 0);
+		}
+		assert_int_equal(look_up6(&t, host - 1, &reads), 0);
+		assert_int_equal(look_up6(&t, host + 1, &reads), 0);
+	}
+	array_free(&lines.all);
+}
+
 static u128 random_address(uint64_t *seed, int family, int shape)
 {
 	u128 a = (u128)rnd(seed) << 80 ^ (u128)rnd(seed) << 40 ^ rnd(seed);
@@ -330,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_search_line_looks_as_the_header_says),
 		cmocka_unit_test(the_example_of_the_header),
 		cmocka_unit_test(a_tail_skips_to_a_lone_prefix),
+		cmocka_unit_test(a_lone_prefix_stands_in_its_block),
 		cmocka_unit_test(addresses_are_in_the_zones_that_hold_them),
 		cmocka_unit_test(dense_blocks_cost_two_lines),
 		cmocka_unit_test(the_whole_space_and_single_addresses),

@@ -129,32 +129,49 @@ static int low_block_build(struct builder *b, const struct run *runs, size_t cou
 	return err;
 }
 
-/* What stands in a high block: an atom, a search tree of one line, or a low block. */
+/* The tail among these keys, if there is one and all around it is what lies outside of it; else 0. */
+static uint32_t only_tail(const struct builder *b, const struct run *runs, size_t count)
+{
+	uint32_t tail = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (runs[i].value & ZW_TAIL)
+			tail = runs[i].value;
+	for (size_t i = 0; i < count && tail; i++)
+		if (runs[i].value != tail && runs[i].value != ((struct zw_tail *)lines_at(b->lines, tail & ZW_STEP_INDEX))->outside)
+			return 0;
+	return tail;
+}
+
+/* What stands in a high block: an atom, a tail, a search tree of one line, or a low block. */
 static int high_word_build(struct builder *b, const struct run *runs, size_t count, uint32_t high, uint32_t *ret_step)
 {
 	int err;
 
 	if (search_depth(count) > 1)
 		return low_block_build(b, runs, count, high, ret_step);
-	*ret_step = runs[0].value;
-	if (count == 1)
+	*ret_step = count == 1 ? runs[0].value : only_tail(b, runs, count);
+	if (count == 1 || *ret_step)
 		return 0;
 	err = search_build(b->lines, runs, count, ret_step);
 	*ret_step |= ZW_NEXT;
 	return err;
 }
 
-static int high_block_build(struct builder *b, const struct run *runs, size_t count, uint32_t *ret_step)
+static int high_block_build(struct builder *b, const struct run *runs, size_t count, uint32_t *ret_step, unsigned *ret_reads)
 {
-	uint32_t line, word;
+	uint32_t line, word = 0;
 	size_t at = 0, last;
 	int err = lines_add_bytes(b->lines, ZW_BLOCK_WORDS * sizeof(uint32_t), &line);
 
+	*ret_reads = 1;
 	for (uint32_t high = 0; high < ZW_BLOCK_WORDS && !err; high++) {
 		at = run_of(runs, count, at, high << 8);
 		last = run_of(runs, count, at, high << 8 | 0xff);
 		err = high_word_build(b, runs + at, last - at + 1, high, &word);
 		((uint32_t *)lines_at(b->lines, line))[high] = word;
+		if (word & (ZW_NEXT | ZW_BLOCK))
+			*ret_reads = 2;
 	}
 	*ret_step = ZW_BLOCK | line;
 	return err;
@@ -165,9 +182,8 @@ static int key_build(struct builder *b, const struct run *runs, size_t count, ui
 {
 	int err;
 
-	*ret_reads = 2;
 	if (count > TREE_RUNS)
-		return high_block_build(b, runs, count, ret_step);
+		return high_block_build(b, runs, count, ret_step, ret_reads);
 	*ret_reads = search_depth(count);
 	err = search_build(b->lines, runs, count, ret_step);
 	*ret_step |= ZW_NEXT;

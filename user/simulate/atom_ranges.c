@@ -94,31 +94,11 @@ static int walk_tree(struct walker *w, const struct tree *tree)
 	return err;
 }
 
-/* A block over bits of chunk `chunk` of addresses that begin with `base`: its high byte's, or its low byte's. */
-static int walk_block(struct walker *w, uint32_t line, u128 base, unsigned chunk, bool high)
-{
-	const uint32_t *word = line_at(w, line);
-	int err = word && w->layout->lines - line >= ZW_BLOCK_WORDS / 16 && chunk < w->chunks ? 0 : -EINVAL;
-
-	for (unsigned i = 0; i < ZW_BLOCK_WORDS && !err; i++) {
-		unsigned first = high ? i << 8 : (base >> shift_of(w, chunk) & 0xff00) | i;
-		struct tree tree = { .base = base & ~((u128)0xffff << shift_of(w, chunk)), .chunk = chunk, .low = first,
-				     .high = first | (high ? 0xff : 0), .line = word[i] & ZW_STEP_INDEX };
-
-		if (high && (word[i] & ZW_BLOCK))
-			err = walk_block(w, tree.line, base | (u128)first << shift_of(w, chunk), chunk, false);
-		else if (high && (word[i] & ZW_NEXT))
-			err = walk_tree(w, &tree);
-		else
-			err = walk_keys(w, &tree, tree.low, tree.high, word[i]);
-	}
-	return err;
-}
-
-static int walk_tail(struct walker *w, uint32_t line, u128 base, unsigned chunk)
+/* A tail for the addresses base..end; chunk: the first that is not read yet. */
+static int walk_tail(struct walker *w, uint32_t line, u128 base, u128 end, unsigned chunk)
 {
 	const struct zw_tail *tail = line_at(w, line);
-	u128 end = block_end(w, base, chunk), mask, first, last;
+	u128 mask, first, last;
 	int err = 0;
 
 	if (!tail || tail->chunk < chunk || tail->outside & ZW_STEPS || tail->inside & ZW_TAIL)
@@ -138,11 +118,35 @@ static int walk_tail(struct walker *w, uint32_t line, u128 base, unsigned chunk)
 	return err;
 }
 
+/* A block over bits of chunk `chunk` of addresses that begin with `base`: its high byte's, or its low byte's. */
+static int walk_block(struct walker *w, uint32_t line, u128 base, unsigned chunk, bool high)
+{
+	const uint32_t *word = line_at(w, line);
+	int err = word && w->layout->lines - line >= ZW_BLOCK_WORDS / 16 && chunk < w->chunks ? 0 : -EINVAL;
+
+	for (unsigned i = 0; i < ZW_BLOCK_WORDS && !err; i++) {
+		unsigned first = high ? i << 8 : (base >> shift_of(w, chunk) & 0xff00) | i;
+		struct tree tree = { .base = base & ~((u128)0xffff << shift_of(w, chunk)), .chunk = chunk, .low = first,
+				     .high = first | (high ? 0xff : 0), .line = word[i] & ZW_STEP_INDEX };
+
+		if (high && (word[i] & ZW_BLOCK))
+			err = walk_block(w, tree.line, base | (u128)first << shift_of(w, chunk), chunk, false);
+		else if (high && (word[i] & ZW_NEXT))
+			err = walk_tree(w, &tree);
+		else if (high && (word[i] & ZW_TAIL))
+			err = walk_tail(w, tree.line, tree.base | (u128)tree.low << shift_of(w, chunk),
+					block_end(w, tree.base | (u128)tree.high << shift_of(w, chunk), chunk + 1), chunk + 1);
+		else
+			err = walk_keys(w, &tree, tree.low, tree.high, word[i]);
+	}
+	return err;
+}
+
 /* All addresses that begin with `base`, whose next chunk is this one. */
 static int walk_step(struct walker *w, uint32_t step, u128 base, unsigned chunk)
 {
 	if (step & ZW_TAIL)
-		return walk_tail(w, step & ZW_STEP_INDEX, base, chunk);
+		return walk_tail(w, step & ZW_STEP_INDEX, base, block_end(w, base, chunk), chunk);
 	if (step & ZW_BLOCK)
 		return walk_block(w, step & ZW_STEP_INDEX, base, chunk, true);
 	if (step & ZW_NEXT)
