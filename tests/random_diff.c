@@ -6,7 +6,7 @@
  * names. On other terms it is exactly where a limit or failsafe stands behind it in one generation alone. A pair the other
  * way round has the regions of the other kind; a policy and itself have none.
  *
- *   random_diff [--seed N] [--pairs N] [--large N] [--samples N]
+ *   random_diff [--seed N] [--pairs N] [--ages N] [--large N] [--samples N]
  *
  * The pair number i of seed s is the only pair of seed s + i.
  */
@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compile/moment.h"
 #include "first.h"
+#include "policy/moments.h"
 #include "scene.h"
 #include "simulate/diff.h"
 #include "test.h"
@@ -574,6 +576,81 @@ static bool check_small(uint64_t seed)
 	return good;
 }
 
+/* --- Rules that end ------------------------------------------------------------------------------------------------------ */
+
+/* What changes from an instant on (-1: before all), by the tables of that time. */
+static bool find_at(const struct scene whole[DIFF_SIDES], int instant, struct tables *tables[DIFF_SIDES], struct diff *ret_diff)
+{
+	int64_t time = instant < 0 ? TIME_BEGIN : universe_instants[instant];
+	struct diff_source sources[DIFF_SIDES];
+	struct diag *diag = diag_new();
+	bool good = diag;
+
+	for (int i = 0; i < DIFF_SIDES && good; i++) {
+		good = !compile_moment(whole[i].policy, time, diag, &tables[i]);
+		if (good)
+			sources[i] = (struct diff_source){ tables[i]->bytes, &tables[i]->layout, tables[i]->names,
+							   whole[i].policy };
+	}
+	good = good && !diff_find(sources, ret_diff);
+	diag_free(diag);
+	return good;
+}
+
+/* The oracle has the policies as their text is from then on. */
+static bool check_age(struct random *random, const struct scene whole[DIFF_SIDES], char *const texts[DIFF_SIDES], int instant,
+		      const char *host)
+{
+	char *then[DIFF_SIDES] = { universe_at(texts[DIFF_OLD], instant), universe_at(texts[DIFF_NEW], instant) };
+	struct tables *tables[DIFF_SIDES] = { NULL };
+	struct pair pair = { 0 };
+	struct diff diff = { 0 };
+	bool good = open_pair(random, then, host, &pair) && find_at(whole, instant, tables, &diff);
+
+	if (good) {
+		free(pair.has_packet);
+		diff_clear(&pair.diff);
+		pair.diff = diff;
+		pair.has_packet = calloc(diff.region_count + 1, sizeof(*pair.has_packet));
+		good = pair.has_packet && try_all(&pair);
+	}
+	if (!good)
+		note("instant %d", instant);
+	close_pair(&pair);
+	for (int i = 0; i < DIFF_SIDES; i++) {
+		tables_free(tables[i]);
+		free(then[i]);
+	}
+	return good;
+}
+
+static bool check_ages(uint64_t seed)
+{
+	struct random random = { seed * 0xd1342543de82ef95ull + 2 };
+	struct scene whole[DIFF_SIDES] = { 0 };
+	char *texts[DIFF_SIDES], host[128];
+	bool good = true;
+
+	universe_rules_end = true;
+	texts[DIFF_OLD] = universe_policy(&random);
+	texts[DIFF_NEW] = mutate(&random, texts[DIFF_OLD]);
+	universe_rules_end = false;
+	universe_host(&random, host);
+	for (int i = 0; i < DIFF_SIDES && good; i++)
+		good = !scene_open(texts[i], &(struct scene_options){ .host = host }, &whole[i]);
+	for (int instant = -1; instant < UNIVERSE_INSTANTS && good; instant++)
+		good = check_age(&random, whole, texts, instant, host);
+	if (!good) {
+		note("seed %llu, host '%s'", (unsigned long long)seed, host);
+		show_texts(texts);
+	}
+	for (int i = 0; i < DIFF_SIDES; i++) {
+		scene_close(&whole[i]);
+		free(texts[i]);
+	}
+	return good;
+}
+
 static bool check_large(uint64_t seed, unsigned long samples)
 {
 	struct random random = { seed * 0xd1342543de82ef95ull + 1 };
@@ -616,11 +693,12 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "seed", required_argument, NULL, 's' },
 		{ "pairs", required_argument, NULL, 'p' },
+		{ "ages", required_argument, NULL, 'a' },
 		{ "large", required_argument, NULL, 'l' },
 		{ "samples", required_argument, NULL, 'n' },
 		{ 0 },
 	};
-	unsigned long seed = 1, pairs = 40, large = 40, samples = 2000, failed = 0;
+	unsigned long seed = 1, pairs = 40, ages = 10, large = 40, samples = 2000, failed = 0;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -628,6 +706,7 @@ int main(int argc, char **argv)
 			return 2;
 		*(option == 's'   ? &seed
 		  : option == 'p' ? &pairs
+		  : option == 'a' ? &ages
 		  : option == 'l' ? &large
 				  : &samples) = strtoul(optarg, NULL, 10);
 	}
@@ -638,6 +717,11 @@ int main(int argc, char **argv)
 	   "of %zu packets exactly those change of which diff says so, under each of %lu pairs of policies",
 	   universe.probe_count, pairs);
 	report(pairs);
+	failed = 0;
+	for (unsigned long i = 0; i < ages && failed < 5; i++)
+		failed += !check_ages(seed + i);
+	ok(!failed, "the same before and after each instant at which rules end, under each of %lu pairs", ages);
+	report(ages * (UNIVERSE_INSTANTS + 1));
 	failed = 0;
 	for (unsigned long i = 0; i < large && failed < 5; i++)
 		failed += !check_large(seed + i, samples);

@@ -2,7 +2,8 @@
 /*
  * never and always against the oracle's exhaustive answer: random policies over a /29 and a /125, and every packet that
  * they could tell apart. The engine must find what the oracle finds, and each counterexample must be one for oracle,
- * tables and programs. With the host not known, an answer that is given must be the answer for any host.
+ * tables and programs. With the host not known, an answer that is given must be the answer for any host. Some policies have
+ * rules that end: there the oracle is asked about the policy as it is before and after each such instant.
  *
  *   random_prove [--seed N] [--policies N] [--kernel N]
  *
@@ -86,7 +87,7 @@ static enum outcome_result expect(const struct truth *truth, enum outcome_kind k
 
 /* --- Comparison ------------------------------------------------------------------------------------------------------ */
 
-static unsigned long answers, counterexamples, by_failsafe, from_nowhere, hostless, open_hosts;
+static unsigned long answers, counterexamples, by_failsafe, from_nowhere, later, hostless, open_hosts;
 static unsigned long results[2][OUTCOME_HOST + 1];
 
 /* Is it in the region, and does everybody see what the engine saw? */
@@ -122,11 +123,41 @@ static bool is_confirmed(struct scene *scene, const struct outcome *outcome)
 	return false;
 }
 
-static bool compare(struct scene *scene, const bool *allowed, const struct outcome *outcome)
+/* A policy before and after each instant; of one without until, once. */
+struct ages {
+	struct scene scene[UNIVERSE_INSTANTS + 1];
+	bool *allowed[UNIVERSE_INSTANTS + 1];
+	int count;
+};
+
+/* Is the age in the moment? The first one is before all instants. */
+static bool is_in(const struct moment *moment, int age)
 {
-	const struct rule *region = outcome_region(scene->policy, outcome);
-	struct truth truth = look(scene, allowed, region);
-	enum outcome_result want = expect(&truth, outcome->kind);
+	int64_t time = age ? universe_instants[age - 1] : TIME_BEGIN;
+
+	return moment->begin <= time && time < moment->end;
+}
+
+/* What the oracle has in the first age in which it does not hold, else in the last one. */
+static enum outcome_result expect_of_ages(const struct ages *ages, const struct outcome *outcome, int *ret_age)
+{
+	enum outcome_result want = OUTCOME_HOLDS;
+
+	for (int i = 0; i < ages->count && want == OUTCOME_HOLDS; i++) {
+		const struct scene *scene = &ages->scene[i];
+		struct truth truth = look(scene, ages->allowed[i], outcome_region(scene->policy, outcome));
+
+		*ret_age = i;
+		want = expect(&truth, outcome->kind);
+	}
+	return want;
+}
+
+static bool compare(struct ages *ages, const struct outcome *outcome)
+{
+	int age;
+	enum outcome_result want = expect_of_ages(ages, outcome, &age);
+	const struct rule *region = outcome_region(ages->scene[0].policy, outcome);
 
 	answers++;
 	results[outcome->kind == OUTCOME_ALWAYS][outcome->result]++;
@@ -134,12 +165,18 @@ static bool compare(struct scene *scene, const bool *allowed, const struct outco
 		note("%s: result %d, the oracle has %d", region->id, outcome->result, want);
 		return false;
 	}
+	if (outcome->result != OUTCOME_HOLDS && !is_in(&outcome->moment, age)) {
+		note("%s: from %lld until %lld, the oracle says age %d", region->id, (long long)outcome->moment.begin,
+		     (long long)outcome->moment.end, age);
+		return false;
+	}
 	if (outcome->result != OUTCOME_COUNTEREXAMPLE)
 		return true;
 	counterexamples++;
+	later += age > 0;
 	by_failsafe += outcome->decision.reason == ZW_ALLOW_FAILSAFE;
 	from_nowhere += !outcome->packet.from.value;
-	return is_confirmed(scene, outcome);
+	return is_confirmed(&ages->scene[age], outcome);
 }
 
 static bool open_scene(const char *policy, const char *host, bool kernel, struct random *random, struct scene *scene)
@@ -153,23 +190,53 @@ static bool open_scene(const char *policy, const char *host, bool kernel, struct
 	return !scene_open(policy, &options, scene);
 }
 
+static bool open_age(struct random *random, const char *policy, int instant, const char *host, bool kernel, struct ages *ages)
+{
+	struct scene *scene = &ages->scene[ages->count];
+	char *text = universe_at(policy, instant);
+	bool *allowed = calloc(universe.probe_count, sizeof(*allowed)), good;
+
+	good = allowed && open_scene(text, host, kernel, random, scene);
+	ages->allowed[ages->count] = allowed;
+	if (good)
+		ask_oracle(scene, allowed);
+	ages->count++;
+	free(text);
+	return good;
+}
+
+static bool open_ages(struct random *random, const char *policy, const char *host, bool kernel, struct ages *ages)
+{
+	int last = universe_rules_end ? UNIVERSE_INSTANTS : 0;
+	bool good = true;
+
+	for (int instant = -1; instant < last && good; instant++)
+		good = open_age(random, policy, instant, host, kernel, ages);
+	return good;
+}
+
+static void close_ages(struct ages *ages)
+{
+	for (int i = 0; i < ages->count; i++) {
+		scene_close(&ages->scene[i]);
+		free(ages->allowed[i]);
+	}
+}
+
 static bool check_known(struct random *random, const char *policy, const char *host, bool kernel)
 {
-	bool *allowed = calloc(universe.probe_count, sizeof(*allowed)), good;
 	struct outcomes outcomes = { 0 };
-	struct scene scene;
+	struct ages ages = { 0 };
+	struct scene whole = { 0 };
+	bool good = open_ages(random, policy, host, kernel, &ages) && open_scene(policy, host, false, random, &whole) &&
+		    !prove(whole.policy, whole.tables, 0, &outcomes);
 
-	good = allowed && open_scene(policy, host, kernel, random, &scene);
-	if (!good)
-		return false;
-	ask_oracle(&scene, allowed);
-	good = !prove(scene.policy, scene.tables, &outcomes);
 	for (size_t i = 0; i < outcomes.count && good; i++)
-		good = compare(&scene, allowed, &outcomes.v[i]);
+		good = compare(&ages, &outcomes.v[i]);
 	good = good && outcomes.count == 2 * UNIVERSE_REGIONS;
 	outcomes_clear(&outcomes);
-	scene_close(&scene);
-	free(allowed);
+	scene_close(&whole);
+	close_ages(&ages);
 	return good;
 }
 
@@ -181,7 +248,7 @@ static bool results_of(struct random *random, const char *policy, const char *ho
 
 	if (!good)
 		return false;
-	good = !prove(scene.policy, scene.tables, &outcomes) && outcomes.count == 2 * UNIVERSE_REGIONS;
+	good = !prove(scene.policy, scene.tables, 0, &outcomes) && outcomes.count == 2 * UNIVERSE_REGIONS;
 	for (size_t i = 0; i < outcomes.count && good; i++)
 		ret_results[i] = outcomes.v[i].result;
 	outcomes_clear(&outcomes);
@@ -218,9 +285,11 @@ static bool check_unknown(struct random *random, const char *policy)
 static bool check(uint64_t seed, bool kernel)
 {
 	struct random random = { seed * 0x9e3779b97f4a7c15ull };
-	char *policy = universe_policy(&random), host[128];
+	char *policy, host[128];
 	bool good;
 
+	universe_rules_end = seed % 2 == 0;
+	policy = universe_policy(&random);
 	universe_host(&random, host);
 	good = check_known(&random, policy, host, kernel) && check_unknown(&random, policy);
 	if (!good) {
@@ -257,8 +326,8 @@ int main(int argc, char **argv)
 	note("%lu answers: never holds %lu, fails %lu; always holds %lu, fails %lu, empty %lu", answers,
 	     results[0][OUTCOME_HOLDS], results[0][OUTCOME_COUNTEREXAMPLE], results[1][OUTCOME_HOLDS],
 	     results[1][OUTCOME_COUNTEREXAMPLE], results[1][OUTCOME_EMPTY]);
-	note("%lu counterexamples (%lu by failsafe, %lu from the unspecified address), the kernel was asked %lu times", counterexamples,
-	     by_failsafe, from_nowhere, scene_kernel_asked);
+	note("%lu counterexamples (%lu by failsafe, %lu from the unspecified address, %lu after a rule ended), the kernel was asked "
+	     "%lu times", counterexamples, by_failsafe, from_nowhere, later, scene_kernel_asked);
 	note("host not known: %lu answers that hold for any, %lu that depend on it", hostless, open_hosts);
 	return done();
 }

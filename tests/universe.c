@@ -35,6 +35,18 @@ static const char *const services[] = {
 
 struct universe universe;
 
+/* --- Time -------------------------------------------------------------------------------------------------------------- */
+
+#define UNTIL ", until: "
+
+static const char *const instants[UNIVERSE_INSTANTS] = {
+	"2001-01-01T00:00:00Z", "2030-06-01T12:00:00+02:00", "2100-01-01T00:00:00.5Z"
+};
+const int64_t universe_instants[UNIVERSE_INSTANTS] = { 978307200, 1906538400, 4102444800 };
+bool universe_rules_end;
+
+/* --- The universe's packets -------------------------------------------------------------------------------------------- */
+
 static void add_address(const char *text)
 {
 	struct address *address = &universe.address[universe.address_count++];
@@ -262,7 +274,60 @@ void universe_rule(struct random *random, FILE *out, unsigned id, unsigned tiers
 		fputs(extra, out);
 	if (random_percent(random, 8) && strcmp(action, "pass"))
 		fprintf(out, ", log: %s", pick(random, logs));
+	if (universe_rules_end && random_percent(random, 60))
+		fprintf(out, UNTIL "%s", pick(random, instants));
 	fputs("}\n", out);
+}
+
+/* Which instant ends the rule of this line; UNIVERSE_INSTANTS: none. */
+static int find_end(const char *line, size_t len)
+{
+	for (int i = 0; i < UNIVERSE_INSTANTS; i++)
+		if (memmem(line, len, instants[i], strlen(instants[i])))
+			return i;
+	return UNIVERSE_INSTANTS;
+}
+
+static bool is_rule(const char *line)
+{
+	return !strncmp(line, "  - {id: r", 10);
+}
+
+/* until is a rule's last key. */
+static void put_line(const char *line, size_t len, int instant, FILE *out)
+{
+	const char *until = memmem(line, len, UNTIL, strlen(UNTIL));
+
+	if (find_end(line, len) <= instant)
+		return;
+	if (until)
+		fprintf(out, "%.*s}\n", (int)(until - line), line);
+	else
+		fprintf(out, "%.*s\n", (int)len, line);
+}
+
+char *universe_at(const char *policy, int instant)
+{
+	char *text = NULL;
+	size_t size, len;
+	FILE *out = open_memstream(&text, &size);
+	bool left = false;
+
+	if (!out)
+		abort();
+	for (const char *line = policy; *line; line += len + 1) {
+		len = strcspn(line, "\n");
+		left |= is_rule(line) && find_end(line, len) > instant;
+	}
+	for (const char *line = policy; *line; line += len + 1) {
+		len = strcspn(line, "\n");
+		if (!left && !strncmp(line, "rules:\n", 7))
+			fputs("rules: []\n", out);
+		else if (strncmp(line, "  []\n", 5)) /* an empty list of its own line, as mutations leave it */
+			put_line(line, len, instant, out);
+	}
+	fclose(out);
+	return text;
 }
 
 static void put_rules(struct random *random, FILE *out, unsigned tiers, unsigned zones)

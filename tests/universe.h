@@ -44,6 +44,17 @@ void universe_build(const struct addr *from, const struct addr *to, uint8_t prot
 /* A rule's line in such a policy: "  - {id: r<id>, ...}", in one of the first `tiers` tiers, of zones z0 and so on. */
 void universe_rule(struct random *random, FILE *out, unsigned id, unsigned tiers, unsigned zones);
 
+/* Whether rules of policies made from here on have an `until`, some of them: one of these instants. */
+#define UNIVERSE_INSTANTS 3
+extern bool universe_rules_end;
+extern const int64_t universe_instants[UNIVERSE_INSTANTS]; /* Unix seconds, ascending */
+
+/*
+ * Such a policy's text as it is from an instant on (-1: before all): without the rules that have ended, and the others without
+ * their end. The caller frees it.
+ */
+char *universe_at(const char *policy, int instant);
+
 #define UNIVERSE_REGIONS 4 /* of never in each policy, and as many of always */
 char *universe_policy(struct random *random); /* the caller frees it */
 void universe_host(struct random *random, char *text); /* addresses, as scene_options has them: room for 128 bytes */

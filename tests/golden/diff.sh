@@ -83,6 +83,20 @@ is host-not-known-fail-on old.yaml rule-removed.yaml --fail-on widened
 grep -v 'host' old.yaml | sed 's/failsafe:$/failsafe: []/; s/world/any/' >no-host.yaml
 is host-not-named no-host.yaml no-host.yaml --fail-on any
 
+# Rules that end: what changes, and when.
+now=2030-01-01T00:00:00Z
+case_of until 's/tcp.8000-8099, action: allow/&, until: 2031-01-01T00:00:00Z/' --at $now
+case_of until-over 's/tcp.8000-8099, action: allow/&, until: 2029-01-01T00:00:00Z/' --at $now
+case_of until-other-change 's/tcp.8000-8099, action: allow/&, until: 2031-01-01T00:00:00Z/; s/tcp: loose/tcp: strict/; /id: ping/d' --at $now
+case_of until-two 's/tcp.8000-8099, action: allow/&, until: 2031-01-01T00:00:00Z/; s/, action: drop, owner/, action: drop, until: 2032-01-01T00:00:00Z, owner/' --at $now -o json
+cp until.yaml old.yaml
+case_of until-later 's/2031/2033/' --at $now
+case_of until-sooner 's/2031/2030-06/; s/06-01-01/06-01/' --at $now --fail-on widened
+case_of until-of-a-staged-rule 's/mode: stage/mode: stage, until: 2031-01-01T00:00:00Z/' --at $now
+case_of until-gone 's/, until: 2031-01-01T00:00:00Z//' --at $now --fail-on widened
+cp base.yaml old.yaml
+is bad-at old.yaml old.yaml --at tomorrow
+
 # Directories: every *.yaml in them, one policy.
 mkdir before after
 for side in before after; do
@@ -100,9 +114,7 @@ is empty-directory before empty
 # What is wrong.
 echo 'version: 1' >bad.yaml
 sed 's/to: db, service/to: dbb, service/' old.yaml >misspelt.yaml
-sed 's/tcp.8000-8099, action: allow/tcp\/8000-8099, action: allow, until: 2999-01-01T00:00:00Z/' old.yaml >until.yaml
 is both-bad bad.yaml misspelt.yaml
-is until old.yaml until.yaml
 is no-file old.yaml none.yaml
 is one-word old.yaml
 is three-words old.yaml old.yaml old.yaml

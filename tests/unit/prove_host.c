@@ -108,7 +108,7 @@ int main(void)
 		bool good = !scene_open(policy, &(struct scene_options){ 0 }, &scene);
 
 		if (good) {
-			good = !prove(scene.policy, scene.tables, &outcomes) && outcomes.count == 1 &&
+			good = !prove(scene.policy, scene.tables, 0, &outcomes) && outcomes.count == 1 &&
 			       outcomes.v[0].result == rows[i].want;
 			if (!good)
 				note("result %d", outcomes.count ? (int)outcomes.v[0].result : -1);

@@ -3,6 +3,7 @@
  * zonewall apply: policy files become the current generation.
  */
 #include <json-c/json.h>
+#include <time.h>
 
 #include "base/diag.h"
 #include "base/util.h"
@@ -120,6 +121,7 @@ static int compare(const struct globals *globals, struct publication *policy, st
 		.word = "new", .policy = take_ptr(policy->policy), .diag = take_ptr(policy->diag), .tables = policy->tables
 	};
 	foresight->differences.host_known = true;
+	foresight->differences.since = time(NULL);
 	foresight->has_differences = true;
 	error = old->diag ? differences_take_running(old) : -ENOMEM;
 	if (!error)

@@ -15,12 +15,15 @@
 
 #define RUNNING "running"
 
-enum { OPTION_HOST = 256, OPTION_FAIL_ON };
+enum { OPTION_HOST = 256, OPTION_FAIL_ON, OPTION_AT };
 
 static const struct option_help options[] = {
 	{ { "host", required_argument, NULL, OPTION_HOST },
 	  "ADDR,...",
 	  "the addresses of the host that both are for (default: not known; of 'running' this host's)" },
+	{ { "at", required_argument, NULL, OPTION_AT },
+	  "TIME",
+	  "from when on, as rules have until: what is over then is not told (default: now)" },
 	{ { "fail-on", required_argument, NULL, OPTION_FAIL_ON },
 	  "widened|any",
 	  "exit status 1 if more may pass than before, or if anything changes" },
@@ -66,6 +69,8 @@ static int read_option(struct work *work, int option)
 	switch (option) {
 	case OPTION_HOST:
 		return sources_read_hosts(&work->sources, optarg);
+	case OPTION_AT:
+		return sources_read_at(&work->sources, optarg);
 	case OPTION_FAIL_ON:
 		return read_fail_on(work, optarg);
 	default:
@@ -188,9 +193,6 @@ static int compile(struct differing *side, const struct sources *sources)
 
 	if (err)
 		return err;
-	sources_refuse_until(sources, side->policy, side->diag);
-	if (diag_errors(side->diag))
-		return -EINVAL;
 	err = policy_resolve(side->policy, sources->has_host ? &sources->host : NULL);
 	if (!err)
 		err = compile_policy(side->policy, &compile, side->diag, &side->compiled);
@@ -240,8 +242,8 @@ static int read_sides(struct work *work)
 static int judge(const struct work *work)
 {
 	const struct differences *d = &work->result;
-	bool fails = work->fail_on == FAIL_WIDENED ? d->diff.widening
-						   : work->fail_on == FAIL_ANY && !diff_is_empty(&d->diff);
+	bool fails = work->fail_on == FAIL_WIDENED ? d->widening
+						   : work->fail_on == FAIL_ANY && !differences_are_none(d);
 
 	if (!work->fail_on || !d->host_rule)
 		return fails ? EXIT_FAILED : EXIT_DONE;
@@ -263,6 +265,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 		status = read_sides(&work);
 	if (status)
 		return status;
+	work.result.since = sources_time(&work.sources);
 	err = differences_find(&work.result);
 	if (!err)
 		err = globals->json ? differences_print_json(&work.result)

@@ -3,8 +3,8 @@
  * Differences as JSON: a contract. Keys are there always; what has no value is null.
  *
  * old, new: source (as given), generation (of what runs); host_known; widened, narrowed, terms: how many regions of each
- * kind; widens: how many regions and settings let more pass than before; regions: kind, widens, from, to, service, old, new;
- * settings: what, widens, old, new.
+ * kind; widens: how many regions and settings let more pass than before; regions: kind, widens, from, to, service, old, new,
+ * begins, ends (between which instants, where rules have until); settings: what, widens, old, new.
  * from, to: "of", without what is in "except": {"zone", "in": "old" or "new" where they differ} or {"addresses"}.
  * service: all_but, places (if all_but is true: all places but these), source_ports.
  * old, new of a region: verdict, reason, rule (id, place, owner), failsafe (id, place, owner), limit, tls, log; the last
@@ -15,6 +15,7 @@
 
 #include "base/util.h"
 #include "cmd/differences.h"
+#include "cmd/moment_words.h"
 #include "kernel/instance.h"
 #include "policy/canonical.h"
 #include "simulate/decision.h"
@@ -129,6 +130,46 @@ static struct json_object *json_region(const struct diff_region *region)
 	return object;
 }
 
+char *region_key(const struct diff_region *region)
+{
+	struct json_object *object = json_region(region);
+	const char *text = object ? json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN) : NULL;
+	char *key = text ? strdup(text) : NULL;
+
+	json_object_put(object);
+	return key;
+}
+
+static void add_time(struct json_object *object, const char *key, int64_t time)
+{
+	struct buffer text = { 0 };
+
+	if (time != TIME_BEGIN && time != TIME_END)
+		put_instant(&text, time);
+	add_text(object, key, text.data);
+	buffer_free(&text);
+}
+
+static struct json_object *json_change(const struct dated_region *change)
+{
+	struct json_object *object = json_region(change->region);
+
+	add_time(object, "begins", change->moment.begin);
+	add_time(object, "ends", change->moment.end);
+	return object;
+}
+
+static struct json_object *json_changes(const struct differences *d)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int kind = 0; kind < DIFF_KINDS; kind++)
+		for (size_t i = 0; i < d->change_count; i++)
+			if ((int)d->changes[i].region->kind == kind)
+				json_object_array_add(list, json_change(&d->changes[i]));
+	return list;
+}
+
 static struct json_object *json_setting(const struct diff_setting *setting)
 {
 	struct json_object *object = json_object_new_object();
@@ -152,24 +193,21 @@ static struct json_object *json_side(const struct differing *side)
 
 struct json_object *differences_json(const struct differences *d)
 {
-	struct json_object *object = json_object_new_object(), *regions = json_object_new_array();
-	struct json_object *settings = json_object_new_array();
+	struct json_object *object = json_object_new_object(), *settings = json_object_new_array();
 
-	if (!object || !regions || !settings)
+	if (!object || !settings)
 		return NULL;
-	for (size_t i = 0; i < d->diff.region_count; i++)
-		json_object_array_add(regions, json_region(&d->diff.regions[i]));
-	for (size_t i = 0; i < d->diff.setting_count; i++)
-		json_object_array_add(settings, json_setting(&d->diff.settings[i]));
+	for (size_t i = 0; i < d->settings->setting_count; i++)
+		json_object_array_add(settings, json_setting(&d->settings->settings[i]));
 	add_text(object, "schema", DIFF_SCHEMA);
 	add(object, "old", json_side(&d->sides[DIFF_OLD]));
 	add(object, "new", json_side(&d->sides[DIFF_NEW]));
 	add(object, "host_known", json_object_new_boolean(d->host_known));
-	add(object, "widened", json_object_new_int64(d->diff.of_kind[DIFF_WIDENED]));
-	add(object, "narrowed", json_object_new_int64(d->diff.of_kind[DIFF_NARROWED]));
-	add(object, "terms", json_object_new_int64(d->diff.of_kind[DIFF_TERMS]));
-	add(object, "widens", json_object_new_int64(d->diff.widening));
-	add(object, "regions", regions);
+	add(object, "widened", json_object_new_int64(d->of_kind[DIFF_WIDENED]));
+	add(object, "narrowed", json_object_new_int64(d->of_kind[DIFF_NARROWED]));
+	add(object, "terms", json_object_new_int64(d->of_kind[DIFF_TERMS]));
+	add(object, "widens", json_object_new_int64(d->widening));
+	add(object, "regions", json_changes(d));
 	add(object, "settings", settings);
 	return object;
 }

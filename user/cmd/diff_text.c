@@ -191,8 +191,9 @@ static void put_cause(struct page *page, const char *when, const struct diff_reg
 	buffer_put(b, "\n");
 }
 
-static void put_region(struct page *page, const struct diff_region *region)
+static void put_region(struct page *page, const struct dated_region *change)
 {
+	const struct diff_region *region = change->region;
 	static const char marks[] = { '+', '-', '~' };
 	static const char *const colours[] = { "\033[32m", "\033[31m", "\033[33m" };
 	struct buffer *b = &page->text;
@@ -203,7 +204,11 @@ static void put_region(struct page *page, const struct diff_region *region)
 	region_put_set(b, &region->to);
 	buffer_put(b, ": ");
 	region_put_service(b, &page->names, &region->service);
-	buffer_put(b, page->colour ? "\033[0m\n" : "\n");
+	buffer_put(b, page->colour ? "\033[0m" : "");
+	if (change->moment.begin != TIME_BEGIN || change->moment.end != TIME_END)
+		buffer_put(b, ",");
+	put_moment(b, &change->moment);
+	buffer_put(b, "\n");
 	put_cause(page, "before", region, DIFF_OLD);
 	put_cause(page, "now", region, DIFF_NEW);
 }
@@ -213,20 +218,20 @@ static void put_regions(struct page *page, enum diff_kind kind)
 	static const char *const heads[] = { "allowed now, dropped before\n\n",
 					     "dropped now, allowed before\n\n",
 					     "the same verdict, on other terms\n\n" };
-	const struct diff *diff = &page->differences->diff;
+	const struct differences *d = page->differences;
 
-	if (!diff->of_kind[kind])
+	if (!d->of_kind[kind])
 		return;
 	buffer_put(&page->text, heads[kind]);
-	for (size_t i = 0; i < diff->region_count; i++)
-		if (diff->regions[i].kind == kind)
-			put_region(page, &diff->regions[i]);
+	for (size_t i = 0; i < d->change_count; i++)
+		if (d->changes[i].region->kind == kind)
+			put_region(page, &d->changes[i]);
 	buffer_put(&page->text, "\n");
 }
 
 static void put_settings(struct page *page)
 {
-	const struct diff *diff = &page->differences->diff;
+	const struct diff *diff = page->differences->settings;
 	struct buffer *b = &page->text;
 
 	if (!diff->setting_count)
@@ -246,15 +251,14 @@ static void put_settings(struct page *page)
 
 static void put_sum(struct page *page)
 {
-	const struct diff *diff = &page->differences->diff;
+	const struct differences *d = page->differences;
 
-	if (diff_is_empty(diff))
+	if (differences_are_none(d))
 		buffer_put(&page->text, "no change in meaning\n");
 	else
 		buffer_printf(&page->text, "%zu widened, %zu narrowed, %zu on other terms, %zu setting%s\n",
-			      diff->of_kind[DIFF_WIDENED], diff->of_kind[DIFF_NARROWED],
-			      diff->of_kind[DIFF_TERMS], diff->setting_count,
-			      diff->setting_count == 1 ? "" : "s");
+			      d->of_kind[DIFF_WIDENED], d->of_kind[DIFF_NARROWED], d->of_kind[DIFF_TERMS],
+			      d->settings->setting_count, d->settings->setting_count == 1 ? "" : "s");
 }
 
 static void put_note(struct page *page)

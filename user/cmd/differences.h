@@ -7,6 +7,7 @@
 
 #include "cmd/command.h"
 #include "cmd/running.h"
+#include "policy/moments.h"
 #include "simulate/diff.h"
 #include "watch/buffer.h"
 
@@ -24,14 +25,40 @@ struct differing {
 	struct running running; /* of files: empty */
 };
 
+/* What differs at one time. */
+struct difference {
+	struct moment moment;
+	struct diff diff;
+	struct tables *tables[DIFF_SIDES]; /* of that time, names alone; NULL: nothing of the side ends */
+};
+
+/* A region, and between which instants it is one: rules have `until`. */
+struct dated_region {
+	struct moment moment; /* TIME_BEGIN: from now on */
+	const struct diff_region *region;
+	char *key; /* says all of the region; NULL: there is but one moment */
+};
+
 struct differences {
 	struct differing sides[DIFF_SIDES];
+	int64_t since; /* Unix seconds: of what is over then nothing is told */
 	bool host_known;
 	const struct rule
 		*host_rule; /* with the host not known, the first rule that names it or world; NULL: none */
 	const struct diag *host_diag; /* knows the rule's file */
-	struct diff diff;
+	struct difference *times; /* one after the other; at least one */
+	size_t time_count;
+	struct dated_region *changes; /* grows by array_grow */
+	size_t change_count;
+	size_t of_kind[DIFF_KINDS];
+	size_t widening; /* changes and settings that widen */
+	const struct diff *settings; /* that has them: they do not depend on the time */
 };
+
+static inline bool differences_are_none(const struct differences *differences)
+{
+	return !differences->change_count && !differences->settings->setting_count;
+}
 
 /* What runs (side->running) as one side: tables as the kernel has them; the policy, from the files that were kept, for what
  * tables do not say. 0 or -errno, mistakes in side->diag. */
@@ -49,6 +76,9 @@ void region_put_set(struct buffer *b, const struct diff_set *set);
 void region_put_service(struct buffer *b, const struct policy *names, const struct diff_service *service);
 struct json_object *region_json_set(const struct diff_set *set);
 struct json_object *region_json_service(const struct diff_service *service);
+
+/* All that is told of a region, as a text to compare it by; the caller's. NULL: out of memory. */
+char *region_key(const struct diff_region *region);
 
 /* diff_text.c, diff_json.c: to stdout. 0 or -ENOMEM. */
 int differences_print(const struct differences *differences, bool colour);

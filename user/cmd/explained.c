@@ -2,7 +2,6 @@
 #include "cmd/explained.h"
 
 #include <netinet/in.h>
-#include <time.h>
 
 #include "base/util.h"
 
@@ -152,16 +151,6 @@ bool lacks_family(const struct policy *policy, const struct zone_list *list, int
 			return false;
 	}
 	return true;
-}
-
-void put_instant(struct buffer *buffer, int64_t seconds)
-{
-	time_t time = seconds;
-	char text[40];
-	struct tm tm;
-
-	if (gmtime_r(&time, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
-		buffer_put(buffer, text);
 }
 
 static void put_limit(struct buffer *buffer, const struct limit *limit)

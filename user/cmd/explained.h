@@ -6,6 +6,7 @@
 #define ZW_EXPLAINED_H
 
 #include "cmd/command.h"
+#include "cmd/moment_words.h"
 #include "compile/tables.h"
 #include "simulate/explain.h"
 #include "simulate/reach.h"
@@ -61,8 +62,6 @@ bool lacks_family(const struct policy *policy, const struct zone_list *list, int
 
 /* "at most 50 new flows a second", "TLS 1.2", "until …"; false: the rule has no conditions. */
 bool put_conditions(struct buffer *buffer, const struct rule *rule, int64_t now);
-
-void put_instant(struct buffer *buffer, int64_t seconds);
 
 /*
  * The outcomes of one verdict that are shown, the first few. Essential packets are part of the answer only where there are

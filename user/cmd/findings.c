@@ -4,8 +4,10 @@
 
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <time.h>
 
 #include "cmd/command.h"
+#include "cmd/moment_words.h"
 
 static const char *verdict_name(bool allow)
 {
@@ -97,6 +99,7 @@ void finding_message(const struct findings *f, const struct outcome *outcome, st
 		break;
 	case OUTCOME_COUNTEREXAMPLE:
 		buffer_printf(text, "a packet is %s", verdict);
+		put_moment(text, &outcome->moment);
 		break;
 	case OUTCOME_EMPTY:
 		buffer_put(text, "no packet is in this region");
@@ -122,11 +125,12 @@ void finding_packet(const struct findings *f, const struct outcome *outcome, str
 {
 	const struct space_packet *packet = &outcome->packet;
 
+	(void)f; /* the parts are of one type */
 	put_address(&packet->from, text);
-	put_zones(f->tables->names, outcome->decision.atom[0], text);
+	put_zones(outcome->tables->names, outcome->decision.atom[0], text);
 	buffer_put(text, " -> ");
 	put_address(&packet->to, text);
-	put_zones(f->tables->names, outcome->decision.atom[1], text);
+	put_zones(outcome->tables->names, outcome->decision.atom[1], text);
 	buffer_put(text, ", ");
 	put_service(packet, text);
 	if (packet->sport && packet->sport != 40000)
@@ -221,7 +225,7 @@ static int check(const struct policy *policy, const struct tables *tables, const
 {
 	struct outcomes outcomes = { 0 };
 	const struct findings findings = { policy, tables, diag, &outcomes };
-	int err = prove(policy, tables, &outcomes), status = EXIT_FAILED;
+	int err = prove(policy, tables, time(NULL), &outcomes), status = EXIT_FAILED;
 
 	if (err)
 		fprintf(stderr, "zonewall: %s: cannot run the policy's tests: %s\n", consequence, strerror(-err));

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include "cmd/findings.h"
+#include "cmd/moment_words.h"
 
 static const char *const kind_names[] = { "test", "never", "always" };
 
@@ -107,14 +108,27 @@ static void put_decision(const struct findings *f, const struct outcome *outcome
 	put_key(style, "owner", text);
 	buffer_json_or_null(text, rule ? rule->owner : NULL);
 	put_key(style, "from_zones", text);
-	put_zones(f->tables->names, outcome->decision.atom[0], text);
+	put_zones(outcome->tables->names, outcome->decision.atom[0], text);
 	put_key(style, "to_zones", text);
-	put_zones(f->tables->names, outcome->decision.atom[1], text);
+	put_zones(outcome->tables->names, outcome->decision.atom[1], text);
 }
 
 static const char *result_name(const struct outcome *outcome)
 {
 	return outcome->result == OUTCOME_HOLDS ? "pass" : outcome->result == OUTCOME_HOST ? "error" : "fail";
+}
+
+/* Of a failure that is one at some times only. */
+static void put_time(const char *key, int64_t time, struct buffer *text)
+{
+	struct buffer instant = { 0 };
+
+	if (time != TIME_BEGIN && time != TIME_END)
+		put_instant(&instant, time);
+	put_key(&json_style, key, text);
+	buffer_json_or_null(text, instant.data);
+	text->failed |= instant.failed;
+	buffer_free(&instant);
 }
 
 static void put_result(const struct findings *f, const struct outcome *outcome, struct buffer *text)
@@ -129,6 +143,8 @@ static void put_result(const struct findings *f, const struct outcome *outcome, 
 	put_part(f, outcome, finding_place, text);
 	buffer_printf(text, ",\"result\":\"%s\",\"message\":", result_name(outcome));
 	put_part(f, outcome, finding_message, text);
+	put_time("begins", outcome->moment.begin, text);
+	put_time("ends", outcome->moment.end, text);
 	if (outcome_has_packet(outcome)) {
 		buffer_put(text, ",\"packet\":");
 		put_packet(f, &outcome->packet, text);

@@ -2,6 +2,7 @@
 #include "cmd/matrix.h"
 
 #include "base/util.h"
+#include "policy/moments.h"
 #include "policy/near.h"
 #include "simulate/host_use.h"
 
@@ -253,7 +254,7 @@ int matrix_put_notes(const struct matrix_view *view, const char *begin, const ch
 	const struct policy *policy = view->policy;
 	struct host_use use = { 0 };
 	bool conditions = false;
-	int err = policy->host_known ? 0 : host_use_find(policy, &use);
+	int err = policy->host_known ? 0 : host_use_find(policy, TIME_BEGIN, &use);
 
 	if (use.count)
 		buffer_printf(text,

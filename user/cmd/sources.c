@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/util.h"
 #include "cmd/command.h"
+#include "policy/moments.h"
 
 static int out_of_memory(const struct sources *sources)
 {
@@ -55,12 +57,19 @@ int sources_read_words(struct sources *sources, int count, char **words)
 	return EXIT_USAGE;
 }
 
-void sources_refuse_until(const struct sources *sources, const struct policy *policy, struct diag *diag)
+int sources_read_at(struct sources *sources, const char *text)
 {
-	for (size_t i = 0; i < policy->rules.count; i++)
-		if (policy->rules.v[i].expires)
-			diag_error(diag, &policy->rules.v[i].place, NULL, "until is not built in this version: %s has no answer",
-				   sources->command);
+	if (instant_read(text, &sources->at)) {
+		fprintf(stderr, "zonewall %s: --at: '%s' is not an instant\nfix: --at 2026-12-31T00:00:00Z\n", sources->command, text);
+		return EXIT_USAGE;
+	}
+	sources->has_at = true;
+	return EXIT_DONE;
+}
+
+int64_t sources_time(const struct sources *sources)
+{
+	return sources->has_at ? sources->at : time(NULL);
 }
 
 void sources_clear(struct sources *sources)

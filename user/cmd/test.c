@@ -11,11 +11,13 @@
 #include "compile/tables.h"
 #include "policy/policy.h"
 
-enum { OPTION_HOST = 256 };
+enum { OPTION_HOST = 256, OPTION_AT };
 
 static const struct option_help options[] = {
 	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR,...",
 	  "the addresses of the host the policy is for (default: not known)" },
+	{ { "at", required_argument, NULL, OPTION_AT }, "TIME",
+	  "when tests are, as rules have until (default: now); never and always are at every time" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
@@ -46,7 +48,9 @@ static int read_arguments(struct work *work, int argc, char **argv)
 	int option, status;
 
 	while ((option = command_getopt(&cmd_test, argc, argv)) != -1) {
-		status = option == OPTION_HOST ? sources_read_hosts(&work->sources, optarg) : EXIT_USAGE;
+		status = option == OPTION_HOST ? sources_read_hosts(&work->sources, optarg)
+			 : option == OPTION_AT ? sources_read_at(&work->sources, optarg)
+					       : EXIT_USAGE;
 		if (status)
 			return status;
 	}
@@ -64,9 +68,6 @@ static int compile(struct work *work)
 	err = policy_read(work->sources.files, work->sources.file_count, work->diag, &work->policy);
 	if (err)
 		return err;
-	sources_refuse_until(&work->sources, work->policy, work->diag);
-	if (diag_errors(work->diag))
-		return -EINVAL;
 	err = policy_resolve(work->policy, work->sources.has_host ? &work->sources.host : NULL);
 	return err ? err : compile_policy(work->policy, &compile, work->diag, &work->tables);
 }
@@ -150,7 +151,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 		status = EXIT_POLICY;
 		err = print_errors(globals, &work);
 	} else if (!err) {
-		err = prove(work.policy, work.tables, &work.outcomes);
+		err = prove(work.policy, work.tables, sources_time(&work.sources), &work.outcomes);
 		if (!err)
 			err = print(globals, &work);
 		status = work.outcomes.failed ? EXIT_FAILED : EXIT_DONE;

@@ -122,9 +122,6 @@ void read_defaults(struct reader *reader, const struct node *key, const struct n
 void read_tiers(struct reader *reader, const struct node *key, const struct node *value, void *into);
 void read_interfaces(struct reader *reader, const struct node *key, const struct node *value, void *into);
 
-/* until.c */
-int instant_read(const char *text, int64_t *ret_seconds);
-
 /* model.c: an order of all zones in which members come before unions. ret_cycle: a zone that contains itself, or -1. */
 int zones_order(const struct policy *policy, unsigned *order, int *ret_cycle);
 

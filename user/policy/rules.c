@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The keys `rules`, `failsafe`, `never` and `always`. */
+#include "policy/moments.h"
 #include "policy/schema.h"
 
 static const char *const actions[] = { "drop", "allow", "pass", NULL };

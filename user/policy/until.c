@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "policy/moments.h"
 #include "policy/reader.h"
 
 static bool is_leap(int year)

@@ -2,6 +2,7 @@
 #include "simulate/audit.h"
 
 #include "base/util.h"
+#include "policy/moments.h"
 #include "policy/packets.h"
 #include "simulate/host_use.h"
 
@@ -209,7 +210,7 @@ static int look_at_zones(struct auditor *a)
 	policy.failsafe.count = 0;
 	err = space_new(a->tables->bytes, &layout, &space);
 	if (!err)
-		err = host_use_find(&policy, &use);
+		err = host_use_find(&policy, TIME_BEGIN, &use);
 	for (size_t i = ZONE_INDEX_FIRST_DECLARED; i < a->policy->zone_count && !err; i++) {
 		const struct zone *zone = &a->policy->zones[i];
 

@@ -2,6 +2,7 @@
 #include "simulate/host_use.h"
 
 #include "base/util.h"
+#include "policy/moments.h"
 #include "simulate/places.h"
 
 /* With `host` a rule matches more once it is known, with `world` less; `pass` hands over to whatever stands behind it. */
@@ -21,11 +22,11 @@ static unsigned effects_of(const struct rule *rule)
 	return effects;
 }
 
-static int add_users(struct host_use *use, const struct rules *rules, bool is_failsafe)
+static int add_users(struct host_use *use, const struct rules *rules, int64_t time, bool is_failsafe)
 {
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct rule *rule = &rules->v[i];
-		unsigned effects = rule->mode == MODE_STAGE ? 0 : effects_of(rule);
+		unsigned effects = rule->mode == MODE_STAGE || rule_has_ended(rule, time) ? 0 : effects_of(rule);
 
 		if (!effects)
 			continue;
@@ -36,13 +37,13 @@ static int add_users(struct host_use *use, const struct rules *rules, bool is_fa
 	return 0;
 }
 
-int host_use_find(const struct policy *policy, struct host_use *ret_use)
+int host_use_find(const struct policy *policy, int64_t time, struct host_use *ret_use)
 {
 	int err;
 
 	*ret_use = (struct host_use){ .policy = policy };
-	err = add_users(ret_use, &policy->failsafe, true);
-	return err ? err : add_users(ret_use, &policy->rules, false);
+	err = add_users(ret_use, &policy->failsafe, time, true);
+	return err ? err : add_users(ret_use, &policy->rules, time, false);
 }
 
 void host_use_clear(struct host_use *use)

@@ -18,14 +18,15 @@ struct host_user {
 	bool is_failsafe;
 };
 
-/* Enforced rules and failsafe entries that name host or world. */
+/* Enforced rules that have not ended, and failsafe entries, that name host or world. */
 struct host_use {
 	const struct policy *policy; /* borrowed */
 	struct host_user *v; /* grows by array_grow */
 	size_t count;
 };
 
-int host_use_find(const struct policy *policy, struct host_use *ret_use); /* 0 or -ENOMEM */
+/* time: as until (policy.h). 0 or -ENOMEM. */
+int host_use_find(const struct policy *policy, int64_t time, struct host_use *ret_use);
 void host_use_clear(struct host_use *use);
 
 /* The first rule or entry that may do one of `effects` to some packet of the region; NULL: none. */

@@ -4,13 +4,16 @@
  *
  * A test is one packet, decided as `zonewall simulate` would: one from an address of the host leaves, any other enters.
  * never: no first packet of the region is allowed; always: every one is, and there is one. space.h says what first
- * packets are. Rules with `until` are taken as if they had no end: whoever calls refuses them.
+ * packets are.
+ *
+ * Where rules have `until`, a test is a packet of one instant, and never and always hold before and after each of them: also
+ * before those that are over, since a clock that is wrong, as at boot, brings such a rule back.
  */
 #ifndef ZW_PROVE_H
 #define ZW_PROVE_H
 
 #include "compile/tables.h"
-#include "policy/policy.h"
+#include "policy/moments.h"
 #include "simulate/space.h"
 
 enum outcome_kind { OUTCOME_TEST, OUTCOME_NEVER, OUTCOME_ALWAYS };
@@ -31,15 +34,20 @@ struct outcome {
 	struct space_packet packet; /* of a test always, else the counterexample */
 	struct decision decision; /* of the packet */
 	const struct rule *depends; /* OUTCOME_HOST: the rule or entry that names the host; NULL: the region does */
+	struct moment moment; /* of never and always: when they do not hold, first; else all times */
+	const struct tables *tables; /* that decided: of which the decision's atoms are (rules have the same numbers in all) */
 };
 
 struct outcomes {
 	struct outcome *v; /* tests, never, always; each in the order of the policy */
 	size_t count, failed; /* failed: those that do not hold */
+	struct tables **tables; /* of moments, which outcomes refer to */
+	size_t table_count;
 };
 
-/* The policy is resolved, the tables are its own. 0; -ENOMEM; -EINVAL if the tables are damaged. */
-int prove(const struct policy *policy, const struct tables *tables, struct outcomes *ret_outcomes);
+/* now: when tests are, in Unix seconds. The policy is resolved, the tables are its own and, as the policy, borrowed until
+ * outcomes_clear. 0; -ENOMEM; -EINVAL if the tables are damaged. */
+int prove(const struct policy *policy, const struct tables *tables, int64_t now, struct outcomes *ret_outcomes);
 void outcomes_clear(struct outcomes *outcomes);
 
 static inline bool outcome_has_packet(const struct outcome *outcome)
