@@ -40,7 +40,7 @@ ask rule-allow-by-name 10.1.0.7 10.2.0.9 postgres
 ask rule-allow-json 10.1.0.7 10.2.0.9 postgres -o json
 ask rule-allow-ipv6 fd00:1::7 fd00:2::9 tcp/5432
 ask rule-tls 10.2.0.1 10.2.0.2 tcp/5432
-ask rule-until 10.2.0.1 10.3.0.2 tcp/873
+ask rule-until 10.2.0.1 10.3.0.2 tcp/873 --at 2029-01-01T00:00:00Z
 ask rule-drop 10.1.0.7 10.2.0.9 tcp/23
 ask rule-icmp 10.9.0.1 10.2.0.9 ping
 ask pass-to-next-tier 10.4.0.7 10.2.0.9 tcp/8080
@@ -48,6 +48,18 @@ ask pass-to-next-tier-json 10.4.0.7 10.2.0.9 tcp/8080 -o json
 ask intra-zone-drop 10.3.0.7 10.3.0.9 tcp/443
 is intra-zone-allow intra.yaml --from 10.1.0.1 --to 10.1.0.2 --service udp/53
 is default-allow allow.yaml --from 10.1.0.1 --to 10.2.0.2 --service udp/53
+over_time() # name service time arguments...
+{
+	is "$1" until.yaml --host 10.5.0.1 --from 10.1.0.7 --to 10.3.0.2 --service "$2" --at "$3" "${@:4}"
+}
+over_time until-before tcp/111 2029-12-31T23:59:59Z
+over_time until-between tcp/111 2030-01-01T01:00:00+01:00
+over_time until-between-json tcp/111 2030-01-01T00:00:00Z -o json
+over_time until-after tcp/111 2031-01-01T00:00:00Z
+over_time until-two-ports tcp/111,tcp/112 2030-01-01T00:00:00Z
+is until-zones until.yaml --host 10.5.0.1 --from gateway --to cache --service tcp --at 2029-01-01T00:00:00Z
+is until-of-others until.yaml --host 10.5.0.1 --from guest --to cache --service tcp --at 2029-01-01T00:00:00Z
+over_time bad-at tcp/111 2030-02-30T00:00:00Z
 ask miss-service 10.1.0.7 10.2.0.9 tcp/5433
 ask miss-service-json 10.1.0.7 10.2.0.9 tcp/5433 -o json
 ask miss-from 10.4.0.7 10.2.0.9 tcp/5432

@@ -32,12 +32,16 @@ shown corners.json --matrix -o json $corners
 shown corners.dot -o dot $corners
 shown narrow.txt --matrix --from world,gateway --to any,db policies/three-tier.yaml
 shown open.txt --matrix tests/golden/matrix/open.yaml
+shown until-before.txt --matrix --host 10.5.0.1 --from gateway --at 2029-12-31T23:59:59Z tests/golden/explain/until.yaml
+shown until-between.txt --matrix --host 10.5.0.1 --from gateway --at 2030-01-01T00:00:00Z tests/golden/explain/until.yaml
+shown until-after.txt --matrix --host 10.5.0.1 --from gateway --at 2031-01-01T00:00:00Z tests/golden/explain/until.yaml
 
 refused 2 "there is no zone 'gatway'" --matrix --from gatway policies/three-tier.yaml
 refused 2 "did you mean 'gateway'" --matrix --to gatway policies/three-tier.yaml
 refused 2 "there is no zone '10.0.0.1'" --matrix --to 10.0.0.1 policies/three-tier.yaml
 refused 2 "needs the name of a zone" --matrix --to , policies/three-tier.yaml
 refused 2 "are for the matrix" --from world policies/three-tier.yaml
+refused 2 "are for the matrix" --at 2031-01-01T00:00:00Z policies/three-tier.yaml
 refused 2 "and no matrix" --effective --matrix policies/three-tier.yaml
 refused 2 "and no matrix" --effective -o html policies/three-tier.yaml
 refused 3 "error:" --matrix tests/golden/check/unknown-key.yaml

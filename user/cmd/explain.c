@@ -7,19 +7,21 @@
 #include <fnmatch.h>
 #include <netinet/in.h>
 #include <stdarg.h>
-#include <time.h>
 
 #include "base/files.h"
 #include "base/util.h"
 #include "cmd/explained.h"
 #include "cmd/running.h"
+#include "cmd/service_words.h"
 #include "cmd/sources.h"
+#include "compile/moment.h"
 #include "kernel/instance.h"
+#include "policy/moments.h"
 #include "policy/near.h"
 
 #define DEFAULT_SPORT 40000
 
-enum { OPTION_FROM = 256, OPTION_TO, OPTION_SERVICE, OPTION_SPORT, OPTION_INTERFACE, OPTION_HOST, OPTION_RUNNING };
+enum { OPTION_FROM = 256, OPTION_TO, OPTION_SERVICE, OPTION_SPORT, OPTION_INTERFACE, OPTION_HOST, OPTION_AT, OPTION_RUNNING };
 
 static const struct option_help options[] = {
 	{ { "from", required_argument, NULL, OPTION_FROM }, "ADDR|ZONE", "where the packet comes from" },
@@ -33,6 +35,7 @@ static const struct option_help options[] = {
 	  "where it enters, to judge its source by (default: not said)" },
 	{ { "host", required_argument, NULL, OPTION_HOST }, "ADDR,...",
 	  "the addresses of the host that decides (default: not known)" },
+	{ { "at", required_argument, NULL, OPTION_AT }, "TIME", "when, as rules have until (default: now)" },
 	{ { "running", no_argument, NULL, OPTION_RUNNING }, NULL,
 	  "under the policy that is applied now, by its tables and the kernel's program; no files (root)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
@@ -69,6 +72,7 @@ static int out_of_memory(void)
 static void clear(struct explained *x)
 {
 	explanation_clear(&x->explanation);
+	free(x->follows);
 	reach_clear(&x->reach);
 	question_clear(&x->question);
 	tables_free(x->compiled);
@@ -108,6 +112,8 @@ static int read_option(struct explained *x, struct subject *subject, int option)
 		return EXIT_DONE;
 	case OPTION_HOST:
 		return sources_read_hosts(&subject->sources, optarg);
+	case OPTION_AT:
+		return sources_read_at(&subject->sources, optarg);
 	case OPTION_RUNNING:
 		subject->is_running = true;
 		return EXIT_DONE;
@@ -150,6 +156,8 @@ static int read_arguments(struct explained *x, struct subject *subject, int argc
 		status = sources_read_words(sources, argc - optind, argv + optind);
 	if (!status && ranges_normalise(&sources->host))
 		return out_of_memory();
+	x->has_at = sources->has_at;
+	x->at = x->packet.time = sources_time(sources);
 	return status;
 }
 
@@ -163,7 +171,8 @@ static int compile(struct explained *x, const struct sources *sources)
 	if (!err)
 		err = policy_resolve(x->policy, sources->has_host ? &sources->host : NULL);
 	if (!err)
-		err = compile_policy(x->policy, &compile, x->diag, &x->compiled);
+		err = policy_has_until(x->policy) ? compile_moment(x->policy, x->at, x->diag, &x->compiled)
+						  : compile_policy(x->policy, &compile, x->diag, &x->compiled);
 	x->tables = x->compiled;
 	return err;
 }
@@ -324,15 +333,54 @@ static void note_conditions(struct explained *x)
 {
 	const struct reach_outcome *shown[SHOWN_MAX];
 	size_t count = shown_outcomes(&x->reach, true, shown);
-	struct buffer text = { 0 };
 
-	for (size_t i = 0; i < count && i < SHOWN_MAX && !text.len; i++) {
+	for (size_t i = 0; i < count && i < SHOWN_MAX; i++) {
 		const struct rule *rule = explained_rule(x, shown[i]->rule);
 
-		if (rule && put_conditions(&text, rule, x->now))
-			note(x, "rule '%s' counts as if its conditions were met", rule->id);
+		if (!rule || !(rule->limit.set || rule->tls_require))
+			continue;
+		note(x, "rule '%s' counts as if its conditions were met", rule->id);
+		return;
 	}
-	buffer_free(&text);
+}
+
+static bool lists_meet(const struct policy *policy, const struct zone_list *list, unsigned zone)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (ranges_meet(&policy->zones[list->zone[i]].set, &policy->zones[zone].set))
+			return true;
+	return false;
+}
+
+/* Is some packet that is asked about one of the rule's? */
+static bool concerns(const struct explained *x, const struct rule *rule)
+{
+	const struct selectors *asked = &x->question.selectors;
+
+	return lists_meet(x->policy, &rule->from, x->question.from_zone) &&
+	       lists_meet(x->policy, &rule->to, x->question.to_zone) &&
+	       (service_common(asked, &rule->service) || service_common(&rule->service, asked)); /* either may be any */
+}
+
+/* Of sets there is no telling what follows without asking anew. */
+static void note_end(struct explained *x)
+{
+	const struct rule *first = NULL;
+	struct buffer until = { 0 };
+
+	for (size_t i = 0; i < x->policy->rules.count && !x->is_packet; i++) {
+		const struct rule *rule = &x->policy->rules.v[i];
+
+		if (rule->mode == MODE_ENFORCE && rule->expires && !rule_has_ended(rule, x->at) && concerns(x, rule) &&
+		    (!first || rule->until < first->until))
+			first = rule;
+	}
+	if (!first)
+		return;
+	put_instant(&until, first->until);
+	if (!until.failed)
+		note(x, "rule '%s' ends at %s: --at asks about then", first->id, until.data);
+	buffer_free(&until);
 }
 
 static void take_notes(struct explained *x)
@@ -342,6 +390,7 @@ static void take_notes(struct explained *x)
 	if (!x->policy->host_known && (any_uses_host(&x->policy->rules) || any_uses_host(&x->policy->failsafe)))
 		note(x, "the host's addresses are not known, so nothing is from or to host (--host ADDR)");
 	note_conditions(x);
+	note_end(x);
 	if (x->generation)
 		note(x, "generation %u, which decides now; the kernel's program says the same", x->generation);
 	if (x->reach.some_essential && (x->reach.some_allowed || x->reach.some_dropped))
@@ -370,7 +419,7 @@ static void clear_subject(struct subject *subject)
 static int run(const struct globals *globals, int argc, char **argv)
 {
 	_cleanup_(clear_subject) struct subject subject = { .sources.command = "explain" };
-	_cleanup_(clear) struct explained x = { .now = time(NULL), .packet.sport = DEFAULT_SPORT };
+	_cleanup_(clear) struct explained x = { .packet.sport = DEFAULT_SPORT };
 	int status = read_arguments(&x, &subject, argc, argv);
 
 	if (!status)

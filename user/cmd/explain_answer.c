@@ -7,6 +7,7 @@
 #include "cmd/explained.h"
 #include "kernel/edge.h"
 #include "kernel/testrun.h"
+#include "policy/moments.h"
 #include "simulate/frame.h"
 
 DEFINE_CLEANUP(struct decider *, decider_free)
@@ -80,6 +81,49 @@ static int explain_one(const struct explained *x, const struct engines *engines,
 	return EXIT_DONE;
 }
 
+static int add_follows(struct explained *x, int64_t from, const struct explanation *explanation)
+{
+	if (array_grow(&x->follows, x->follows_count, sizeof(*x->follows)))
+		return out_of_memory();
+	x->follows[x->follows_count++] = (struct follows){ from, explanation->reason, explanation->rule };
+	return EXIT_DONE;
+}
+
+/* What becomes of the packet as rules end, by the walk alone. */
+static int walk_on(struct explained *x, const struct moments *moments)
+{
+	struct follows last = { 0, x->explanation.reason, x->explanation.rule };
+	int status = EXIT_DONE;
+
+	for (size_t i = 1; i < moments->count && !status; i++) {
+		struct explanation then = { 0 };
+		struct first_packet packet = x->packet;
+
+		packet.time = moments->v[i].begin;
+		if (explain(x->policy, &packet, &then))
+			return out_of_memory();
+		if (then.reason != last.reason || then.rule != last.rule)
+			status = add_follows(x, packet.time, &then);
+		last = (struct follows){ 0, then.reason, then.rule };
+		explanation_clear(&then);
+	}
+	return status;
+}
+
+static int answer_packet(struct explained *x, const struct engines *engines)
+{
+	const struct policy *const policies[] = { x->policy };
+	struct moments moments = { 0 };
+	int status = explain_one(x, engines, &x->packet, &x->explanation);
+
+	if (!status && moments_find(policies, 1, x->at, &moments))
+		return out_of_memory();
+	if (!status)
+		status = walk_on(x, &moments);
+	moments_clear(&moments);
+	return status;
+}
+
 /* The walk must agree about each packet that is shown. */
 static int check_examples(const struct explained *x, const struct engines *engines, bool allow)
 {
@@ -135,5 +179,5 @@ int explained_answer(struct explained *x)
 	if (err)
 		return edge_exit_status(err); /* it said what is wrong */
 	engines = (struct engines){ decider, kernel };
-	return x->is_packet ? explain_one(x, &engines, &x->packet, &x->explanation) : answer_zones(x, &engines);
+	return x->is_packet ? answer_packet(x, &engines) : answer_zones(x, &engines);
 }

@@ -2,8 +2,9 @@
 /*
  * An explanation as JSON: a contract. Keys are there always; what has no value is null.
  *
- * kind "packet": from, to, service, protocol, port, icmp, sport, direction, interface; verdict, reason, rule, why;
- * from_zones, to_zones; source; tiers; intra_zone, default; policy; failsafe; staged; misses, more_misses; notes.
+ * at (null: now); kind "packet": from, to, service, protocol, port, icmp, sport, direction, interface; verdict, reason, rule, why;
+ * from_zones, to_zones; source; tiers; intra_zone, default; policy; failsafe; staged; later (what decides as rules end);
+ * misses, more_misses; notes.
  * kind "zones": from, to, service, sport, interface; answer (yes, no, partly, none); allowed, more_allowed, dropped,
  * more_dropped; notes.
  */
@@ -54,7 +55,7 @@ static struct json_object *json_rule(const struct explained *x, const struct rul
 	add_buffer(object, "place", &text);
 	add_text(object, "owner", rule->owner);
 	add_text(object, "action", action_name(rule->action));
-	put_conditions(&text, rule, x->now);
+	put_conditions(&text, rule, x->at);
 	add_buffer(object, "provided", &text);
 	return object;
 }
@@ -147,6 +148,7 @@ static struct json_object *json_tiers(const struct explained *x, const struct ex
 		add_text(tier, "tier", x->policy->tiers[e->tiers[i].tier]);
 		add_rule(tier, "rule", x, e->tiers[i].rule);
 		add_rule(tier, "staged", x, e->tiers[i].staged);
+		add_rule(tier, "ended", x, e->tiers[i].ended);
 		json_object_array_add(array, tier);
 	}
 	return array;
@@ -232,6 +234,29 @@ static void add_misses(struct json_object *object, const struct explained *x, co
 	add_number(object, "more_misses", e->more_misses);
 }
 
+static void add_instant(struct json_object *object, const char *key, int64_t seconds)
+{
+	struct buffer text = { 0 };
+
+	put_instant(&text, seconds);
+	add_buffer(object, key, &text);
+}
+
+/* [{"from":"2031-01-01T00:00:00Z","verdict":"drop","reason":"default","rule":null}] */
+static void add_follows(struct json_object *object, const struct explained *x)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < x->follows_count; i++) {
+		struct json_object *entry = json_object_new_object();
+
+		add_instant(entry, "from", x->follows[i].from);
+		add_verdict(entry, x, x->follows[i].reason, x->follows[i].rule);
+		json_object_array_add(array, entry);
+	}
+	json_object_object_add(object, "later", array);
+}
+
 static void add_explanation(struct json_object *object, const struct explained *x)
 {
 	const struct explanation *e = &x->explanation;
@@ -246,6 +271,7 @@ static void add_explanation(struct json_object *object, const struct explained *
 	json_object_object_add(object, "tiers", json_tiers(x, e));
 	add_after_tiers(object, x, e);
 	add_policy(object, x, e);
+	add_follows(object, x);
 	add_misses(object, x, e);
 }
 
@@ -300,6 +326,10 @@ int explained_print_json(const struct explained *explained)
 	add_text(object, "schema", EXPLAIN_SCHEMA);
 	if (explained->generation)
 		json_object_object_add(object, "generation", json_object_new_int64(explained->generation));
+	if (explained->has_at)
+		add_instant(object, "at", explained->at);
+	else
+		json_object_object_add(object, "at", NULL);
 	if (explained->is_packet)
 		add_explanation(object, explained);
 	else

@@ -143,6 +143,13 @@ static void put_tier(struct page *page, const struct explain_tier *step)
 	struct buffer *b = &page->text;
 
 	begin_row(page, "tier", page->explained->policy->tiers[step->tier]);
+	if (step->ended) {
+		put_rule(page, step->ended);
+		buffer_printf(b, " would %s it, but it ended at ", action_name(step->ended->action));
+		put_instant(b, step->ended->until);
+		buffer_put(b, "\n");
+		begin_row(page, "", "");
+	}
 	if (step->staged) {
 		put_rule(page, step->staged);
 		buffer_printf(b, " would %s it, but it is staged\n",
@@ -153,7 +160,7 @@ static void put_tier(struct page *page, const struct explain_tier *step)
 		put_rule(page, step->rule);
 		buffer_put(b, deeds[step->rule->action]);
 	} else {
-		buffer_put(b, step->staged ? "no enforced rule matches" : "no rule matches");
+		buffer_put(b, step->staged ? "no enforced rule matches" : step->ended ? "no other rule matches" : "no rule matches");
 	}
 	buffer_put(b, "\n");
 }
@@ -186,7 +193,7 @@ static void put_rule_conditions(struct page *page, const struct rule *rule)
 {
 	struct buffer conditions = { 0 };
 
-	if (put_conditions(&conditions, rule, page->explained->now))
+	if (put_conditions(&conditions, rule, page->explained->at))
 		row(page, "provided", conditions.data);
 	page->text.failed |= conditions.failed;
 	buffer_free(&conditions);
@@ -215,6 +222,25 @@ static void put_policy(struct page *page, const struct explanation *e)
 		begin_row(page, "if enforced", "");
 		buffer_printf(&page->text, "staged rule %s would decide: %s\n", e->staged->id,
 			      action_name(e->staged->action));
+	}
+}
+
+static void put_follows(struct page *page)
+{
+	struct buffer *b = &page->text;
+
+	for (size_t i = 0; i < page->explained->follows_count; i++) {
+		const struct follows *follows = &page->explained->follows[i];
+
+		begin_row(page, i ? "" : "later", "");
+		buffer_printf(b, "%s from ", ZW_REASON_IS_DROP(follows->reason) ? "drop" : "allow");
+		put_instant(b, follows->from);
+		buffer_put(b, " on, by ");
+		if (follows->rule)
+			put_rule(page, follows->rule);
+		else
+			buffer_put(b, reason_name(follows->reason));
+		buffer_put(b, "\n");
 	}
 }
 
@@ -313,6 +339,7 @@ static void put_packet(struct page *page)
 	put_end(page, "to", &x->packet.to);
 	put_interface(page, &x->packet, e->source);
 	put_policy(page, e);
+	put_follows(page);
 	put_misses(page, e);
 }
 

@@ -13,7 +13,14 @@
 #include "watch/buffer.h"
 
 #define SHOWN_MAX 3 /* examples of each verdict */
-#define NOTES_MAX 4
+#define NOTES_MAX 5
+
+/* From an instant on something else decides, since a rule has ended. */
+struct follows {
+	int64_t from; /* Unix seconds */
+	enum zw_reason reason;
+	const struct rule *rule; /* NULL for other reasons */
+};
 
 struct explained {
 	struct question question;
@@ -22,17 +29,20 @@ struct explained {
 	struct tables *compiled;
 	struct diag *diag;
 	uint32_t generation; /* that is running; 0: it is about files */
-	int64_t now; /* Unix seconds */
+	int64_t at; /* when, Unix seconds */
+	bool has_at; /* it was asked for */
 
 	bool is_packet; /* about one packet; else about sets */
 	struct first_packet packet; /* of sets: sport, interface, egress */
 	struct explanation explanation; /* of one packet */
+	struct follows *follows; /* what becomes of it later, one after the other; grows by array_grow */
+	size_t follows_count;
 	struct reach reach; /* of sets */
 	char note[NOTES_MAX][256];
 	size_t note_count;
 };
 
-/* explain_answer.c: fills in explanation or reach. An exit status; what is wrong has been told. */
+/* explain_answer.c: fills in explanation and follows, or reach. An exit status; what is wrong has been told. */
 int explained_answer(struct explained *explained);
 
 /* explain_text.c, explain_json.c: to stdout. 0 or -ENOMEM. */

@@ -2,7 +2,7 @@
 #include "cmd/matrix.h"
 
 #include "base/util.h"
-#include "policy/moments.h"
+#include "cmd/moment_words.h"
 #include "policy/near.h"
 #include "simulate/host_use.h"
 
@@ -92,10 +92,10 @@ static void note_rules(const struct names *names, const struct rules *rules, con
 	by_number[0] = NULL;
 }
 
-int matrix_view_open(const struct policy *policy, const struct tables *tables, const char *from,
+int matrix_view_open(const struct policy *policy, const struct tables *tables, int64_t at, const char *from,
 		     const char *to, struct matrix_view *ret_view)
 {
-	struct matrix_view view = { .policy = policy, .tables = tables };
+	struct matrix_view view = { .policy = policy, .tables = tables, .at = at };
 	int status = add_zones(policy, "--from", from, &view.from, &view.from_count);
 
 	if (!status)
@@ -246,7 +246,19 @@ static void put_empty_zones(const struct policy *policy, const char *begin, cons
 
 static bool has_conditions(const struct rule *rule)
 {
-	return rule->mode == MODE_ENFORCE && (rule->limit.set || rule->tls_require || rule->expires);
+	return rule->mode == MODE_ENFORCE && (rule->limit.set || rule->tls_require);
+}
+
+/* When it is another matrix. */
+static void put_next_end(const struct matrix_view *view, const char *begin, const char *end, struct buffer *text)
+{
+	const struct rule *first = policy_next_end(view->policy, view->at);
+
+	if (!first)
+		return;
+	buffer_printf(text, "%srule %s ends at ", begin, first->id);
+	put_instant(text, first->until);
+	buffer_printf(text, ": --at shows the matrix of then%s", end);
 }
 
 int matrix_put_notes(const struct matrix_view *view, const char *begin, const char *end, struct buffer *text)
@@ -254,7 +266,7 @@ int matrix_put_notes(const struct matrix_view *view, const char *begin, const ch
 	const struct policy *policy = view->policy;
 	struct host_use use = { 0 };
 	bool conditions = false;
-	int err = policy->host_known ? 0 : host_use_find(policy, TIME_BEGIN, &use);
+	int err = policy->host_known ? 0 : host_use_find(policy, view->at, &use);
 
 	if (use.count)
 		buffer_printf(text,
@@ -266,8 +278,8 @@ int matrix_put_notes(const struct matrix_view *view, const char *begin, const ch
 	for (size_t i = 0; i < policy->rules.count; i++)
 		conditions |= has_conditions(&policy->rules.v[i]);
 	if (conditions)
-		buffer_printf(text, "%slimit, tls and until of rules count as if they were met%s", begin,
-			      end);
+		buffer_printf(text, "%slimit and tls of rules count as if they were met%s", begin, end);
+	put_next_end(view, begin, end, text);
 	return err;
 }
 

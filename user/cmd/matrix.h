@@ -16,16 +16,17 @@ struct matrix_view {
 	const struct policy *policy;
 	const struct tables *tables;
 	struct zone_matrix *matrix;
+	int64_t at; /* when, Unix seconds */
 	unsigned *from, *to; /* rows and columns: indices into policy->zones */
 	size_t from_count, to_count;
 	const struct rule **rules; /* by number in the tables; [0] is NULL */
 };
 
 /*
- * from, to: names of zones with commas between them; NULL: all that are declared, host and world, as far as they have
+ * tables: of the policy as it is at a time. from, to: names of zones with commas between them; NULL: all that are declared, host and world, as far as they have
  * addresses. Returns an exit status, having told what is wrong.
  */
-int matrix_view_open(const struct policy *policy, const struct tables *tables, const char *from,
+int matrix_view_open(const struct policy *policy, const struct tables *tables, int64_t at, const char *from,
 		     const char *to, struct matrix_view *ret_view);
 void matrix_view_clear(struct matrix_view *view);
 

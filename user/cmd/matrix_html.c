@@ -5,6 +5,7 @@
  */
 #include "base/util.h"
 #include "cmd/matrix.h"
+#include "cmd/moment_words.h"
 #include "policy/canonical.h"
 
 #define CHIPS_MAX 6 /* of a cell; its pair has all */
@@ -291,10 +292,15 @@ static void put_rule(struct page *page, uint32_t number)
 
 	buffer_printf(&page->text, "<tr id=\"r%u\"><th scope=\"row\">", number);
 	put_text(page, name->id);
-	buffer_printf(&page->text, "</th><td>%s%s</td><td>", action_name(rule->action),
+	buffer_printf(&page->text, "</th><td>%s%s", action_name(rule->action),
 		      name->is_failsafe          ? " (failsafe)"
 		      : rule->mode == MODE_STAGE ? " (staged)"
 						 : "");
+	if (rule->expires) {
+		put(page, " until ");
+		put_instant(&page->text, rule->until);
+	}
+	put(page, "</td><td>");
 	put_zones(page, &rule->from);
 	put(page, "</td><td>");
 	put_zones(page, &rule->to);

@@ -10,12 +10,14 @@
 #include "cmd/matrix.h"
 #include "cmd/sources.h"
 #include "cmd/view.h"
+#include "compile/moment.h"
 #include "policy/canonical.h"
+#include "policy/moments.h"
 #include "policy/policy.h"
 
 #define SHOW_SCHEMA "zonewall.show/1"
 
-enum { OPTION_EFFECTIVE = 256, OPTION_MATRIX, OPTION_FROM, OPTION_TO, OPTION_HOST };
+enum { OPTION_EFFECTIVE = 256, OPTION_MATRIX, OPTION_FROM, OPTION_TO, OPTION_HOST, OPTION_AT };
 
 static const struct option_help options[] = {
 	{ { "effective", no_argument, NULL, OPTION_EFFECTIVE },
@@ -33,6 +35,9 @@ static const struct option_help options[] = {
 	{ { "host", required_argument, NULL, OPTION_HOST },
 	  "ADDR,...",
 	  "for the matrix: the addresses of the host that decides (default: not known)" },
+	{ { "at", required_argument, NULL, OPTION_AT },
+	  "TIME",
+	  "for the matrix: when, as rules have until (default: now)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
@@ -44,6 +49,7 @@ struct work {
 	struct sources sources;
 	bool effective, matrix;
 	const char *from, *to;
+	int64_t at;
 	struct policy *policy;
 	struct tables *tables;
 	struct diag *diag;
@@ -76,8 +82,8 @@ static int check_options(const struct globals *globals, struct work *work)
 	if (work->effective && (work->matrix || is_drawing(globals)))
 		wrong = "--effective is text or JSON, and no matrix";
 	work->matrix |= is_drawing(globals);
-	if (!wrong && !work->matrix && (work->from || work->to || work->sources.has_host))
-		wrong = "--from, --to and --host are for the matrix";
+	if (!wrong && !work->matrix && (work->from || work->to || work->sources.has_host || work->sources.has_at))
+		wrong = "--from, --to, --host and --at are for the matrix";
 	if (!wrong)
 		return EXIT_DONE;
 	fprintf(stderr, "zonewall show: %s\nfix: %s\n", wrong,
@@ -100,6 +106,7 @@ static int read_arguments(const struct globals *globals, struct work *work, int 
 			work->to = optarg;
 		else
 			status = option == OPTION_HOST ? sources_read_hosts(&work->sources, optarg)
+				 : option == OPTION_AT ? sources_read_at(&work->sources, optarg)
 						       : EXIT_USAGE;
 	}
 	if (!status)
@@ -145,7 +152,7 @@ static int check_size(const struct globals *globals, const struct matrix_view *v
 static int print_matrix(const struct globals *globals, const struct work *work)
 {
 	_cleanup_(matrix_view_clear) struct matrix_view view = { 0 };
-	int status = matrix_view_open(work->policy, work->tables, work->from, work->to, &view), err;
+	int status = matrix_view_open(work->policy, work->tables, work->at, work->from, work->to, &view), err;
 
 	if (!status)
 		status = check_size(globals, &view);
@@ -170,6 +177,9 @@ static int load(struct work *work)
 	err = ranges_normalise(&work->sources.host);
 	if (!err)
 		err = policy_resolve(work->policy, work->sources.has_host ? &work->sources.host : NULL);
+	work->at = sources_time(&work->sources);
+	if (!err && policy_has_until(work->policy))
+		return compile_moment(work->policy, work->at, work->diag, &work->tables);
 	return err ? err : compile_policy(work->policy, &compile, work->diag, &work->tables);
 }
 

@@ -16,6 +16,19 @@ bool policy_has_until(const struct policy *policy)
 	return false;
 }
 
+const struct rule *policy_next_end(const struct policy *policy, int64_t time)
+{
+	const struct rule *first = NULL;
+
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct rule *rule = &policy->rules.v[i];
+
+		if (is_enforced_until(rule) && rule->until > time && (!first || rule->until < first->until))
+			first = rule;
+	}
+	return first;
+}
+
 /* Where moments begin; the array grows by array_grow. */
 struct instants {
 	int64_t *v;

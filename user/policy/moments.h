@@ -31,6 +31,9 @@ void moments_clear(struct moments *moments);
 /* Does any enforced rule end? */
 bool policy_has_until(const struct policy *policy);
 
+/* The first enforced rule to end after a time; NULL: none does. */
+const struct rule *policy_next_end(const struct policy *policy, int64_t time);
+
 static inline bool rule_has_ended(const struct rule *rule, int64_t time)
 {
 	return rule->expires && rule->until <= time;

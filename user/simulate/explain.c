@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "base/util.h"
+#include "policy/moments.h"
 #include "simulate/frame.h"
 #include "simulate/nearest.h"
 
@@ -182,7 +183,17 @@ static bool walk_stages(const struct policy *policy, const struct first_packet *
 
 /* --- Stage policy ------------------------------------------------------------------------------------------------ */
 
-/* One tier: the first enforced rule that matches, and the first staged one if it comes before. */
+/* A rule that matches and comes before the one that decides a tier. */
+static void walk_rule(const struct fields *fields, const struct rule *rule, struct explain_tier *step)
+{
+	bool staged = rule->mode == MODE_STAGE, ended = rule_has_ended(rule, fields->packet->time);
+	const struct rule **which = ended ? &step->ended : staged ? &step->staged : &step->rule;
+
+	if (!*which && !(ended && staged) && fields_match(fields, rule))
+		*which = rule;
+}
+
+/* One tier: the first enforced rule that matches, and the first staged one, and one that has ended, if they come before. */
 static struct explain_tier walk_tier(const struct fields *fields, unsigned tier)
 {
 	struct explain_tier step = { .tier = tier };
@@ -190,12 +201,8 @@ static struct explain_tier walk_tier(const struct fields *fields, unsigned tier)
 	for (size_t i = 0; !step.rule && i < fields->policy->rules.count; i++) {
 		const struct rule *rule = &fields->policy->rules.v[i];
 
-		if (rule->tier != tier || (rule->mode == MODE_STAGE && step.staged) || !fields_match(fields, rule))
-			continue;
-		if (rule->mode == MODE_STAGE)
-			step.staged = rule;
-		else
-			step.rule = rule;
+		if (rule->tier == tier)
+			walk_rule(fields, rule, &step);
 	}
 	return step;
 }
@@ -364,6 +371,7 @@ void explain_frame(const struct names *names, const struct first_packet *p, uint
 
 	*ret_frame = (struct frame){ .data = bytes, .hook = p->egress ? ZW_HOOK_EGRESS : ZW_HOOK_XDP };
 	ret_frame->len = frame_build(&input, bytes);
+	ret_frame->time = p->time;
 	if (p->interface)
 		ret_frame->source_set = names_source_set(names, p->interface);
 }

@@ -19,6 +19,7 @@ struct first_packet {
 	uint16_t sport; /* source port; an echo's identifier */
 	bool egress; /* it leaves; else it enters */
 	const char *interface; /* where; NULL: not said */
+	int64_t time; /* when, Unix seconds: which rules have ended */
 };
 
 /* What a tier had to say. */
@@ -26,6 +27,7 @@ struct explain_tier {
 	unsigned tier; /* index into policy->tiers */
 	const struct rule *rule; /* the enforced rule that matched, or NULL */
 	const struct rule *staged; /* the first staged rule that matches and comes before it, or NULL */
+	const struct rule *ended; /* the first enforced rule that would match, comes before it and has ended, or NULL */
 };
 
 /* An enforced allow rule that came close: which fields differ. */

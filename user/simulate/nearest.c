@@ -8,6 +8,7 @@
 #include "simulate/nearest.h"
 
 #include "base/util.h"
+#include "policy/moments.h"
 
 #define FARTHEST 255u
 
@@ -201,7 +202,7 @@ int nearest_find(struct fields *fields, struct explanation *explanation)
 			unsigned n;
 
 			if (rule->tier != tier || rule->mode != MODE_ENFORCE || rule->action != ACTION_ALLOW ||
-			    !can_match(rule))
+			    !can_match(rule) || rule_has_ended(rule, fields->packet->time))
 				continue;
 			n = differ(fields, rule, &miss);
 			if (n > fewest || n == 3)
