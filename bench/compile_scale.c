@@ -123,26 +123,13 @@ int main(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "r:p:z:c:s")) != -1) {
-		switch (option) {
-		case 'r':
-			scale.rules = strtoul(optarg, NULL, 10);
-			break;
-		case 'p':
-			scale.prefixes = strtoul(optarg, NULL, 10);
-			break;
-		case 'z':
-			scale.zones = strtoul(optarg, NULL, 10);
-			break;
-		case 'c':
+	while ((option = getopt(argc, argv, SCALE_OPTIONS "c:s")) != -1) {
+		if (option == 'c')
 			scale.cidr_bits = strtoul(optarg, NULL, 10);
-			break;
-		case 's':
+		else if (option == 's')
 			scale.scattered = true;
-			break;
-		default:
+		else if (!scale_set_size(&scale, option, optarg))
 			return 2;
-		}
 	}
 	return run(argv + optind);
 }

@@ -164,6 +164,18 @@ static void make_interface(struct policy *p, const struct scale *s)
 	p->interfaces[0].pattern[0] = need(strdup(s->interface));
 }
 
+bool scale_set_size(struct scale *scale, int option, const char *value)
+{
+	size_t *size = option == 'r' ? &scale->rules :
+		       option == 'p' ? &scale->prefixes :
+		       option == 'z' ? &scale->zones :
+				       NULL;
+
+	if (size)
+		*size = strtoul(value, NULL, 10);
+	return size;
+}
+
 struct policy *scale_policy(const struct scale *s)
 {
 	struct policy *p = need(calloc(1, sizeof(*p)));

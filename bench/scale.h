@@ -33,6 +33,10 @@ extern const char *const plan_shape_names[PLAN_SHAPES];
 /* Exits without memory. policy_free() frees it. */
 struct policy *scale_policy(const struct scale *scale);
 
+/* An option that sets how large: -r RULES, -p PREFIXES, -z ZONES, of SCALE_OPTIONS. Returns false for any other. */
+#define SCALE_OPTIONS "r:p:z:"
+bool scale_set_size(struct scale *scale, int option, const char *value);
+
 /* Each prefix, in the order of its number, and the zone that it is in. */
 typedef void scale_prefix_handler(void *context, unsigned zone, u128 address, unsigned length);
 void scale_prefixes(const struct scale *scale, scale_prefix_handler *each, void *context);

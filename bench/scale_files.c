@@ -111,26 +111,13 @@ int main(int argc, char **argv)
 	const char *interface = "b0";
 	int option;
 
-	while ((option = getopt(argc, argv, "r:p:z:6i:")) != -1) {
-		switch (option) {
-		case 'r':
-			scale.rules = strtoul(optarg, NULL, 10);
-			break;
-		case 'p':
-			scale.prefixes = strtoul(optarg, NULL, 10);
-			break;
-		case 'z':
-			scale.zones = strtoul(optarg, NULL, 10);
-			break;
-		case '6':
+	while ((option = getopt(argc, argv, SCALE_OPTIONS "6i:")) != -1) {
+		if (option == '6')
 			scale.family = 6;
-			break;
-		case 'i':
+		else if (option == 'i')
 			interface = optarg;
-			break;
-		default:
+		else if (!scale_set_size(&scale, option, optarg))
 			return 2;
-		}
 	}
 	if (argc - optind != 2 || !read_shape(argv[optind], &scale)) {
 		fprintf(stderr, "usage: scale_files [-r RULES] [-p PREFIXES] [-z ZONES] [-6] [-i INTERFACE] "
