@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# publish_alternate.sh - traffic during many alternating applies of two policies. Both allow port 5001 and deny 5002, one
-# allows 5003: of 5001 no packet is lost in either direction, of 5002 none passes. APPLIES=N how many.
+# publish_alternate.sh - traffic in both directions during many alternating applies of two policies, on every hook in every
+# way of attaching. Both allow port 5001 and deny 5002, one allows 5003: of 5001 no packet is lost in either direction, of
+# 5002 none passes. APPLIES=N how many.
 # shellcheck source=tests/net/publish.bash
 . "${BASH_SOURCE%/*}/publish.bash" "alternate-$$"
 set_up
@@ -15,36 +16,47 @@ make_policy() # make_policy FILE ID SERVICE XDP
 		interfaces: [{match: [v0], xdp: $4}]
 		zones: {peer: [10.99.0.2], node: [10.99.0.1]}
 		rules:
-		  - {id: $2, from: peer, to: node, service: $3, action: allow}
+		  - {id: $2-in, from: peer, to: node, service: $3, action: allow}
+		  - {id: $2-out, from: node, to: peer, service: $3, action: allow}
 	END
 }
 
-alternate() # alternate XDP APPLIES
+alternate() # alternate HOOKS XDP APPLIES
 {
-	local from to line sent arrived echoed denied either failed=0
+	local from to line name sent arrived echoed denied either failed=0
 
-	make_policy p first "[udp/5001]" "$1"
-	make_policy q second "[udp/5001, udp/5003]" "$1"
+	attached=$1
+	make_policy p first "[udp/5001]" "$2"
+	make_policy q second "[udp/5001, udp/5003]" "$2"
 	zw apply "$dir/p" >/dev/null 2>&1
-	coproc traffic_of { exec "$traffic" "$node" 10.99.0.1 "$peer"; }
+	coproc traffic_of { exec "$traffic" "$node" 10.99.0.1 "$peer" 10.99.0.2; }
 	exec {from}<&"${traffic_of[0]}" # the array goes away with the process
-	for ((i = 0; i < $2; i += 2)); do
+	for ((i = 0; i < $3; i += 2)); do
 		zw apply "$dir/q" >/dev/null 2>&1 || failed=$((failed + 1))
 		zw apply "$dir/p" >/dev/null 2>&1 || failed=$((failed + 1))
 	done
 	to=${traffic_of[1]}
 	exec {to}>&-
-	read -r line <&"$from"
+	check "$3 applies" test "$failed" = 0
+	for name in in out; do
+		read -r line <&"$from"
+		echo "# $1: $line"
+		read -r _ _ sent _ arrived _ echoed _ denied _ either <<<"$line"
+		check "$name: none of the agreed packets is lost on its way" test "$sent" -gt 0 -a "$sent" = "$arrived"
+		check "$name: nor on its way back" test "$sent" = "$echoed"
+		check "$name: no packet passes that both deny" test "$denied" = 0
+		check "$name: both policies did decide" test "$either" -gt 0 -a "$either" -lt "$sent"
+	done
 	exec {from}<&-
-	echo "# $1: $line"
-	read -r _ sent _ arrived _ echoed _ denied _ either <<<"$line"
-	check "$1: $2 applies" test "$failed" = 0
-	check "$1: none of the agreed packets is lost on its way" test "$sent" -gt 0 -a "$sent" = "$arrived"
-	check "$1: nor on its way back" test "$sent" = "$echoed"
-	check "$1: no packet passes that both deny" test "$denied" = 0
-	check "$1: both policies did decide" test "$either" -gt 0 -a "$either" -lt "$sent"
 }
 
-alternate off $((${APPLIES:-300} / 2))
-alternate native $((${APPLIES:-300} / 2))
+share=$((${APPLIES:-320} / 8 * 2)) # there and back
+alternate "XDP native, TC egress" native $share
+alternate "XDP generic, TC egress" generic $share
+alternate "TC ingress and egress, $tc" off $share
+if [ "$tc" = tcx ]; then
+	zw down >/dev/null 2>&1
+	export ZONEWALL_NO_TCX=1
+	alternate "TC ingress and egress, clsact" off $share
+fi
 echo "1..$count"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * publish_traffic NODE_NETNS NODE_ADDRESS PEER_NETNS - counted traffic from the peer to the node until stdin is closed.
+ * publish_traffic NODE_NETNS NODE_ADDRESS PEER_NETNS PEER_ADDRESS - counted traffic in both directions until stdin is closed.
  *
- * 64 flows to each of three UDP ports: 5001 is echoed, 5002 and 5003 only counted. Ends with one line,
- * "sent N arrived N echoed N denied N either N": sent to 5001, arrived there, come back; arrived on 5002; on 5003.
- * One process, so that a batch is fetched before the next is sent and no socket buffer overflows.
+ * 64 flows from the peer to each of three UDP ports of the node, whose first packets the ingress hook decides, and as many
+ * from the node to the peer, for the egress hook: 5001 is echoed, 5002 and 5003 only counted. Ends with a line for each
+ * direction, "in" (to the node) and "out": "in sent N arrived N echoed N denied N either N": sent to 5001, arrived there,
+ * come back; arrived on 5002; on 5003. One process, so that a batch is fetched before the next is sent and no socket
+ * buffer overflows.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,9 +27,11 @@
 enum port { PORT_AGREED, PORT_DENIED, PORT_EITHER, PORTS };
 #define FIRST_PORT 5001
 
+/* From one side to the other. */
 struct traffic {
+	const char *name;
 	int server[PORTS], client[FLOWS];
-	struct sockaddr_in node;
+	struct sockaddr_in to;
 	uint64_t sent, arrived[PORTS], echoed;
 };
 
@@ -59,11 +63,25 @@ static int udp_socket(void)
 	return fd;
 }
 
+static void open_traffic(struct traffic *t, const char *from_netns, const char *to_netns)
+{
+	enter(to_netns);
+	for (int port = 0; port < PORTS; port++) {
+		t->to.sin_port = htons(FIRST_PORT + port);
+		t->server[port] = udp_socket();
+		if (bind(t->server[port], (void *)&t->to, sizeof(t->to)))
+			fail("bind");
+	}
+	enter(from_netns);
+	for (int flow = 0; flow < FLOWS; flow++)
+		t->client[flow] = udp_socket();
+}
+
 static void send_batch(struct traffic *t)
 {
 	for (int flow = 0; flow < FLOWS; flow++)
 		for (int port = 0; port < PORTS; port++) {
-			struct sockaddr_in to = t->node;
+			struct sockaddr_in to = t->to;
 
 			to.sin_port = htons(FIRST_PORT + port);
 			/* EPERM: refused on the way out, which is a drop like any other. */
@@ -102,43 +120,45 @@ static void sleep_ms(int ms)
  * No more than one batch is under way: veth's ring holds 256 packets, and on a busy machine two batches may find it full,
  * which would look like a loss of the firewall's. A packet that is lost is not waited for longer than this.
  */
-static void wait_for_batch(struct traffic *t)
+static void exchange_batch(struct traffic *t)
 {
+	send_batch(t);
+	fetch(t);
 	for (int ms = 0; ms < 50 && (t->arrived[PORT_AGREED] < t->sent || t->echoed < t->sent); ms++) {
 		sleep_ms(1);
 		fetch(t);
 	}
 }
 
+static void print(const struct traffic *t)
+{
+	printf("%s sent %llu arrived %llu echoed %llu denied %llu either %llu\n", t->name, (unsigned long long)t->sent,
+	       (unsigned long long)t->arrived[PORT_AGREED], (unsigned long long)t->echoed,
+	       (unsigned long long)t->arrived[PORT_DENIED], (unsigned long long)t->arrived[PORT_EITHER]);
+}
+
 int main(int argc, char **argv)
 {
-	struct traffic t = { .node = { .sin_family = AF_INET } };
+	struct traffic in = { .name = "in", .to.sin_family = AF_INET }, out = { .name = "out", .to.sin_family = AF_INET };
 	struct pollfd end = { .fd = STDIN_FILENO, .events = POLLIN };
 
-	if (argc != 4 || inet_pton(AF_INET, argv[2], &t.node.sin_addr) != 1) {
-		fprintf(stderr, "usage: publish_traffic NODE_NETNS NODE_ADDRESS PEER_NETNS\n");
+	if (argc != 5 || inet_pton(AF_INET, argv[2], &in.to.sin_addr) != 1 ||
+	    inet_pton(AF_INET, argv[4], &out.to.sin_addr) != 1) {
+		fprintf(stderr, "usage: publish_traffic NODE_NETNS NODE_ADDRESS PEER_NETNS PEER_ADDRESS\n");
 		return 2;
 	}
-	enter(argv[1]);
-	for (int port = 0; port < PORTS; port++) {
-		t.node.sin_port = htons(FIRST_PORT + port);
-		t.server[port] = udp_socket();
-		if (bind(t.server[port], (void *)&t.node, sizeof(t.node)))
-			fail("bind");
-	}
-	enter(argv[3]);
-	for (int flow = 0; flow < FLOWS; flow++)
-		t.client[flow] = udp_socket();
+	open_traffic(&in, argv[3], argv[1]);
+	open_traffic(&out, argv[1], argv[3]);
 	while (!poll(&end, 1, 0)) {
-		send_batch(&t);
-		fetch(&t);
+		exchange_batch(&in);
+		exchange_batch(&out);
 		sleep_ms(1);
-		wait_for_batch(&t);
 	}
-	for (int i = 0; i < 100; i++, sleep_ms(5))
-		fetch(&t);
-	printf("sent %llu arrived %llu echoed %llu denied %llu either %llu\n", (unsigned long long)t.sent,
-	       (unsigned long long)t.arrived[PORT_AGREED], (unsigned long long)t.echoed,
-	       (unsigned long long)t.arrived[PORT_DENIED], (unsigned long long)t.arrived[PORT_EITHER]);
+	for (int i = 0; i < 100; i++, sleep_ms(5)) {
+		fetch(&in);
+		fetch(&out);
+	}
+	print(&in);
+	print(&out);
 	return 0;
 }
