@@ -116,7 +116,10 @@ static struct attach_change *note_change(struct attach_plan *plan, const char *i
 	return change;
 }
 
-static bool check_link(const char *instance, const struct book_slot *slot, uint32_t program_id, char *ret_note)
+/* Whether something is attached as it should be. That it cannot be looked at does not say that it is not: -errno then. */
+enum held { HELD_NOT, HELD };
+
+static int check_link(const char *instance, const struct book_slot *slot, uint32_t program_id, char *ret_note)
 {
 	char path[PATH_MAX];
 	unsigned ifindex;
@@ -132,11 +135,11 @@ static bool check_link(const char *instance, const struct book_slot *slot, uint3
 	else if (ifindex != slot->ifindex || id != program_id)
 		snprintf(ret_note, 128, "its link holds another program or interface");
 	else
-		return true;
-	return false;
+		return HELD;
+	return error == -ENOENT ? HELD_NOT : error;
 }
 
-static bool check_tcx(const struct book_slot *slot, uint32_t program_id, char *ret_note)
+static int check_tcx(const struct book_slot *slot, uint32_t program_id, char *ret_note)
 {
 	uint32_t ids[64];
 	int count = hook_read_tcx(slot->ifindex, slot->hook, ids, ARRAY_LEN(ids)), place = 0;
@@ -149,7 +152,19 @@ static bool check_tcx(const struct book_slot *slot, uint32_t program_id, char *r
 		snprintf(ret_note, 128, "our program is not on the hook");
 	else if (place > 0)
 		snprintf(ret_note, 128, "%d other program%s before ours", place, place > 1 ? "s run" : " runs");
-	return count >= 0 && place < count;
+	return count < 0 ? count : place < count ? HELD : HELD_NOT;
+}
+
+static int check_filter(const struct book_slot *slot, uint32_t program_id, char *ret_note)
+{
+	uint32_t id;
+	int error = hook_read_filter(slot->ifindex, slot->hook, &id);
+
+	if (error)
+		snprintf(ret_note, 128, "the hook cannot be read: %s", strerror(-error));
+	else if (id != program_id)
+		snprintf(ret_note, 128, "our filter is not on the hook");
+	return error ? error : id == program_id ? HELD : HELD_NOT;
 }
 
 /* Moved to another network namespace: it stays protected there until `down`. */
@@ -163,33 +178,42 @@ static bool lives_elsewhere(const char *instance, const struct book_slot *slot)
 	return slot->mode != ATTACH_CLSACT && !hook_read_link(path, &ifindex, &id) && ifindex;
 }
 
+static int look_at(const char *instance, const struct book_slot *slot, uint32_t program_id, char *ret_note)
+{
+	int held;
+
+	ret_note[0] = '\0';
+	if (slot->mode == ATTACH_CLSACT)
+		return check_filter(slot, program_id, ret_note);
+	held = check_link(instance, slot, program_id, ret_note);
+	return held == HELD && slot->mode == ATTACH_TCX ? check_tcx(slot, program_id, ret_note) : held;
+}
+
 bool attach_is_held(const char *instance, const struct book_slot *slot, uint32_t program_id, char *ret_note)
 {
-	ret_note[0] = '\0';
-	if (slot->mode == ATTACH_CLSACT) {
-		if (hook_read_filter(slot->ifindex, slot->hook) == program_id)
-			return true;
-		snprintf(ret_note, 128, "our filter is not on the hook");
-		return false;
-	}
-	return check_link(instance, slot, program_id, ret_note) &&
-	       (slot->mode != ATTACH_TCX || check_tcx(slot, program_id, ret_note));
+	return look_at(instance, slot, program_id, ret_note) == HELD;
+}
+
+/* The same with what the interface itself says. */
+static int check(const char *instance, const struct book_slot *slot, uint32_t program_id, const struct netdev *device,
+		 char *ret_note)
+{
+	int held = look_at(instance, slot, program_id, ret_note);
+
+	if (held != HELD || slot->mode == ATTACH_TCX || slot->mode == ATTACH_CLSACT ||
+	    (slot->mode == ATTACH_XDP_NATIVE ? device->xdp_native : device->xdp_generic) == program_id)
+		return held;
+	snprintf(ret_note, 128, "our program is not on the hook");
+	return HELD_NOT;
 }
 
 bool attach_check(const char *instance, const struct book_slot *slot, uint32_t program_id, const struct netdev *device,
 		  char *ret_note)
 {
-	if (!device) {
-		snprintf(ret_note, 128, "its interface %s",
-			 lives_elsewhere(instance, slot) ? "went to another network namespace" : "is gone");
-		return false;
-	}
-	if (!attach_is_held(instance, slot, program_id, ret_note))
-		return false;
-	if (slot->mode == ATTACH_TCX || slot->mode == ATTACH_CLSACT ||
-	    (slot->mode == ATTACH_XDP_NATIVE ? device->xdp_native : device->xdp_generic) == program_id)
-		return true;
-	snprintf(ret_note, 128, "our program is not on the hook");
+	if (device)
+		return check(instance, slot, program_id, device, ret_note) == HELD;
+	snprintf(ret_note, 128, "its interface %s",
+		 lives_elsewhere(instance, slot) ? "went to another network namespace" : "is gone");
 	return false;
 }
 
@@ -355,16 +379,19 @@ bool attach_brings_new(const struct gate *gate, const struct attach_plan *plan)
 	return false;
 }
 
-/* Is it attached there, and right? What is attached there and wrong is taken away. */
-static unsigned find_healthy(struct gate *gate, const struct netdev *device, enum zw_hook hook)
+/* 1: it is attached there, and right; 0: not, and what was attached there and wrong is taken away; or an error, told. */
+static int find_healthy(struct gate *gate, const struct netdev *device, enum zw_hook hook, unsigned *ret_slot)
 {
 	unsigned i = points_find(gate->book, device->ifindex, hook);
 	char note[128];
+	int held = i ? check(gate->instance, &gate->book->slot[i], gate->program_id[hook], device, note) : HELD_NOT;
 
-	if (!i || attach_check(gate->instance, &gate->book->slot[i], gate->program_id[hook], device, note))
-		return i;
-	detach(gate, i);
-	return 0;
+	if (held < 0)
+		return edge_error(held, "cannot look at what is attached to '%s' (%s)", device->name, attach_hook_name(hook));
+	if (i && held == HELD_NOT)
+		detach(gate, i);
+	*ret_slot = i;
+	return held;
 }
 
 /* What is attached and right stays, if its `source:` can be enforced. */
@@ -380,10 +407,12 @@ static int keep(struct gate *gate, struct attach_plan *plan, const struct netdev
 
 static int ensure_tc(struct gate *gate, struct attach_plan *plan, const struct netdev *device, enum zw_hook hook)
 {
-	unsigned i = find_healthy(gate, device, hook);
-	int error;
+	unsigned i;
+	int error = find_healthy(gate, device, hook, &i);
 
-	if (i)
+	if (error < 0)
+		return error;
+	if (error == HELD)
 		return keep(gate, plan, device, i);
 	error = attach(gate, plan, device, hook, ATTACH_TCX);
 	return error ? tell_refusal(error, gate, device, hook) : 0;
@@ -421,18 +450,21 @@ static int begin_xdp(struct gate *gate, struct attach_plan *plan, struct target 
 {
 	enum attach_mode mode = target->wish == WISH_GENERIC ? ATTACH_XDP_GENERIC : ATTACH_XDP_NATIVE;
 	const struct netdev *device = target->device;
-	unsigned i = find_healthy(gate, device, ZW_HOOK_XDP);
+	unsigned i;
+	int error = find_healthy(gate, device, ZW_HOOK_XDP, &i);
+	bool is_there = error == HELD;
 	char why[128];
-	int error;
 
+	if (error < 0)
+		return error;
 	if (!device->is_ethernet)
 		return edge_error(EOPNOTSUPP, "cannot attach XDP to '%s', which has no Ethernet header (use xdp: off)",
 				  device->name);
-	if (i && gate->book->slot[i].mode != mode) {
+	if (is_there && gate->book->slot[i].mode != mode) {
 		target->switching = true;
 		return 1;
 	}
-	if (i)
+	if (is_there)
 		return keep(gate, plan, device, i);
 	error = attach(gate, plan, device, ZW_HOOK_XDP, mode);
 	if (!error || went_away(error))

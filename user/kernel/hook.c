@@ -123,12 +123,16 @@ int hook_remove_qdisc(unsigned ifindex)
 	return bpf_tc_hook_destroy(&place);
 }
 
-uint32_t hook_read_filter(unsigned ifindex, enum zw_hook hook)
+int hook_read_filter(unsigned ifindex, enum zw_hook hook, uint32_t *ret_program_id)
 {
 	struct bpf_tc_hook place = tc_hook(ifindex, hook);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	int error = bpf_tc_query(&place, &options);
 
-	return bpf_tc_query(&place, &options) ? 0 : options.prog_id;
+	if (error && error != -ENOENT && error != -ENODEV && error != -EINVAL)
+		return error;
+	*ret_program_id = error ? 0 : options.prog_id;
+	return 0;
 }
 
 int hook_read_tcx(unsigned ifindex, enum zw_hook hook, uint32_t *ret_ids, size_t max)

@@ -25,7 +25,7 @@ int hook_read_link_fd(int link, unsigned *ret_ifindex, uint32_t *ret_program_id)
 int hook_add_filter(int program, unsigned ifindex, enum zw_hook hook, bool *ret_made_qdisc);
 int hook_remove_filter(unsigned ifindex, enum zw_hook hook);
 int hook_remove_qdisc(unsigned ifindex);
-uint32_t hook_read_filter(unsigned ifindex, enum zw_hook hook); /* id of our filter's program, 0 none */
+int hook_read_filter(unsigned ifindex, enum zw_hook hook, uint32_t *ret_program_id); /* of our filter, 0: there is none */
 
 /* Ids of the programs on a TCX hook, first to run first; -errno if the kernel has none. */
 int hook_read_tcx(unsigned ifindex, enum zw_hook hook, uint32_t *ret_ids, size_t max);
