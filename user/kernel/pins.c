@@ -36,11 +36,14 @@ void pins_path(char *ret_path, const char *instance, const char *format, ...)
 	va_end(args);
 }
 
-static bool is_bpffs(const char *path)
+/* 1, 0, or an error that was told. */
+static int is_bpffs(const char *path)
 {
 	struct statfs fs;
 
-	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+	if (statfs(path, &fs))
+		return edge_error(errno, "cannot look at %s", path);
+	return (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
 /* 0 if it cannot be known. */
@@ -106,11 +109,17 @@ static void netns_name(char *ret_name, size_t len)
 	closedir(dir);
 }
 
+/* A second one above the first would hide what is pinned: it is mounted only where there is certainly none. */
 static int see_to_mount(void)
 {
-	bool mounted = is_bpffs(PINS_ROOT);
 	char name[256];
+	int mounted;
 
+	if (access(PINS_ROOT, F_OK) && errno == ENOENT)
+		return edge_error(EOPNOTSUPP, "there is no " PINS_ROOT " (is sysfs mounted, has the kernel BPF?)");
+	mounted = is_bpffs(PINS_ROOT);
+	if (mounted < 0)
+		return mounted;
 	if (is_lost_with_us(mounted)) {
 		netns_name(name, sizeof(name));
 		return edge_error(0,
@@ -120,8 +129,6 @@ static int see_to_mount(void)
 	}
 	if (mounted)
 		return 0;
-	if (access(PINS_ROOT, F_OK))
-		return edge_error(EOPNOTSUPP, "there is no " PINS_ROOT " (is sysfs mounted, has the kernel BPF?)");
 	if (mount("bpf", PINS_ROOT, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700"))
 		return edge_error(errno,
 				  "cannot mount the BPF file system (mount -t bpf bpf " PINS_ROOT
@@ -132,13 +139,16 @@ static int see_to_mount(void)
 int pins_prepare(void)
 {
 	struct stat st;
-	int error = see_to_mount();
+	int error = see_to_mount(), mounted;
 
 	if (error)
 		return error;
 	if (mkdir(PINS_OWN, 0700) && errno != EEXIST)
 		return edge_error(errno, "cannot make " PINS_OWN);
-	if (lstat(PINS_OWN, &st) || !is_bpffs(PINS_OWN))
+	mounted = is_bpffs(PINS_OWN);
+	if (mounted < 0)
+		return mounted;
+	if (!mounted || lstat(PINS_OWN, &st))
 		return edge_error(EPERM, PINS_OWN " is not on a BPF file system");
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077)
 		return edge_error(EPERM, PINS_OWN " must be a folder of user %u that nobody else may enter",
