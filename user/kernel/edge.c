@@ -61,14 +61,14 @@ static bool is_in_user_namespace(void)
 {
 	unsigned long inside, outside, count;
 	FILE *map = fopen("/proc/self/uid_map", "re");
-	bool whole;
+	bool partly;
 
 	if (!map)
 		return false; /* the kernel has none */
-	whole = fscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && !inside && !outside &&
-		count == 0xffffffff;
+	partly = fscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 &&
+		 (inside || outside || count != 0xffffffff);
 	fclose(map);
-	return !whole;
+	return partly;
 }
 
 const char *edge_missing_rights(void)
