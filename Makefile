@@ -22,7 +22,10 @@ WARN    := -Wall -Wextra $(if $(WERROR),-Werror)
 CFLAGS  ?= -O2 -g
 CFLAGS_ALL = -std=gnu11 $(WARN) -D_GNU_SOURCE -DZW_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibpf -I$(BUILD) \
 	$(SANFLAGS) $(CFLAGS)
-LIBS    := -lbpf -lelf -lz -lyaml -ljson-c -lsmartcols -lmnl
+# See user/base/json_memory.c.
+JSON_WRAPS := new_object new_array new_boolean new_int new_int64 new_uint64 new_double new_string new_string_len \
+	to_json_string_ext object_add array_add
+LIBS    := -lbpf -lelf -lz -lyaml -ljson-c -lsmartcols -lmnl $(JSON_WRAPS:%=-Wl,--wrap=json_object_%)
 MACHINE := $(shell uname -m)-linux-gnu
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARN) -Wno-unused-parameter -Iinclude -Ibpf -I/usr/include/$(MACHINE)
 
