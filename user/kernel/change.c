@@ -89,7 +89,8 @@ static void retire(const struct gate *gate)
 void change_settle(struct gate *gate, unsigned busy)
 {
 	uint64_t word = __atomic_load_n(&gate->line->word, __ATOMIC_ACQUIRE);
-	bool partly = (word & ZW_GATE_PARTLY) && zw_gate_state(word) == ZW_GATE_CONFIRMED, wait = partly;
+	bool partly = (word & ZW_GATE_PARTLY) && zw_gate_state(word) == ZW_GATE_CONFIRMED && !unnamed_is_attached(gate);
+	bool wait = partly;
 
 	if (partly)
 		unnamed_end(gate);
@@ -155,6 +156,13 @@ int change_attach(struct gate *gate, struct attach_plan *plan, bool keep_going, 
 	return error;
 }
 
+void change_undo(struct gate *gate, struct attach_plan *plan, bool was_marked)
+{
+	attach_undo(gate, plan);
+	if (!was_marked)
+		unnamed_end(gate);
+}
+
 bool change_is_on_trial(const struct gate *gate)
 {
 	return zw_gate_state(gate_word(gate->line)) == ZW_GATE_ON_TRIAL;
@@ -185,7 +193,7 @@ int change_align(struct gate *gate, uint32_t number, bool prune, struct publish_
 		error = attach_plan(generation ? generation->names : NULL, false, &plan);
 	if (!error)
 		error = sources_open(gate, 0);
-	if (!error && on_trial)
+	if (!error && (on_trial || unnamed_is_marked(gate))) /* by this trial, or by an apply or a `down` that was killed */
 		error = unnamed_mark(gate, &plan, 0, 0);
 	if (error)
 		return error;

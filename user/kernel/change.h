@@ -40,6 +40,11 @@ bool change_is_on_trial(const struct gate *gate);
  * so that their packets find them from the first one on, and after, for those that were opened meanwhile.
  */
 int change_attach(struct gate *gate, struct attach_plan *plan, bool keep_going, struct seeder *seeder);
+/*
+ * After an error: what was attached is not any more. Interfaces that were noted as unnamed, unless some were before
+ * (unnamed_is_marked()), are forgotten; a note that does not matter may stay.
+ */
+void change_undo(struct gate *gate, struct attach_plan *plan, bool was_marked);
 /* Before the first generation the gate lets everything pass: no flow is needed, and none is opened. */
 bool change_is_deciding(const struct gate *gate);
 

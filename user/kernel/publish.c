@@ -151,6 +151,7 @@ static int pin_generation(const struct zonewall_bpf *skel, const int program[ZW_
 	if (names < 0 || policy < 0)
 		return edge_error(names < 0 ? names : policy, "cannot make the map of names, or of the policy");
 	pins_path(path, instance, "%s/gen-%" PRIu32, suffix, generation);
+	pins_remove(path); /* of a first apply that was killed before its number was in the book */
 	error = pins_mkdir(path, 0700);
 	if (error)
 		return edge_error(error, "cannot make %s", path);
@@ -259,8 +260,7 @@ static uint64_t turn_to(uint64_t word, const void *context)
 		back = zw_gate_fallback(word) == zw_gate_active(word) ? turn->slot : zw_gate_fallback(word);
 	if (!trial && !turn->gate->line->generation[back])
 		back = turn->slot;
-	return zw_gate_word(turn->slot, back, trial ? ZW_GATE_ON_TRIAL : ZW_GATE_CONFIRMED) |
-	       (trial ? word & ZW_GATE_PARTLY : 0);
+	return zw_gate_word(turn->slot, back, trial ? ZW_GATE_ON_TRIAL : ZW_GATE_CONFIRMED) | (word & ZW_GATE_PARTLY);
 }
 
 /* Before the word says that there is a trial. The time of one that is on may be given anew. */
@@ -302,28 +302,32 @@ static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS],
 	return 0;
 }
 
-/* flip(), with live connections seeded around it if this is the first generation. */
+/*
+ * flip(), with live connections seeded around it if this is the first generation; and after it if interfaces were attached,
+ * where what the generation before does not name has passed unseen until now.
+ */
 static int flip_seeded(struct gate *gate, uint32_t number, const int program[ZW_HOOKS],
-		       const struct publish_options *options, struct seeder *seeder, unsigned *busy)
+		       const struct publish_options *options, const struct attach_plan *plan, struct seeder *seeder,
+		       unsigned *busy)
 {
-	bool seeds = !change_is_deciding(gate);
+	bool is_first = !change_is_deciding(gate);
 	int error;
 
-	if (seeds)
+	if (is_first)
 		seed_flows(seeder);
 	error = flip(gate, number, program, options, busy);
-	if (seeds && !error)
+	if (!error && (is_first || plan->added_count))
 		seed_flows(seeder);
 	return error;
 }
 
 /* Attaches what is new, and waits for the packets that could still come to a free slot. */
-static int get_ready(struct gate *gate, const struct publish_options *options, uint32_t number,
-		     struct attach_plan *plan, struct seeder *seeder, struct waiting *waiting)
+static int get_ready(struct gate *gate, uint32_t number, struct attach_plan *plan, struct seeder *seeder,
+		     struct waiting *waiting)
 {
 	int error = sources_open(gate, number);
 
-	if (!error && (options->confirm_s || change_is_on_trial(gate)))
+	if (!error)
 		error = unnamed_mark(gate, plan, gate_free_slot(gate_word(gate->line)), number);
 	if (!error)
 		error = change_attach(gate, plan, false, seeder);
@@ -335,30 +339,23 @@ static int get_ready(struct gate *gate, const struct publish_options *options, u
 	return error;
 }
 
-/* As it was: interfaces that were attached for this are not any more, and no trial goes on that was none. */
-static void undo(struct gate *gate, struct attach_plan *plan)
-{
-	attach_undo(gate, plan);
-	if (!change_is_on_trial(gate))
-		unnamed_end(gate);
-}
-
 static int publish_prepared(struct gate *gate, const struct tables *tables, const struct publish_options *options,
 			    int program[ZW_HOOKS], struct publish_report *report, struct waiting *waiting)
 {
 	struct seeder seeder = { .instance = gate->instance, .tables = tables->bytes, .layout = &tables->layout };
+	const bool was_marked = unnamed_is_marked(gate);
 	_cleanup_plan_ struct attach_plan plan = { 0 };
 	int error = attach_plan(tables->names, !options->quiet, &plan);
 
 	report->previous = gate->line->generation[gate_current(gate->line)];
 	if (!error)
-		error = get_ready(gate, options, report->generation, &plan, &seeder, waiting);
+		error = get_ready(gate, report->generation, &plan, &seeder, waiting);
 	if (!error)
 		error = programs_get(gate->instance, report->generation, programs_attached(gate), true, program);
 	if (!error)
-		error = flip_seeded(gate, report->generation, program, options, &seeder, &waiting->busy);
+		error = flip_seeded(gate, report->generation, program, options, &plan, &seeder, &waiting->busy);
 	if (error) {
-		undo(gate, &plan);
+		change_undo(gate, &plan, was_marked);
 		return error;
 	}
 	if (!change_is_on_trial(gate))

@@ -9,6 +9,7 @@
 #include "kernel/pins.h"
 #include "kernel/saved.h"
 #include "kernel/sources.h"
+#include "kernel/unnamed.h"
 
 DEFINE_CLEANUP(struct generation *, generation_free)
 #define _cleanup_gate_ _cleanup_(gate_close)
@@ -30,10 +31,11 @@ static int roll_back_trial(struct gate *gate, struct publish_report *report)
 	return 0;
 }
 
-static uint64_t exchange(uint64_t word, const void *context)
+/* What stays attached is decided by it, unless somebody was killed who had attached it, or was about to detach it. */
+static uint64_t exchange(uint64_t word, const void *was_marked)
 {
-	(void)context;
-	return zw_gate_word(zw_gate_fallback(word), zw_gate_active(word), ZW_GATE_CONFIRMED);
+	return zw_gate_word(zw_gate_fallback(word), zw_gate_active(word), ZW_GATE_CONFIRMED) |
+	       (*(const bool *)was_marked ? word & ZW_GATE_PARTLY : 0);
 }
 
 /* What the former generation names and is not attached is attached first. */
@@ -43,6 +45,7 @@ static int roll_back_confirmed(struct gate *gate, struct publish_report *report)
 	_cleanup_plan_ struct attach_plan plan = { 0 };
 	uint64_t word = gate_word(gate->line);
 	uint32_t number = gate->line->generation[zw_gate_fallback(word)];
+	const bool was_marked = unnamed_is_marked(gate);
 	struct seeder seeder;
 	int error;
 
@@ -60,12 +63,16 @@ static int roll_back_confirmed(struct gate *gate, struct publish_report *report)
 	if (!error)
 		error = sources_open(gate, 0);
 	if (!error)
+		error = unnamed_mark(gate, &plan, 0, 0);
+	if (!error)
 		error = change_attach(gate, &plan, false, &seeder);
 	if (error) {
-		attach_undo(gate, &plan);
+		change_undo(gate, &plan, was_marked);
 		return error;
 	}
-	gate_change(gate->line, exchange, NULL);
+	gate_change(gate->line, exchange, &was_marked);
+	if (plan.added_count)
+		seed_flows(&seeder); /* what passed there unseen */
 	saved_keep(gate->instance, number);
 	attach_end(gate, &plan, false);
 	seed_warn(&seeder);
@@ -159,9 +166,14 @@ int publish_down(const char *instance, struct publish_report *ret_report)
 	report.previous = gate.line->generation[gate_current(gate.line)];
 	error = attach_plan(NULL, false, &plan);
 	if (!error)
-		error = attach_remove_all(&gate, &plan);
+		error = unnamed_mark_all(&gate);
 	if (error)
 		return error;
+	error = attach_remove_all(&gate, &plan);
+	if (error) {
+		edge_warn("everything passes all the same\nfix: zonewall down, again; or zonewall apply");
+		return error;
+	}
 	gate_wait();
 	if (!pins_generations(instance, &numbers, &count))
 		for (size_t i = 0; i < count; i++)

@@ -85,6 +85,40 @@ int unnamed_mark(const struct gate *gate, const struct attach_plan *plan, unsign
 	return error;
 }
 
+int unnamed_mark_all(const struct gate *gate)
+{
+	const __u32 slots = (1u << ZW_GATE_SLOTS) - 1;
+
+	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++) {
+		const struct book_slot *slot = &gate->book->slot[i];
+		__u32 ifindex = slot->ifindex;
+
+		if (slot->attached && bpf_map_update_elem(gate->unnamed, &ifindex, &slots, BPF_ANY))
+			return edge_error(errno, "cannot let everything pass on '%s'", slot->ifname);
+	}
+	gate_change(gate->line, set_partly, NULL);
+	return 0;
+}
+
+bool unnamed_is_marked(const struct gate *gate)
+{
+	return gate_word(gate->line) & ZW_GATE_PARTLY;
+}
+
+bool unnamed_is_attached(const struct gate *gate)
+{
+	const unsigned current = gate_current(gate->line);
+
+	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++) {
+		__u32 ifindex = gate->book->slot[i].ifindex, slots;
+
+		if (gate->book->slot[i].attached && !bpf_map_lookup_elem(gate->unnamed, &ifindex, &slots) &&
+		    slots >> current & 1)
+			return true;
+	}
+	return false;
+}
+
 void unnamed_end(const struct gate *gate)
 {
 	gate_change(gate->line, clear_partly, NULL);
