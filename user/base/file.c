@@ -69,6 +69,69 @@ int file_read(const char *path, size_t limit, struct file_text *ret_file)
 	return read_all(fd, st.st_size, limit, &ret_file->text, &ret_file->len);
 }
 
+int file_write_all(int fd, const void *bytes, size_t len)
+{
+	const char *at = bytes;
+
+	while (len) {
+		ssize_t written = write(fd, at, len);
+
+		if (written < 0 && errno != EINTR)
+			return -errno;
+		if (written > 0) {
+			at += written;
+			len -= written;
+		}
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+static int check_text(const char *path, const char *text, size_t len)
+{
+	struct file_text file;
+	int err = file_read(path, len, &file);
+
+	if (err)
+		return err == -EFBIG ? -ESTALE : err;
+	if (file.len != len || memcmp(file.text, text, len))
+		err = -ESTALE;
+	free(file.text);
+	return err;
+}
+
+/* As the file that it is to replace. Who may not give it that owner may not replace it. */
+static int write_like(int fd, const char *path, const char *text, size_t len)
+{
+	struct stat st;
+
+	if (stat(path, &st) || fchown(fd, st.st_uid, st.st_gid) || fchmod(fd, st.st_mode & 07777))
+		return -errno;
+	return file_write_all(fd, text, len);
+}
+
+int file_replace(const char *path, const char *old, size_t old_len, const char *text, size_t len)
+{
+	_cleanup_free_ char *real = realpath(path, NULL), *partial = NULL;
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	if (!real)
+		return -errno;
+	if (asprintf(&partial, "%s.XXXXXX", real) < 0)
+		return -ENOMEM;
+	fd = mkostemp(partial, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = write_like(fd, real, text, len);
+	if (!err)
+		err = check_text(real, old, old_len);
+	if (!err && rename(partial, real))
+		err = -errno;
+	if (err)
+		unlink(partial);
+	return err;
+}
+
 const char *file_problem(int err)
 {
 	switch (-err) {

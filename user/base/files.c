@@ -127,6 +127,23 @@ int files_read(struct files *files, const char *path, size_t limit, struct file_
 	return err;
 }
 
+int files_edit(struct files *files, const char *path, const char *text, size_t len)
+{
+	struct kept *kept = (struct kept *)find(files, path);
+	char *copied;
+
+	if (!kept)
+		return -ENOENT;
+	copied = copy(text, len);
+	if (!copied)
+		return -ENOMEM;
+	free(kept->text);
+	kept->text = copied;
+	kept->len = len;
+	files->is_pack = true;
+	return 0;
+}
+
 /* --- Patterns ---------------------------------------------------------------------------------------------------- */
 
 static int compare_paths(const void *a, const void *b)

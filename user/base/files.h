@@ -28,6 +28,12 @@ void files_paths_free(char **paths, size_t count);
 
 /* Everything that was read; `named` are the paths that a policy was asked for by. 0 or -ENOMEM. The caller frees. */
 int files_pack(const struct files *files, const char *const *named, size_t count, void **ret_bytes, size_t *ret_len);
+/*
+ * From here on everything is read from what was kept, and this path as if its file held this text (copied). 0; -ENOENT: it was
+ * not read; -ENOMEM.
+ */
+int files_edit(struct files *files, const char *path, const char *text, size_t len);
+
 /* Of a pack: those paths. Borrowed. */
 const char *const *files_named(const struct files *files, size_t *ret_count);
 

@@ -59,7 +59,7 @@ int command_getopt(const struct command *command, int argc, char **argv);
 int command_line(const struct command *command, int argc, char **argv, struct globals *globals, int *ret_argc,
 		 char ***ret_argv);
 
-extern const struct command cmd_check, cmd_show, cmd_test, cmd_explain, cmd_diff, cmd_simulate, cmd_apply, cmd_confirm,
+extern const struct command cmd_check, cmd_show, cmd_test, cmd_explain, cmd_diff, cmd_simulate, cmd_promote, cmd_apply, cmd_confirm,
 	cmd_rollback, cmd_restore, cmd_down, cmd_run,
 	cmd_drops, cmd_flows, cmd_rules, cmd_status, cmd_audit, cmd_help, cmd_version;
 

@@ -77,11 +77,11 @@ static int find_host_rule(struct differences *d)
 
 /* --- Moments ---------------------------------------------------------------------------------------------------------- */
 
-/* The tables of a side at one time: its own if nothing of it ends. */
+/* The tables of a side at one time; its own if they are the same. */
 static int source_at(const struct differing *side, int64_t time, struct tables **ret_made, struct diff_source *ret_source)
 {
 	const struct tables *tables = side->tables;
-	int err = policy_has_until(side->policy) ? compile_moment(side->policy, time, side->diag, ret_made) : 0;
+	int err = !policy_is_plain(side->policy) ? compile_moment(side->policy, time, side->diag, ret_made) : 0;
 
 	if (err)
 		return err;

@@ -171,7 +171,7 @@ static int compile(struct explained *x, const struct sources *sources)
 	if (!err)
 		err = policy_resolve(x->policy, sources->has_host ? &sources->host : NULL);
 	if (!err)
-		err = policy_has_until(x->policy) ? compile_moment(x->policy, x->at, x->diag, &x->compiled)
+		err = !policy_is_plain(x->policy) ? compile_moment(x->policy, x->at, x->diag, &x->compiled)
 						  : compile_policy(x->policy, &compile, x->diag, &x->compiled);
 	x->tables = x->compiled;
 	return err;

@@ -178,7 +178,7 @@ static int load(struct work *work)
 	if (!err)
 		err = policy_resolve(work->policy, work->sources.has_host ? &work->sources.host : NULL);
 	work->at = sources_time(&work->sources);
-	if (!err && policy_has_until(work->policy))
+	if (!err && !policy_is_plain(work->policy))
 		return compile_moment(work->policy, work->at, work->diag, &work->tables);
 	return err ? err : compile_policy(work->policy, &compile, work->diag, &work->tables);
 }

@@ -7,7 +7,7 @@
 #include "cmd/command.h"
 
 const struct command *const commands[] = {
-	&cmd_check,    &cmd_show,    &cmd_test, &cmd_explain, &cmd_diff,  &cmd_simulate, &cmd_apply,
+	&cmd_check,    &cmd_show,    &cmd_test, &cmd_explain, &cmd_diff,  &cmd_simulate, &cmd_promote, &cmd_apply,
 	&cmd_confirm,  &cmd_rollback, &cmd_restore, &cmd_down, &cmd_run,  &cmd_drops,    &cmd_flows,
 	&cmd_rules,    &cmd_status,  &cmd_audit, &cmd_help,   &cmd_version, NULL,
 };

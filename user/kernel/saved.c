@@ -26,24 +26,6 @@ struct bytes {
 	size_t len;
 };
 
-static int write_all(int fd, const struct bytes *bytes)
-{
-	const char *at = bytes->data;
-	size_t left = bytes->len;
-
-	while (left) {
-		ssize_t written = write(fd, at, left);
-
-		if (written < 0 && errno != EINTR)
-			return -errno;
-		if (written > 0) {
-			at += written;
-			left -= written;
-		}
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
 /* Under a name of its own first, and on the disk, before it takes the place of the one before. */
 static int replace(const char *path, const struct bytes *bytes)
 {
@@ -55,7 +37,7 @@ static int replace(const char *path, const struct bytes *bytes)
 	fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	error = write_all(fd, bytes);
+	error = file_write_all(fd, bytes->data, bytes->len);
 	if (!error && rename(partial, path))
 		error = -errno;
 	return error;

@@ -51,7 +51,7 @@ void outcomes_clear(struct outcomes *outcomes)
 
 /* --- Moments -------------------------------------------------------------------------------------------------------- */
 
-/* The tables of a time, which the outcomes keep; those of the whole policy if nothing in it ends. */
+/* The tables of a time, which the outcomes keep; those of the whole policy if they are the same. */
 static int tables_at(const struct policy *policy, const struct tables *tables, int64_t time, struct outcomes *outcomes,
 		     const struct tables **ret_tables)
 {
@@ -60,7 +60,7 @@ static int tables_at(const struct policy *policy, const struct tables *tables, i
 	int err;
 
 	*ret_tables = tables;
-	if (!policy_has_until(policy))
+	if (policy_is_plain(policy))
 		return 0;
 	diag = diag_new();
 	if (!diag || array_grow(&outcomes->tables, outcomes->table_count, sizeof(*outcomes->tables)))
