@@ -215,6 +215,20 @@ enum zw_port_table { ZW_PORT_TCP, ZW_PORT_UDP, ZW_PORT_SCTP, ZW_PORT_ICMP, ZW_PO
 #define ZW_CELL_HOSTS (ZW_CELL_FROM_HOST | ZW_CELL_TO_HOST | ZW_CELL_HOSTS_KNOWN)
 #define ZW_RULES_MAX 1048575u
 
+/*
+ * Limits: the u32 number `rule` at line `limits` is the index of a struct zw_limit at line `limit_records`. Only rules whose
+ * cells have ZW_CELL_LIMIT are asked for. What has been taken of the buckets stands in the map zw_limits, see struct zw_limits.
+ */
+struct zw_limit {
+	__u64 key; /* of the rule's id and of its limit: what the same rule has in every generation */
+	__u64 cost_ns; /* in which a token comes in, a multiple of ZW_LIMIT_STEP_NS */
+	__u64 depth_ns; /* in which an empty bucket fills; at most ZW_LIMIT_DEPTH_MAX_NS */
+	__u32 ban_s; /* a source that overruns is blocked for so long; 0: it is not */
+	__u32 per_source; /* each IPv4 address, each IPv6 /64 has a bucket */
+};
+#define ZW_LIMIT_STEP_NS 4
+#define ZW_LIMIT_DEPTH_MAX_NS (1ull << 53) /* 104 days */
+
 /* Where the sections stand and what the policy's defaults are: a load-time constant of the programs. */
 struct zw_layout {
 	__u32 lines; /* all lines of the tables */
@@ -225,6 +239,10 @@ struct zw_layout {
 	__u32 origins; /* first line, or 0 */
 	__u32 origin_words; /* u32 of one source set */
 	__u32 source_sets; /* 0: no interface has `source:` */
+	__u32 limits; /* first line of the limits' numbers, or 0 */
+	__u32 limit_words; /* rule numbers from 0 to the last one with a limit; 0: no rule has one */
+	__u32 limit_records; /* first line */
+	__u32 limit_count; /* records */
 	struct zw_matrix matrix[ZW_MATRICES];
 	__u32 rule_count; /* rules and failsafe entries have one numbering: rules 1..n, then failsafe entries */
 	__u32 generation; /* 0 is no generation: flows seeded or not yet decided */
@@ -328,6 +346,29 @@ enum zw_flow_state {
 /* Timeouts in jiffies by enum zw_flow_state: a load-time constant, since HZ is measured. */
 struct zw_timeouts {
 	__u32 jiffies[ZW_FLOW_STATES];
+};
+
+/*
+ * Token buckets: state map zw_limits, an array with one value. A bucket is a key and a level, both described in bpf/limit.h;
+ * eight form a set, whose keys are one line and whose levels are the next. The hash of a bucket's key names its set. Buckets of
+ * rules stand apart, so that however many sources come, a rule's own has its place.
+ */
+#define ZW_LIMIT_WAYS 8
+#define ZW_LIMIT_RULE_SETS 8192
+#define ZW_LIMIT_SOURCE_SETS 16384
+#define ZW_LIMITED_RULES_MAX 4096 /* of a policy: an eighth of the rules' buckets, so that eight rarely meet in a set */
+
+struct zw_limit_set {
+	__u64 key[ZW_LIMIT_WAYS];
+	__u64 level[ZW_LIMIT_WAYS];
+};
+
+struct zw_limits {
+	__u64 seeds[ZW_FLOW_SEEDS]; /* as those of the flow tables */
+	__u64 shared; /* first packets of sources that found no bucket, and asked their rule's; may lose a few */
+	__u64 pad[15];
+	struct zw_limit_set rules[ZW_LIMIT_RULE_SETS];
+	struct zw_limit_set sources[ZW_LIMIT_SOURCE_SETS];
 };
 
 /* Counters. Both maps are arrays with one value that user space maps: a stride for each CPU, so no line is shared. */
@@ -518,6 +559,8 @@ ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_pair_bucket) == 64, "a bucket is a cache line");
+ZW_ASSERT(sizeof(struct zw_limit) == 32, "two limits a line");
+ZW_ASSERT(sizeof(struct zw_limit_set) == 128 && sizeof(struct zw_limits) % 128 == 0, "a set is two lines");
 ZW_ASSERT(sizeof(struct zw_flow_slot) == 48, "an IPv4 slot is a cache line, an IPv6 slot one and a half");
 ZW_ASSERT(sizeof(struct zw_flow_stats) == 64, "a cache line");
 ZW_ASSERT(ZW_FLOW_STATES <= 16, "a state has four bits");

@@ -45,6 +45,7 @@ CANNOT = [
     (r"'.*' has \d+ entries, fewer than min-entries \(\d+\)", "that takes looking at other files"),
     (r"'.*' has host bits set", "a pattern does not count bits"),
     (r"'.*' is an empty range", "a pattern does not compare addresses"),
+    (r"at this rate a burst of \d+ takes more than \d+ days to come in; at most \d+ is possible", "a schema does not multiply"),
     (r"'.*' is an empty range of ports", "a pattern does not compare numbers"),
     (r"'\d{4}-02-29T.*' is not an instant", "a pattern does not count leap years"),
     (f"a test is about one packet: '(?!{PROTOCOLS}'){NAME}' is more than one protocol and port", "that takes following names"),
@@ -313,8 +314,9 @@ TIMES = words("""2026-12-31T00:00:00Z 2026-02-28T23:59:59Z 2026-02-29T00:00:00Z 
     2026-12-31T00:60:00Z 2026-12-31T00:00:60Z 2026-12-31T00:00:00 2026-12-31T00:00:00.5Z 2026-12-31T00:00:00.Z
     2026-12-31T00:00:00+01:00 2026-12-31T00:00:00-23:59 2026-12-31T00:00:00+24:00 2026-12-31T00:00:00+0100
     2026-12-31t00:00:00z 2026-12-31 "2026-12-31 00:00:00Z" """)
-RATES = words("""50/s 1/m 1000/h 0/s 05/s 50 50/ /s 50/d 50/S 1000000000/s 1000000001/s 999999999/h 9999999999/s -1/s 5.5/s
-    "50 /s" "50/ s" """)
+RATES = words("""50/s 1/m 1000/h 0/s 05/s 50 50/ /s 50/d 50/S 1000000/s 1000001/s 999999/s 9999999/s 60000000/m 60000001/m
+    59999999/m 61000000/m 3600000000/h 3600000001/h 3599999999/h 3610000000/h 2999999999/h 9999999999/h -1/s 5.5/s "50 /s" "50/ s" """)
+BANS = words("""1s 30s 5m 1h 2d 9999d 10000s 0s 05m 5 m 5M 5w 1.5h -1s "5 m" 5ms 5m30s""")
 INTERFACES = words("""eth0 lo lo0 "veth*" "e?h" "[a-c]" abcdefghijklmno abcdefghijklmnop "abcdefghijklmnop*" "a/b" "a:b" "a b"
     "a/*" "l*" "" [x] {} a.1 "a]" """)
 
@@ -409,6 +411,8 @@ def places_of_rules():
     yield "a limit's rate", rule("limit", "{rate: %}"), RATES + WORDS
     yield "a limit's burst", rule("limit", "{rate: 5/s, burst: %}"), WORDS
     yield "a limit's per", rule("limit", "{rate: 5/s, per: %}"), WORDS
+    yield "a limit's ban", rule("limit", "{rate: 5/s, per: source, ban: %}"), BANS + WORDS
+    yield "a limit's ban without per", rule("limit", "{rate: 5/s, ban: %}"), BANS
     yield "tls' require", rule("tls", "{require: %}"), WORDS
     yield "tls' min", rule("tls", "{require: true, min: %}"), WORDS
 

@@ -182,7 +182,7 @@ static void rules_have_all_they_say(void **state)
 		"tiers: [first, second]\nzones: {a: [10.0.0.1], b: [10.0.0.2]}\n"
 		"rules:\n"
 		"  - {id: one, tier: first, from: [b, a, 10.9.0.1, b], to: 10.9.0.1, service: tcp/1, action: allow, log: all,\n"
-		"     limit: {rate: 90/m, per: source}, tls: {require: true, min: \"1.2\"}, owner: me,\n"
+		"     limit: {rate: 90/m, per: source, ban: 90m}, tls: {require: true, min: \"1.2\"}, owner: me,\n"
 		"     until: 2026-12-31T01:00:00+01:00, mode: stage}\n"
 		"  - {id: two, from: any, to: host, service: tcp/1, action: allow, limit: {rate: 50/s}}\n", NULL);
 	const struct rule *one = &policy->rules.v[0], *two = &policy->rules.v[1];
@@ -209,6 +209,7 @@ static void rules_have_all_they_say(void **state)
 	assert_true(one->limit.set && one->limit.per_source);
 	assert_int_equal(one->limit.per_hour, 5400);
 	assert_int_equal(one->limit.burst, 1);
+	assert_int_equal(one->limit.ban_s, 5400);
 	assert_int_equal(two->limit.burst, 50);
 	assert_true(one->tls_require && one->tls_min_1_2);
 	assert_true(one->expires);
@@ -266,7 +267,7 @@ static void the_rest_is_kept(void **state)
 	struct policy *policy = read_policy(
 		HEAD "zones: {a: [10.0.0.1]}\n"
 		     "interfaces:\n  - {match: [eth0, \"veth*\"], xdp: off}\n  - {match: [eth1], source: a}\n"
-		     "rules:\n  - {id: r, from: a, to: any, service: tcp/1, action: allow, limit: {rate: 1/s}, until: 2999-01-01T00:00:00Z}\n"
+		     "rules:\n  - {id: r, from: a, to: any, service: tcp/1, action: allow, tls: {require: true}, until: 2999-01-01T00:00:00Z}\n"
 		     "never:\n  - {from: a, to: a, service: any}\n"
 		     "always:\n  - {id: must, from: a, to: any, service: tcp/1}\n"
 		     "tests:\n  - {from: 10.0.0.1, to: 10.0.0.2, service: icmp/8, expect: allow, by: r}\n", &diag);
@@ -286,7 +287,7 @@ static void the_rest_is_kept(void **state)
 	assert_string_equal(policy->tests[0].by, "r");
 	assert_int_equal(diag_errors(diag), 0);
 	policy_unsupported(policy, diag);
-	assert_int_equal(diag_errors(diag), 2); /* limit, until */
+	assert_int_equal(diag_errors(diag), 2); /* tls, until */
 	assert_int_equal(diag_warnings(diag), 0);
 	diag_free(diag);
 	policy_free(policy);

@@ -157,9 +157,12 @@ static void put_limit(struct buffer *buffer, const struct limit *limit)
 {
 	const char *unit = limit->per_hour % 3600 == 0 ? "second" : limit->per_hour % 60 == 0 ? "minute" : "hour";
 	uint64_t rate = limit->per_hour / (limit->per_hour % 3600 == 0 ? 3600 : limit->per_hour % 60 == 0 ? 60 : 1);
+	char text[32];
 
 	buffer_printf(buffer, "at most %llu new flows a %s%s (burst %u)", (unsigned long long)rate, unit,
 		      limit->per_source ? " from each source" : "", limit->burst);
+	if (limit->ban_s)
+		buffer_printf(buffer, ", a source that asks for more is blocked for %s", limit_print_ban(limit, text));
 }
 
 bool put_conditions(struct buffer *buffer, const struct rule *rule, int64_t now)

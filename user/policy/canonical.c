@@ -185,6 +185,8 @@ static struct json_object *limit(const struct limit *limit)
 	add(object, "burst", json_object_new_uint64(limit->burst));
 	if (limit->per_source)
 		add_text(object, "per", "source");
+	if (limit->ban_s)
+		add_text(object, "ban", limit_print_ban(limit, text));
 	return object;
 }
 

@@ -75,8 +75,14 @@ struct limit {
 	bool set;
 	uint64_t per_hour; /* new flows an hour */
 	uint32_t burst;
+	uint32_t ban_s; /* 0: who overruns is not blocked */
 	bool per_source;
 };
+
+uint64_t limit_cost_ns(const struct limit *limit); /* in which a token comes in, rounded down as the tables want it */
+/* The same for the same rule with the same limit, in every policy; for any two others, as good as certainly another one. */
+uint64_t limit_key(const char *id, const struct limit *limit);
+const char *limit_print_ban(const struct limit *limit, char ret_text[32]); /* "5m": the longest unit that gives a whole number */
 
 /* Rules, failsafe entries, never and always regions and tests share ends and services. */
 struct rule {
@@ -207,7 +213,7 @@ void policy_warn(const struct policy *policy, struct diag *diag);
  */
 int policy_used_zones(const struct policy *policy, bool *used);
 
-/* Errors for what this version reads but cannot enforce yet (limit, tls, until, mode: stage): `apply` asks. */
+/* Errors for what this version reads but cannot enforce yet (tls, until, mode: stage): `apply` asks. */
 void policy_unsupported(const struct policy *policy, struct diag *diag);
 
 void policy_free(struct policy *policy);

@@ -110,6 +110,7 @@ void keep_services(struct reader *reader); /* in the policy; nothing is read tha
 bool read_zone_list(struct reader *reader, const struct node *value, struct zone_list *ret_list);
 int read_zone(struct reader *reader, const struct node *node); /* index, or -1 */
 /* Returns whether all of it was understood. */
+void read_limit_map(struct reader *reader, const struct node *value, struct limit *limit);
 bool read_service(struct reader *reader, const struct node *value, struct selectors *ret_selectors, char **ret_text);
 void read_rules(struct reader *reader, const struct node *key, const struct node *value, void *into);
 void read_failsafe(struct reader *reader, const struct node *key, const struct node *value, void *into);

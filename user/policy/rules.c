@@ -99,76 +99,12 @@ static void read_log(struct reader *reader, const struct node *key, const struct
 		draft->rule.log = LOG_NONE + log;
 }
 
-/* A billion a second is more than any interface carries, and keeps every product in 64 bits. */
-#define RATE_MAX 1000000000u
-
-static void read_rate(struct reader *reader, const struct node *key, const struct node *value, void *into)
-{
-	static const struct {
-		const char *suffix;
-		unsigned an_hour;
-	} units[] = { { "/s", 3600 }, { "/m", 60 }, { "/h", 1 } };
-	struct limit *limit = into;
-	char number[16];
-	const char *slash;
-	uint64_t rate;
-
-	(void)key;
-	if (!want_text(reader, value, "a rate (50/s, 100/m, 1000/h)"))
-		return;
-	slash = strchr(value->text, '/');
-	if (slash && slash - value->text < (long)sizeof(number)) {
-		memcpy(number, value->text, slash - value->text);
-		number[slash - value->text] = 0;
-		for (size_t i = 0; i < ARRAY_LEN(units); i++)
-			if (!strcmp(slash, units[i].suffix) && !number_read(number, RATE_MAX, &rate) && rate) {
-				limit->per_hour = rate * units[i].an_hour;
-				return;
-			}
-	}
-	diag_error(reader->diag, &value->place, "write 50/s, 100/m or 1000/h: at least 1, at most 1000000000",
-		   "'%.60s' is not a rate", value->text);
-}
-
-static void read_burst(struct reader *reader, const struct node *key, const struct node *value, void *into)
-{
-	uint64_t burst;
-
-	(void)key;
-	if (!want_number(reader, value, 1, UINT32_MAX, &burst))
-		((struct limit *)into)->burst = burst;
-}
-
-static void read_per(struct reader *reader, const struct node *key, const struct node *value, void *into)
-{
-	static const char *const words[] = { "source", NULL };
-
-	(void)key;
-	((struct limit *)into)->per_source = !want_word(reader, value, words);
-}
-
-static const struct schema limit_schema = {
-	"a limit",
-	(const struct field[]){
-		{ "rate", true, read_rate },
-		{ "burst", false, read_burst },
-		{ "per", false, read_per },
-		{ 0 },
-	},
-};
-
 static void read_limit(struct reader *reader, const struct node *key, const struct node *value, void *into)
 {
 	struct draft *draft = into;
-	struct limit *limit = &draft->rule.limit;
 
 	draft->limit = key;
-	if (!schema_read(reader, &limit_schema, value, limit))
-		return;
-	limit->set = true;
-	/* One second's worth, at least 1. */
-	if (!limit->burst)
-		limit->burst = limit->per_hour / 3600 ? limit->per_hour / 3600 : 1;
+	read_limit_map(reader, value, &draft->rule.limit);
 }
 
 static void read_require(struct reader *reader, const struct node *key, const struct node *value, void *into)

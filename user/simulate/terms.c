@@ -13,6 +13,7 @@ enum {
 	TERM_RATE_LOW,
 	TERM_BURST,
 	TERM_PER,
+	TERM_BAN,
 	TERM_TLS, /* from here: of the TLS check */
 	TERM_MIN,
 	TERM_COUNT
@@ -35,6 +36,7 @@ static void put_limit(const struct rule *rule, uint32_t term[TERM_COUNT])
 	term[TERM_RATE_LOW] = rule->limit.per_hour;
 	term[TERM_BURST] = rule->limit.burst;
 	term[TERM_PER] = rule->limit.per_source;
+	term[TERM_BAN] = rule->limit.ban_s;
 }
 
 static int number_of(struct terms *terms, enum diff_side side, uint32_t cell, const struct rule *rule,
