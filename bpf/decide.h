@@ -7,6 +7,7 @@
 #define ZW_DECIDE_H
 
 #include "fragment.h"
+#include "limit.h"
 
 /*
  * Stage spoof, ingress only: nobody else may use an address of this host, and what enters an attach point with
@@ -207,7 +208,17 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 	return w->lookup.opening.state == ZW_FLOW_FREE ? 0 : zw_flow_open(&w->lookup, p->family);
 }
 
-/* Stage policy. repeated: the live flow whose opening a SYN repeats, or NULL. */
+/*
+ * Stage limit, of a first packet that policy allows. What was decided where it entered has left a flow or taken its token there.
+ */
+static __always_inline bool is_over_limit(struct work *w, __u32 cell)
+{
+	if (!zw_layout.limit_count || !(cell & ZW_CELL_LIMIT) || w->packet.again)
+		return false;
+	return !zw_limit_admits(w, cell & ZW_CELL_RULE);
+}
+
+/* Stages policy and limit. repeated: the live flow whose opening a SYN repeats, or NULL. */
 static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 {
 	const struct packet *p = &w->packet;
@@ -218,6 +229,10 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 	if (!(cell & ZW_CELL_ALLOW)) {
 		o->is_new = 1;
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
+		return;
+	}
+	if (!repeated && is_over_limit(w, cell)) {
+		end(o, ZW_DROP_LIMIT, cell, zw_layout.generation);
 		return;
 	}
 	end(o,
@@ -270,7 +285,7 @@ static __always_inline bool is_settled_spoofed(const struct work *w, const struc
 	return w->packet.ingress && (cell & sender);
 }
 
-/* Stages flow, related, state and policy. f: the packet's live flow, or NULL. */
+/* Stages flow, related, state, policy and limit. f: the packet's live flow, or NULL. */
 static __always_inline void decide_state(struct work *w, struct flow *f)
 {
 	const struct packet *p = &w->packet;
@@ -290,7 +305,7 @@ static __always_inline void decide_state(struct work *w, struct flow *f)
 }
 
 /*
- * Failsafe, over stages flow, related, state and policy: the packet itself, or, unless it is a SYN, the packet
+ * Failsafe, over stages flow, related, state, policy and limit: the packet itself, or, unless it is a SYN, the packet
  * with its ends and ports exchanged. ICMP has no ports to exchange.
  */
 static __always_inline void decide_failsafe(const struct packet *p, struct outcome *o)

@@ -72,7 +72,7 @@ struct packet {
 	__u8 gso;
 	__u8 counted; /* here its flow and rule count it: where it entered, or where it leaves if this host sent it */
 	__u8 whole; /* frame_len is the whole frame, and linear as far as it can be */
-	__u8 pad;
+	__u8 again; /* it leaves, and was decided where it entered */
 	__u8 mac[6]; /* of the attach point */
 	__u32 source_set; /* of the attach point: where packets that enter there must come from; 0: anywhere */
 

@@ -14,6 +14,7 @@ struct outcome {
 	__u32 generation; /* whose numbering the cell's rule is in */
 	__u32 source, destination; /* atoms; ZW_NO_ATOM */
 	__u32 is_new; /* a first packet: opened a flow, or was denied by policy */
+	__u32 ban_s; /* the source has overrun its limit, which bans it for so long */
 	__u16 port; /* that the policy, or a failsafe entry, was asked about */
 	__u16 is_reversed; /* and with source and destination exchanged */
 };
@@ -22,6 +23,15 @@ struct outcome {
 struct quote {
 	struct ends ends;
 	struct lookup lookup;
+};
+
+/* A token that is asked for, and whose bucket is asked: see limit.h. */
+struct token {
+	__u64 key; /* of the bucket, without a version */
+	__u64 now_ns, cost_ns, depth_ns;
+	__u32 set;
+	__u32 family; /* 0: the rule's own bucket */
+	__u32 source[2]; /* wire order: an IPv4 address, an IPv6 /64 */
 };
 
 /*
@@ -33,6 +43,7 @@ struct work {
 	struct outcome outcome;
 	struct lookup lookup;
 	struct quote quote;
+	struct token token;
 	struct scratch scratch;
 };
 

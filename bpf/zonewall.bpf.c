@@ -53,6 +53,24 @@ static __always_inline void find_point(struct packet *p, struct account *a, __u3
 	}
 }
 
+/*
+ * A packet that leaves: did it enter, as it is, where these programs decide? Its flow or its token was taken there. A device in
+ * between (a VLAN's, a bridge) that these programs are not attached to makes it look as if it did not: then it is limited
+ * twice, if it leaves no flow.
+ */
+static __always_inline bool has_entered(__u32 ifindex)
+{
+	struct zw_point *points = only_value(&zw_points);
+
+	for (__u32 i = 0; i < ZW_POINT_PROBES; i++) {
+		struct zw_point *point = &points[(ifindex + i) & (ZW_POINT_ENTRIES - 1)];
+
+		if (point->ifindex == ifindex)
+			return point->slot[ZW_HOOK_XDP] || point->slot[ZW_HOOK_INGRESS];
+	}
+	return false;
+}
+
 static __always_inline void simulate_point(struct packet *p, struct account *a)
 {
 	struct zw_simulation *s = only_value(&zw_simulation);
@@ -81,6 +99,8 @@ static __always_inline void open_packet(struct packet *p, struct account *a, voi
 	else
 		find_point(p, a, hook == ZW_HOOK_XDP ? xdp->ingress_ifindex : skb->ifindex, hook);
 	p->now = a->jiffies;
+	if (zw_layout.limit_count && hook == ZW_HOOK_EGRESS && !p->counted)
+		p->again = has_entered(skb->ingress_ifindex);
 }
 
 /* Points the cursor at the frame: first as it is, then (again) with all that can be had of it. */

@@ -147,7 +147,7 @@ feature() { # KEYS STATUS OPTION...: a rule with these keys
 	status "a rule with $keys $*" "$want" "$folder/feature.yaml" "$@"
 }
 feature 'limit: {rate: 5/s}' 0
-feature 'limit: {rate: 5/s}' 3 --stateful
+feature 'limit: {rate: 5/s}' 0 --stateful
 feature 'mode: stage' 0
 feature 'tls: {require: true}' 3
 feature 'until: 2999-01-01T00:00:00Z' 3

@@ -113,7 +113,8 @@ static void a_limited_rule_is_not_redundant(void **state)
 	struct policy *p = two_zones(&a, &b);
 
 	(void)state;
-	made_rule(&p->rules, "slow", a, b, made_ports(6, 22, 22), ACTION_ALLOW)->limit.set = true;
+	made_rule(&p->rules, "slow", a, b, made_ports(6, 22, 22), ACTION_ALLOW)->limit =
+		(struct limit){ .set = true, .per_hour = 3600, .burst = 1 };
 	made_rule(&p->rules, "yes", a, b, ANY_SERVICE, ACTION_ALLOW);
 	expect_text(p, NULL);
 	made_free(p);
@@ -199,7 +200,8 @@ static void a_pass_in_front_of_what_decides_anyway_is_redundant(void **state)
 
 	(void)state;
 	made_rule(&p->rules, "skip", a, b, made_ports(6, 22, 22), ACTION_PASS);
-	made_rule(&p->rules, "slow", a, b, made_ports(6, 22, 22), ACTION_ALLOW)->limit.set = true;
+	made_rule(&p->rules, "slow", a, b, made_ports(6, 22, 22), ACTION_ALLOW)->limit =
+		(struct limit){ .set = true, .per_hour = 3600, .burst = 1 };
 	p->rules.v[1].tier = 1;
 	expect_text(p, "rule 'skip' is redundant: without it, 'slow' decides the same");
 	made_free(p);

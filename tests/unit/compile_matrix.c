@@ -72,7 +72,7 @@ static void random_rules(struct policy *p, struct rules *rules, size_t count, ui
 		r->mode = rnd(seed) % 10 == 0 ? MODE_STAGE : MODE_ENFORCE;
 		r->expires = rnd(seed) % 10 == 0;
 		if (r->action == ACTION_ALLOW) {
-			r->limit.set = rnd(seed) % 10 == 0;
+			r->limit = (struct limit){ .set = rnd(seed) % 10 == 0, .per_hour = 3600, .burst = 1 };
 			r->tls_require = rnd(seed) % 10 == 0;
 		}
 	}

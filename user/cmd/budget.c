@@ -46,7 +46,7 @@ static void print_size(const char *before, size_t bytes, const char *what)
 static void print_memory(const struct cost *cost, unsigned cpus)
 {
 	static const char *const words[] = { "IPv4 addresses", "IPv6 addresses", "sets of zones", "sources of interfaces",
-					     "ports", "pairs and rows" };
+					     "ports", "pairs and rows", "limits of rules" };
 	const char *before = "memory      ";
 
 	for (int i = 0; i < TABLES_PARTS; i++) {

@@ -147,11 +147,8 @@ static void refuse(struct diag *diag, const struct place *place, const char *wha
 	diag_error(diag, place, NULL, "%s is not built in this version: simulate has no answer", what);
 }
 
-/*
- * What would make answers wrong, as this version cannot decide it. A limit takes nothing from a single packet, and staged
- * rules decide nothing: those are answered.
- */
-static void refuse_unbuilt(const struct policy *policy, bool stateful, struct diag *diag)
+/* What would make answers wrong, as this version cannot decide it. Staged rules decide nothing: they are answered. */
+static void refuse_unbuilt(const struct policy *policy, struct diag *diag)
 {
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct rule *rule = &policy->rules.v[i];
@@ -160,8 +157,6 @@ static void refuse_unbuilt(const struct policy *policy, bool stateful, struct di
 			refuse(diag, &rule->place, "tls");
 		if (rule->expires)
 			refuse(diag, &rule->place, "until");
-		if (rule->limit.set && stateful)
-			refuse(diag, &rule->place, "limit with --stateful or --pcap");
 	}
 }
 
@@ -173,7 +168,7 @@ static int compile(const struct simulate_arguments *arguments, const struct sour
 	int r = policy_read(files->files, files->file_count, diag, &policy);
 
 	if (!r) {
-		refuse_unbuilt(policy, arguments->stateful, diag);
+		refuse_unbuilt(policy, diag);
 		r = diag_errors(diag) ? -EINVAL : 0;
 	}
 	if (!r)

@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "compile/address.h"
 #include "compile/analyse.h"
+#include "compile/limits.h"
 #include "compile/matrix.h"
 #include "compile/names.h"
 #include "compile/origins.h"
@@ -55,7 +56,7 @@ static const struct zone *largest_zone(const struct policy *policy)
 /* Limits on what is written. All that are exceeded are told. */
 static int check_limits(const struct policy *policy, struct diag *diag)
 {
-	size_t rules = policy->rules.count + policy->failsafe.count, zones = 0, prefixes = 0;
+	size_t rules = policy->rules.count + policy->failsafe.count, zones = 0, prefixes = 0, limits = limits_count(policy);
 	const struct zone *largest = largest_zone(policy);
 	int err = 0;
 
@@ -72,6 +73,11 @@ static int check_limits(const struct policy *policy, struct diag *diag)
 	if (zones > ZONES_MAX) {
 		diag_error(diag, NULL, NULL, "%zu zones are more than the %u that are possible", zones,
 			   ZONES_MAX);
+		err = -EINVAL;
+	}
+	if (limits > ZW_LIMITED_RULES_MAX) {
+		diag_error(diag, NULL, "let rules share: several ends and services in one rule have one limit",
+			   "%zu rules have a limit; %u are possible", limits, ZW_LIMITED_RULES_MAX);
 		err = -EINVAL;
 	}
 	if (prefixes > PREFIXES_MAX) {
@@ -112,7 +118,7 @@ static void close_part(struct compiler *c, enum tables_part part)
 static int over_budget(struct compiler *c, enum tables_part part, const struct matrix_trouble *trouble)
 {
 	static const char *const name[TABLES_PARTS] = { "addresses", "IPv6 addresses", "sets of zones", "sources of interfaces",
-							"ports", "pairs of zones and their rows" };
+							"ports", "pairs of zones and their rows", "limits of rules" };
 	size_t budget = c->lines.budget * sizeof(struct zw_line) >> 10;
 	const char *fix = budget < ZW_TABLES_MAX >> 10 ? "allow more with --budget, up to 512M" : NULL;
 	const struct zone *zone = largest_zone(c->policy);
@@ -300,6 +306,16 @@ static int write_matrix(struct compiler *c, enum zw_matrix_id id)
 	return err;
 }
 
+static int write_limits(struct compiler *c)
+{
+	int err = limits_write(c->policy, c->order, &c->lines, &c->layout);
+
+	if (err == -E2BIG)
+		return over_budget(c, TABLES_LIMITS, NULL);
+	close_part(c, TABLES_LIMITS);
+	return err;
+}
+
 /* After the matrices: an atom names its classes in both. */
 static int write_atoms(struct compiler *c)
 {
@@ -399,6 +415,8 @@ static int build(struct compiler *c, const struct compile_options *options)
 		err = write_ports(c);
 	for (int m = 0; m < ZW_MATRICES && !err; m++)
 		err = write_matrix(c, m);
+	if (!err)
+		err = write_limits(c);
 	if (!err)
 		err = write_atoms(c);
 	if (!err && options && options->analyse)

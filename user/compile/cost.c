@@ -7,7 +7,7 @@
 
 const char *cost_part_name(enum tables_part part)
 {
-	static const char *const names[] = { "addresses4", "addresses6", "atoms", "origins", "ports", "pairs" };
+	static const char *const names[] = { "addresses4", "addresses6", "atoms", "origins", "ports", "pairs", "limits" };
 
 	return names[part];
 }

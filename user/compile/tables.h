@@ -70,6 +70,7 @@ enum tables_part {
 	TABLES_ORIGINS,
 	TABLES_PORTS,
 	TABLES_PAIRS, /* and rows, of both matrices */
+	TABLES_LIMITS,
 	TABLES_PARTS,
 };
 

@@ -22,7 +22,7 @@ struct zw_flow_layout flows_layout_of(int family, unsigned cpus, uint64_t value_
 /* A default that fits this machine: flows a family, about one part in sixty of memory for both. */
 uint64_t flows_auto(void);
 
-/* Gives a new table its random seeds; one that has them keeps them. 0 or -errno. */
+/* Gives a new table, whose value begins with them, its random seeds; one that has them keeps them. 0 or -errno. */
 int flows_seed(int map_fd, uint64_t value_size);
 
 /* Forgets all flows; seeds and statistics stay. For tables of a simulation, which nobody else uses. */

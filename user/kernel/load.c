@@ -134,6 +134,7 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 	skel->rodata->zw_layout.generation = options->generation;
 	skel->rodata->zw_layout.simulate = options->simulate;
 	skel->rodata->zw_hz = jiffies_hz();
+	skel->rodata->zw_limit_tick_ns = limit_tick_ns(jiffies_hz());
 	*ret_skel = skel;
 	return 0;
 }
@@ -141,7 +142,8 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index)
 {
 	struct bpf_map *const maps[] = { skel->maps.zw_flows4,	 skel->maps.zw_flows6, skel->maps.zw_points,
-					 skel->maps.zw_counters, skel->maps.zw_events, skel->maps.zw_ring };
+					 skel->maps.zw_counters, skel->maps.zw_events, skel->maps.zw_ring,
+					 skel->maps.zw_limits };
 
 	return index < sizeof(maps) / sizeof(maps[0]) ? maps[index] : NULL;
 }
@@ -243,13 +245,19 @@ static int explain(int error, const struct zonewall_bpf *skel, const struct tabl
 /* Of an object whose programs the kernel took. */
 static int fill_maps(struct zonewall_bpf *skel, const struct tables *tables)
 {
+	int error;
+
 	for (int family = 4; family <= 6; family += 2) {
 		struct bpf_map *map = flows_map(skel, family);
-		int error = flows_seed(bpf_map__fd(map), bpf_map__value_size(map));
+
+		error = flows_seed(bpf_map__fd(map), bpf_map__value_size(map));
 
 		if (error)
 			return edge_error(error, "cannot give the flow tables their seeds");
 	}
+	error = flows_seed(bpf_map__fd(skel->maps.zw_limits), sizeof(struct zw_limits));
+	if (error)
+		return edge_error(error, "cannot give the token buckets their seeds");
 	return fill(bpf_map__fd(skel->maps.zw_tables), tables);
 }
 

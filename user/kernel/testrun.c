@@ -60,6 +60,9 @@ static int prepare(struct testrun *run, const struct testrun_options *options)
 		    bpf_program__set_autoload(program_of(run->skel, hook), false))
 			return edge_error(errno, "cannot leave out a program");
 	timeouts_set((struct zw_timeouts *)&run->skel->rodata->zw_timeouts, SIMULATED_HZ);
+	run->skel->rodata->zw_limit_tick_ns = limit_tick_ns(SIMULATED_HZ);
+	if (!options->stateful)
+		run->skel->rodata->zw_layout.limit_count = 0; /* no bucket is empty */
 	return 0;
 }
 

@@ -30,6 +30,7 @@ struct decider {
 	struct zw_layout layout;
 	bool stateful;
 	struct flow_table flows;
+	struct zw_limits *limits; /* NULL: no bucket is empty */
 	struct work work;
 };
 
@@ -71,12 +72,18 @@ static bool grow(struct flow_table *table)
 }
 
 /* Odd numbers will do as seeds: nobody attacks a simulation. */
+static void make_seeds(__u64 seeds[ZW_FLOW_SEEDS])
+{
+	for (size_t i = 0; i < ZW_FLOW_SEEDS; i++)
+		seeds[i] = (2 * i + 1) * 0x9e3779b97f4a7c15ull;
+}
+
 static void make_simulated_key(struct flow_key *key, const struct ends *ends, bool v6)
 {
 	static __u64 seeds[ZW_FLOW_SEEDS];
 
-	for (size_t i = 0; !seeds[ZW_FLOW_SEEDS - 1] && i < ZW_FLOW_SEEDS; i++)
-		seeds[i] = (2 * i + 1) * 0x9e3779b97f4a7c15ull;
+	if (!seeds[0])
+		make_seeds(seeds);
 	memset(key, 0, sizeof(*key));
 	make_key(key, ends, seeds, v6);
 }
@@ -145,6 +152,13 @@ int decider_new(const void *tables, const struct zw_layout *layout, bool statefu
 	if (!decider)
 		return -ENOMEM;
 	decider->stateful = stateful;
+	decider->limits = stateful ? calloc(1, sizeof(*decider->limits)) : NULL;
+	if (stateful && !decider->limits) {
+		free(decider);
+		return -ENOMEM;
+	}
+	if (stateful)
+		make_seeds(decider->limits->seeds);
 	decider_replace(decider, tables, layout);
 	*ret_decider = decider;
 	return 0;
@@ -155,6 +169,8 @@ void decider_replace(struct decider *decider, const void *tables, const struct z
 	decider->tables = tables;
 	decider->layout = *layout;
 	decider->layout.simulate = 1;
+	if (!decider->stateful)
+		decider->layout.limit_count = 0;
 	if (current == decider)
 		current = NULL;
 }
@@ -166,6 +182,7 @@ void decider_free(struct decider *decider)
 	if (current == decider)
 		current = NULL;
 	free(decider->flows.entries);
+	free(decider->limits);
 	free(decider);
 }
 
@@ -177,6 +194,8 @@ static void use(struct decider *decider)
 	zw_tables_bytes = decider->tables;
 	zw_layout = decider->layout;
 	timeouts_set(&zw_timeouts, SIMULATED_HZ);
+	zw_limits_value = decider->limits;
+	zw_limit_tick_ns = limit_tick_ns(SIMULATED_HZ);
 }
 
 /* As the entry points in zonewall.bpf.c do it, without a context. */
