@@ -93,8 +93,8 @@ $(BUILD)/tests/%.o: tests/%.c | build-tools $(SKELS)
 
 $(BUILD)/tests/bpf/two_cpus.o: $(BUILD)/tests/bpf/two_cpus.skel.h
 
-# Each access of this one calls out, to the scheduler of tests/schedule.c. Nothing is linked for that.
-$(BUILD)/tests/unit/flow_schedules.o: private SANFLAGS := -fsanitize=thread
+# Each access of these calls out, to the scheduler of tests/schedule.c. Nothing is linked for that.
+$(BUILD)/tests/unit/flow_schedules.o $(BUILD)/tests/unit/limit_schedules.o: private SANFLAGS := -fsanitize=thread
 $(BUILD)/tests/schedule.o: private SANFLAGS :=
 
 $(BUILD)/tests/unit/figures: $(BUILD)/bench/figure.o $(BUILD)/bench/aims.o | $(BUILD)/bench/figures

@@ -7,6 +7,7 @@
 
 #include "flow.h"
 #include "lookup.h"
+#include "tokens.h"
 
 struct outcome {
 	__u32 reason; /* enum zw_reason */
@@ -23,15 +24,6 @@ struct outcome {
 struct quote {
 	struct ends ends;
 	struct lookup lookup;
-};
-
-/* A token that is asked for, and whose bucket is asked: see limit.h. */
-struct token {
-	__u64 key; /* of the bucket, without a version */
-	__u64 now_ns, cost_ns, depth_ns;
-	__u32 set;
-	__u32 family; /* 0: the rule's own bucket */
-	__u32 source[2]; /* wire order: an IPv4 address, an IPv6 /64 */
 };
 
 /*

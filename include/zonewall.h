@@ -349,7 +349,7 @@ struct zw_timeouts {
 };
 
 /*
- * Token buckets: state map zw_limits, an array with one value. A bucket is a key and a level, both described in bpf/limit.h;
+ * Token buckets: state map zw_limits, an array with one value. A bucket is a key and a level, both described in bpf/tokens.h;
  * eight form a set, whose keys are one line and whose levels are the next. The hash of a bucket's key names its set. Buckets of
  * rules stand apart, so that however many sources come, a rule's own has its place.
  */

@@ -28,7 +28,7 @@ static const char policy[] =
 	"failsafe: [{id: way-in, from: 10.9.0.0/24, to: blue, service: tcp/22}]\n"
 	"rules:\n"
 	"  - {id: web, from: red, to: blue, service: [tcp/80, tcp/8000-8099], action: allow}\n"
-	"  - {id: names, from: blue, to: red, service: udp/53, action: allow}\n"
+	"  - {id: names, from: blue, to: red, service: udp/53, action: allow, limit: {rate: 9/s, per: source, ban: 1m}}\n"
 	"  - {id: ping, from: any, to: any, service: icmp/echo-request, action: allow}\n";
 
 /* False, and says so: not known. */
