@@ -284,6 +284,18 @@ static struct model_rule new_rule(struct random *random, struct model *model)
 	return rule;
 }
 
+/* Rates at which the packets of a test, seconds apart, find buckets empty and filled again. */
+static void add_limit(struct random *random, struct model_rule *rule)
+{
+	static const char *const rates[] = { "1/s", "1/m", "2/m", "7/m", "13/m", "1/h", "100/h", "999999/s" };
+	int len = snprintf(rule->limit, sizeof(rule->limit), "rate: %s", pick(random, rates));
+
+	if (random_percent(random, 80))
+		len += snprintf(rule->limit + len, sizeof(rule->limit) - len, ", burst: %u", 1 + random_below(random, 4));
+	if (random_percent(random, 60))
+		snprintf(rule->limit + len, sizeof(rule->limit) - len, ", per: source");
+}
+
 static void add_rules(struct random *random, struct model *model)
 {
 	static const char *const actions[] = { "allow", "allow", "allow", "drop", "drop", "pass" };
@@ -295,6 +307,8 @@ static void add_rules(struct random *random, struct model *model)
 		snprintf(rule.id, sizeof(rule.id), "r%u", i);
 		rule.action = pick(random, actions);
 		rule.stage = random_percent(random, 3);
+		if (!strcmp(rule.action, "allow") && random_percent(random, 15))
+			add_limit(random, &rule);
 		if (model->tiers.count && random_percent(random, 80))
 			snprintf(rule.tier, sizeof(rule.tier), "%.7s",
 				 model->tiers.v[random_below(random, model->tiers.count)]);
@@ -652,6 +666,8 @@ static void write_rule(FILE *out, const struct model_rule *rule)
 		fprintf(out, ", tier: %s", rule->tier);
 	if (rule->stage)
 		fputs(", mode: stage", out);
+	if (rule->limit[0])
+		fprintf(out, ", limit: {%s}", rule->limit);
 	fputs("}\n", out);
 }
 

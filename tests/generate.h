@@ -40,6 +40,7 @@ struct model_rule {
 	struct words from, to, service;
 	const char *action; /* NULL: a failsafe entry */
 	bool stage;
+	char limit[MODEL_TEXT]; /* what stands in its map; "": not said */
 };
 
 struct model_interface {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "oracle_flow.h"
+#include "oracle_limit.h"
 
 enum { ICMP = 1, IGMP = 2, TCP = 6, UDP = 17, ICMPV6 = 58, SCTP = 132, AH = 51 };
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
@@ -14,6 +15,7 @@ struct oracle {
 	const struct policy *policy;
 	const struct ranges *host;
 	struct oracle_flows *flows; /* NULL: stateless */
+	struct oracle_limits *limits; /* the same: no bucket is empty */
 };
 
 struct oracle *oracle_new(const struct policy *policy, const struct ranges *host, bool stateful)
@@ -26,8 +28,9 @@ struct oracle *oracle_new(const struct policy *policy, const struct ranges *host
 	oracle->host = host;
 	if (stateful) {
 		oracle->flows = oracle_flows_new();
-		if (!oracle->flows) {
-			free(oracle);
+		oracle->limits = oracle_limits_new();
+		if (!oracle->flows || !oracle->limits) {
+			oracle_free(oracle);
 			return NULL;
 		}
 	}
@@ -39,6 +42,7 @@ void oracle_free(struct oracle *oracle)
 	if (!oracle)
 		return;
 	oracle_flows_free(oracle->flows);
+	oracle_limits_free(oracle->limits);
 	free(oracle);
 }
 
@@ -606,6 +610,10 @@ static enum zw_reason first_packet(const struct oracle *oracle, const struct ora
 	reason = policy_decides(oracle, p, ret_rule);
 	if (reason == ZW_ALLOW_RULE && (*ret_rule)->tls_require && p->protocol == TCP && !is_syn(p))
 		return ZW_DROP_TCP_STATE;
+	if (reason == ZW_ALLOW_RULE && (*ret_rule)->limit.set && oracle->limits &&
+	    !oracle_flows_has_opening(oracle->flows, p) &&
+	    !oracle_limits_take(oracle->limits, *ret_rule, &p->from, p->time))
+		return ZW_DROP_LIMIT;
 	return reason;
 }
 

@@ -392,6 +392,22 @@ static enum zw_flow_state opening_state(const struct oracle_packet *p, const str
 	return ZW_FLOW_OTHER;
 }
 
+/* The flow that a packet which policy allows belongs to, and which stays as it is. */
+static struct flow *opened_before(struct oracle_flows *flows, const struct ends *e, double now, int *ret_side)
+{
+	struct flow *flow = find(flows, e, now, ret_side);
+
+	return flow && !is_closing(flow) && flow->state != ZW_FLOW_TCP_PICKED_UP ? flow : NULL;
+}
+
+bool oracle_flows_has_opening(struct oracle_flows *flows, const struct oracle_packet *p)
+{
+	struct ends e = ends_of(p);
+	int side;
+
+	return is_syn(p) && opened_before(flows, &e, p->time, &side);
+}
+
 void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p, const struct rule *rule)
 {
 	struct ends e = ends_of(p);
@@ -401,8 +417,8 @@ void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p
 
 	if (state == ZW_FLOW_FREE)
 		return;
-	flow = find(flows, &e, p->time, &side);
-	if (flow && !is_closing(flow) && flow->state != ZW_FLOW_TCP_PICKED_UP) {
+	flow = opened_before(flows, &e, p->time, &side);
+	if (flow) {
 		/* A SYN that repeats the opening, or the other side's: the first opener owns the flow. */
 		if (side == OPENER && (flow->state == ZW_FLOW_TCP_SYN || flow->state == ZW_FLOW_TCP_SYN_ACK) &&
 		    !in_window(&flow->sent[OPENER], p->sequence + 1))

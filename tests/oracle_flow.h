@@ -56,6 +56,9 @@ bool oracle_fragment_passes(struct oracle_flows *flows, const struct oracle_pack
 void oracle_fragment_first(struct oracle_flows *flows, const struct oracle_packet *packet, bool allowed, size_t fixed_header,
 			   const struct rule *rule);
 
+/* Does the packet repeat the opening of a live flow, so that it leaves the flow as it is? */
+bool oracle_flows_has_opening(struct oracle_flows *flows, const struct oracle_packet *packet);
+
 /* A first packet that policy allowed leaves its flow. */
 void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *packet, const struct rule *rule);
 

@@ -143,7 +143,7 @@ static bool run(const struct shot *s)
 	bool passes;
 
 	*simulation = (struct zw_simulation){
-		.jiffies = s->time * SIMULATED_HZ,
+		.jiffies = simulated_jiffies(s->time),
 		.flags = s->way & WAY_L3 ? ZW_POINT_L3 : 0,
 		.atom = { ZW_NO_ATOM, ZW_NO_ATOM },
 	};

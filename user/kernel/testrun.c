@@ -132,7 +132,7 @@ static int set_clock(struct testrun *run, double time)
 	struct zw_simulation *s = run->simulation;
 
 	if (run->stateful) {
-		s->jiffies = time * SIMULATED_HZ;
+		s->jiffies = simulated_jiffies(time);
 		return 0;
 	}
 	s->jiffies = ++run->packets * FORGET_SECONDS * SIMULATED_HZ;

@@ -210,7 +210,7 @@ static int parse(struct work *w, const struct frame *frame)
 	p->whole = 1;
 	p->ingress = frame->hook != ZW_HOOK_EGRESS;
 	p->counted = 1;
-	p->now = frame->time * SIMULATED_HZ;
+	p->now = simulated_jiffies(frame->time);
 	memcpy(p->mac, frame->mac, sizeof(p->mac));
 	p->source_set = frame->source_set;
 	err = parse_direct(p, &c, zw_layout.allow_non_ip);

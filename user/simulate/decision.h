@@ -45,6 +45,12 @@ void decider_decide(struct decider *decider, const struct frame *frame, struct d
 /* Jiffies a second in a simulation, also of --engine kernel: time is given, not measured. */
 #define SIMULATED_HZ 1000
 
+/* The tick of a time. A double is rarely a whole number of milliseconds: it may be a little short of one. */
+static inline uint64_t simulated_jiffies(double time)
+{
+	return time * SIMULATED_HZ + 0.001;
+}
+
 /* The atom of an address, from a generation's tables: for the zones of an event. */
 uint32_t tables_atom(const void *tables, const struct zw_layout *layout, int family, const void *wire_address);
 
