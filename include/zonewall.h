@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 5
+#define ZW_ABI 6
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
