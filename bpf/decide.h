@@ -6,6 +6,7 @@
 #ifndef ZW_DECIDE_H
 #define ZW_DECIDE_H
 
+#include "block.h"
 #include "fragment.h"
 #include "limit.h"
 
@@ -305,7 +306,7 @@ static __always_inline void decide_state(struct work *w, struct flow *f)
 }
 
 /*
- * Failsafe, over stages flow, related, state, policy and limit: the packet itself, or, unless it is a SYN, the packet
+ * Failsafe, over stages block, flow, related, state, policy and limit: the packet itself, or, unless it is a SYN, the packet
  * with its ends and ports exchanged. ICMP has no ports to exchange.
  */
 static __always_inline void decide_failsafe(const struct packet *p, struct outcome *o)
@@ -364,9 +365,15 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 	else if (p->cut_first)
 		end(o, ZW_DROP_FRAGMENT, 0, generation);
 	else {
-		decide_state(w, found ? &f : NULL);
-		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
+		if (is_blocked(p))
+			end(o, ZW_DROP_BLOCKED, 0, generation);
+		else
+			decide_state(w, found ? &f : NULL);
+		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason)) {
+			if (settled) /* and blocked: nothing else drops such a packet */
+				locate(p, o);
 			decide_failsafe(p, o);
+		}
 	}
 	return 0;
 }

@@ -392,6 +392,41 @@ struct zw_sources {
 	__u32 set[ZW_POINT_SLOTS];
 };
 
+/*
+ * The temporary block list: state map zw_blocks, one value; what is said with it stands in bpf/block.h.
+ *
+ *   head      a line that every packet reads: is there anything on the list at all?
+ *   lengths   a line: the lengths of prefixes that may be on it, by family (IPv4, IPv6), from the front; 0 ends them,
+ *             ZW_BLOCK_NO_LENGTH is one that was taken off
+ *   filter    lines of bits; an address that is not on the list reads one of them, and mostly no more
+ *   buckets   the prefixes; each stands in one of two buckets, and an address asks for one prefix of each length
+ */
+#define ZW_BLOCK_LENGTHS 32 /* of one family, at a time */
+#define ZW_BLOCK_NO_LENGTH 255
+#define ZW_BLOCK_FILTER_LINES 4096
+#define ZW_BLOCK_BUCKETS 65536
+#define ZW_BLOCK_WAYS 4
+
+struct zw_block {
+	__u64 head; /* version 16 | ZW_BLOCK_BUSY | ZW_BLOCK_BAN | jiffies from which on it blocks no more, 46 bits: 0 free */
+	__u64 word[3]; /* version 16 | 48 bits each: the prefix, its length, its family */
+};
+#define ZW_BLOCK_BUSY (1ull << 47) /* being written */
+#define ZW_BLOCK_BAN (1ull << 46) /* put there by a rule's limit */
+#define ZW_BLOCK_UNTIL ((1ull << 46) - 1)
+#define ZW_BLOCK_FOR_EVER ZW_BLOCK_UNTIL
+
+struct zw_blocks {
+	__u32 used; /* 0: the list is empty */
+	__u32 wide; /* bit 0, 1: a prefix of IPv4, IPv6 is too short for the filter */
+	__u64 seed[4]; /* random, written once */
+	__u64 refused; /* bans that found no room */
+	__u64 pad[2];
+	__u8 lengths[2][ZW_BLOCK_LENGTHS];
+	__u64 filter[ZW_BLOCK_FILTER_LINES][8];
+	struct zw_block bucket[ZW_BLOCK_BUCKETS][ZW_BLOCK_WAYS];
+};
+
 /* generation map zw_rules: [cpu][rule number]; the stride is rule_count + 1 entries rounded up to a line */
 struct zw_rule_counters {
 	__u64 flows; /* new flows, or drops' packets that were first packets */
@@ -564,6 +599,8 @@ ZW_ASSERT(sizeof(struct zw_limit_set) == 128 && sizeof(struct zw_limits) % 128 =
 ZW_ASSERT(sizeof(struct zw_flow_slot) == 48, "an IPv4 slot is a cache line, an IPv6 slot one and a half");
 ZW_ASSERT(sizeof(struct zw_flow_stats) == 64, "a cache line");
 ZW_ASSERT(ZW_FLOW_STATES <= 16, "a state has four bits");
+ZW_ASSERT(sizeof(struct zw_block) == 32 && sizeof(((struct zw_blocks *)0)->lengths) == 64 && sizeof(struct zw_blocks) % 64 == 0,
+	  "head, lengths and lines of the filter are cache lines");
 ZW_ASSERT(sizeof(struct zw_point) == 32, "two attach points a line");
 ZW_ASSERT(sizeof(struct zw_event_key) == 48 && sizeof(struct zw_event_entry) == 64, "an entry is a cache line");
 ZW_ASSERT(sizeof(struct zw_event_head) == 64, "a head is a cache line");

@@ -57,8 +57,9 @@ static bool shoot(struct scene *scene, const struct shot *shot, char text[SCENE_
 static bool disagrees(const struct model *model, const struct shot *shots, size_t count, bool kernel,
 		      char text[SCENE_TEXT])
 {
-	char *yaml = model_yaml(model), *host = model_host(model);
+	char *yaml = model_yaml(model), *host = model_host(model), *blocks = model_blocks(model);
 	struct scene_options options = { .host = host,
+					 .blocks = blocks,
 					 .stateful = settings.stateful,
 					 .kernel = kernel,
 					 .dense_bytes = model->dense_bytes };
@@ -72,6 +73,7 @@ static bool disagrees(const struct model *model, const struct shot *shots, size_
 	}
 	free(yaml);
 	free(host);
+	free(blocks);
 	return found;
 }
 
@@ -127,7 +129,7 @@ static void report(struct model *model, struct shot *shots, size_t count, uint64
 	char shrunk[SCENE_TEXT] = "";
 	/* The programs load slowly: without them if the tables alone disagree. */
 	bool kernel = settings.kernel && !disagrees(model, shots, count, false, shrunk);
-	char *yaml, *host;
+	char *yaml, *host, *blocks;
 
 	printf("# disagreement: --seed %llu --policies 1 --packets %u --odd %u%s\n# %s\n",
 	       (unsigned long long)seed, settings.packets, settings.odd,
@@ -139,11 +141,13 @@ static void report(struct model *model, struct shot *shots, size_t count, uint64
 	for (char *line = strtok(yaml, "\n"); line; line = strtok(NULL, "\n"))
 		printf("#   %s\n", line);
 	host = model_host(model);
-	printf("# host %s; dense_bytes %llu\n", host ? host : "(not known)",
+	blocks = model_blocks(model);
+	printf("# host %s; blocked %s; dense_bytes %llu\n", host ? host : "(not known)", blocks ? blocks : "nothing",
 	       (unsigned long long)model->dense_bytes);
 	for (size_t i = 0; i < count; i++)
 		show_shot(&shots[i]);
 	fflush(stdout);
+	free(blocks);
 	free(host);
 	free(yaml);
 	model_free(model);
@@ -212,9 +216,10 @@ static bool try_policy(uint64_t seed)
 {
 	struct random random = { .state = seed * 0x2545f4914f6cdd1dull };
 	struct model *model = model_new(&random);
-	char *yaml = model_yaml(model), *host = model_host(model);
+	char *yaml = model_yaml(model), *host = model_host(model), *blocks = model_blocks(model);
 	struct scene_options options = {
 		.host = host,
+		.blocks = blocks,
 		.stateful = settings.stateful,
 		.kernel = settings.kernel,
 		.dense_bytes = model->dense_bytes,
@@ -239,6 +244,7 @@ static bool try_policy(uint64_t seed)
 	__atomic_add_fetch(&progress->failures, !r && !good, __ATOMIC_RELAXED);
 	free(yaml);
 	free(host);
+	free(blocks);
 	model_free(model);
 	return good;
 }

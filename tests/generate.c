@@ -371,6 +371,22 @@ static void add_host(struct random *random, struct model *model)
 	}
 }
 
+/* Around a point of the model: mostly the address alone, with or without an end in the time in which conversations are. */
+static void add_block(struct random *random, struct model *model)
+{
+	const struct addr *point = &model->points[random_below(random, model->point_count)];
+	unsigned bits = point->family == 4 ? 32 : 128, length = random_percent(random, 60) ? bits : 1 + random_below(random, bits);
+	struct addr first = { point->family, length == bits ? point->value : point->value >> (bits - length) << (bits - length) };
+	char text[ADDR_TEXT_MAX], word[MODEL_TEXT];
+
+	addr_print(&first, text);
+	if (random_percent(random, 50))
+		snprintf(word, sizeof(word), "%s/%u", text, length);
+	else
+		snprintf(word, sizeof(word), "%s/%u=%u", text, length, 1000000 + random_below(random, 5000));
+	add_word(&model->blocks, word);
+}
+
 struct model *model_new(struct random *random)
 {
 	static const char *const yes_no[] = { NULL, "drop", "allow" },
@@ -408,6 +424,8 @@ struct model *model_new(struct random *random)
 	add_host(random, model);
 	add_failsafe(random, model);
 	add_rules(random, model);
+	for (unsigned n = random_percent(random, 30) ? 1 + random_below(random, 4) : 0; n; n--)
+		add_block(random, model);
 	return model;
 }
 
@@ -446,6 +464,7 @@ void model_free(struct model *model)
 	free(model->interfaces);
 	words_free(&model->tiers);
 	words_free(&model->host);
+	words_free(&model->blocks);
 	free(model->points);
 	free(model->ports);
 	free(model);
@@ -501,6 +520,7 @@ struct model *model_copy(const struct model *model)
 	}
 	copy_words(&copy->tiers);
 	copy_words(&copy->host);
+	copy_words(&copy->blocks);
 	copy->points = copy_array(model->points, model->point_count, sizeof(*model->points));
 	copy->ports = copy_array(model->ports, model->port_count, sizeof(*model->ports));
 	return copy;
@@ -634,7 +654,7 @@ bool model_drop(struct model *model, size_t part)
 			return true;
 	return drop_rule_words(model->rules, model->rule_count, &part) ||
 	       drop_rule_words(model->failsafe, model->failsafe_count, &part) ||
-	       drop_word(&model->host, &part);
+	       drop_word(&model->host, &part) || drop_word(&model->blocks, &part);
 }
 
 /* --- YAML -------------------------------------------------------------------------------------------------------- */
@@ -733,18 +753,25 @@ char *model_yaml(const struct model *model)
 	return text;
 }
 
-char *model_host(const struct model *model)
+static char *join(const struct words *words)
 {
-	char *text;
+	char *text = calloc(words->count + 1, MODEL_TEXT);
 
-	if (!model->has_host)
-		return NULL;
-	text = calloc(model->host.count + 1, MODEL_TEXT);
 	if (!text)
 		abort();
-	for (size_t i = 0; i < model->host.count; i++) {
+	for (size_t i = 0; i < words->count; i++) {
 		strcat(text, i ? " " : "");
-		strcat(text, model->host.v[i]);
+		strcat(text, words->v[i]);
 	}
 	return text;
+}
+
+char *model_host(const struct model *model)
+{
+	return model->has_host ? join(&model->host) : NULL;
+}
+
+char *model_blocks(const struct model *model)
+{
+	return model->blocks.count ? join(&model->blocks) : NULL;
 }

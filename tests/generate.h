@@ -64,6 +64,7 @@ struct model {
 	size_t interface_count;
 	struct words host;
 	bool has_host;
+	struct words blocks; /* what is on the block list: see struct scene_options */
 	uint64_t dense_bytes; /* for the compiler: 0, or so little that pairs of classes stand in a sparse table */
 	/* Not written: what packets are drawn from. */
 	struct addr *points;
@@ -79,6 +80,7 @@ struct model *model_new(struct random *random);
 void model_free(struct model *model);
 char *model_yaml(const struct model *model); /* the caller frees it */
 char *model_host(const struct model *model); /* words with spaces between; NULL: not known */
+char *model_blocks(const struct model *model); /* the same; NULL: none */
 
 /* Removes one part; part counts from 0. False: there is no such part. (The model is changed; copy it before.) */
 bool model_drop(struct model *model, size_t part);

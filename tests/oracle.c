@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oracle_block.h"
 #include "oracle_flow.h"
 #include "oracle_limit.h"
 
@@ -16,6 +17,7 @@ struct oracle {
 	const struct ranges *host;
 	struct oracle_flows *flows; /* NULL: stateless */
 	struct oracle_limits *limits; /* the same: no bucket is empty */
+	struct oracle_blocks *blocks; /* NULL: none */
 };
 
 struct oracle *oracle_new(const struct policy *policy, const struct ranges *host, bool stateful)
@@ -43,7 +45,13 @@ void oracle_free(struct oracle *oracle)
 		return;
 	oracle_flows_free(oracle->flows);
 	oracle_limits_free(oracle->limits);
+	oracle_blocks_free(oracle->blocks);
 	free(oracle);
+}
+
+void oracle_block(struct oracle *oracle, const struct addr *first, unsigned length, double until)
+{
+	oracle->blocks = oracle_blocks_add(oracle->blocks, first, length, until);
 }
 
 /* --- Addresses -------------------------------------------------------------------------------------------------- */
@@ -584,7 +592,7 @@ static enum zw_reason policy_decides(const struct oracle *oracle, const struct o
 	return policy->default_action == ACTION_ALLOW ? ZW_ALLOW_DEFAULT : ZW_DROP_DEFAULT;
 }
 
-/* --- Stages flow, related, state, policy, and failsafe over them ------------------------------------------------- */
+/* --- Stages block, flow, related, state, policy, and failsafe over them ------------------------------------------------- */
 
 static bool is_syn(const struct oracle_packet *p)
 {
@@ -642,7 +650,9 @@ static enum zw_reason over_failsafe(const struct oracle *oracle, const struct or
 {
 	enum zw_reason reason = ZW_REASON_NONE;
 
-	if (oracle->flows)
+	if (oracle_blocks_hold(oracle->blocks, &p->from, p->time) || oracle_blocks_hold(oracle->blocks, &p->to, p->time))
+		reason = ZW_DROP_BLOCKED;
+	else if (oracle->flows)
 		reason = oracle_flows_decide(oracle->flows, p, ret_rule);
 	if (!reason) {
 		reason = first_packet(oracle, p, ret_rule);

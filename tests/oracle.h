@@ -23,6 +23,9 @@ struct oracle;
 struct oracle *oracle_new(const struct policy *policy, const struct ranges *host, bool stateful);
 void oracle_free(struct oracle *oracle);
 
+/* Puts a prefix on the block list until then (seconds), 0: for ever. */
+void oracle_block(struct oracle *oracle, const struct addr *first, unsigned length, double until);
+
 struct oracle_frame {
 	const uint8_t *data; /* an Ethernet frame */
 	size_t len;

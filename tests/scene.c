@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
+#include "kernel/blocks.h"
 #include "test.h"
 
 #define ZONES_MAX 128
@@ -108,6 +110,48 @@ static int add_deciders(struct scene *scene, const struct scene_options *options
 	return r;
 }
 
+static int block(struct scene *scene, char *word, bool stateful)
+{
+	char *until = strchr(word, '='), *length = strchr(word, '/');
+	struct blocked blocked = { .until = ZW_BLOCK_FOR_EVER };
+	struct addr first;
+	double seconds = 0;
+
+	if (until)
+		*until++ = '\0';
+	if (!length)
+		return -EINVAL;
+	*length++ = '\0';
+	if (addr_parse(word, &first))
+		return -EINVAL;
+	if (until && stateful) {
+		seconds = atof(until);
+		blocked.until = seconds * SIMULATED_HZ;
+	}
+	blocked.family = first.family;
+	blocked.first = first.value;
+	blocked.length = atoi(length);
+	oracle_block(scene->oracle, &first, blocked.length, seconds);
+	if (scene->testrun && blocks_put(testrun_blocks(scene->testrun), &blocked, 0))
+		return -ENOSPC;
+	return blocks_put(scene->blocks, &blocked, 0);
+}
+
+static int add_blocks(struct scene *scene, const struct scene_options *options)
+{
+	_cleanup_free_ char *copy = strdup(options->blocks);
+	int r;
+
+	scene->blocks = calloc(1, sizeof(*scene->blocks));
+	if (!copy || !scene->blocks)
+		return -ENOMEM;
+	r = blocks_init(scene->blocks);
+	for (char *word = strtok(copy, " "); word && !r; word = strtok(NULL, " "))
+		r = block(scene, word, options->stateful);
+	decider_block(scene->decider, scene->blocks);
+	return r;
+}
+
 int scene_open(const char *policy, const struct scene_options *options, struct scene *scene)
 {
 	char path[32];
@@ -123,6 +167,8 @@ int scene_open(const char *policy, const struct scene_options *options, struct s
 	}
 	if (!r)
 		r = add_deciders(scene, options);
+	if (!r && options->blocks)
+		r = add_blocks(scene, options);
 	if (r)
 		scene_close(scene);
 	return r;
@@ -133,6 +179,7 @@ void scene_close(struct scene *scene)
 	oracle_free(scene->oracle);
 	decider_free(scene->decider);
 	testrun_free(scene->testrun);
+	free(scene->blocks);
 	tables_free(scene->tables);
 	policy_free(scene->policy);
 	ranges_clear(&scene->host);

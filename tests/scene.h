@@ -15,6 +15,8 @@
 
 struct scene_options {
 	const char *host; /* addresses separated by spaces; NULL: not known */
+	/* The block list: "ADDR/LENGTH" or, with flows, "ADDR/LENGTH=SECONDS" until then, separated by spaces; NULL: it is empty. */
+	const char *blocks;
 	bool stateful; /* packets leave flows, which all hooks share */
 	bool kernel; /* load the programs: needs root */
 	uint64_t dense_bytes; /* see struct compile_options */
@@ -29,6 +31,7 @@ struct scene {
 	struct oracle *oracle;
 	struct decider *decider;
 	struct testrun *testrun; /* NULL without kernel */
+	struct zw_blocks *blocks; /* the decider's; NULL: none */
 };
 
 /* Reads the policy's text. Prints diagnostics as TAP comments if it has errors. 0 or -errno. */

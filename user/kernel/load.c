@@ -12,6 +12,7 @@
 
 #include "base/util.h"
 #include "compile/timeouts.h"
+#include "kernel/blocks.h"
 #include "kernel/edge.h"
 #include "kernel/flows.h"
 #include "kernel/jiffies.h"
@@ -89,6 +90,8 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 		error = set_value_size(skel->maps.zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point),
 				       "the attach points");
 	if (!error)
+		error = set_value_size(skel->maps.zw_blocks, sizeof(struct zw_blocks), "the block list");
+	if (!error)
 		error = set_value_size(skel->maps.zw_counters, cpus * load_counters_stride(), "the counters");
 	if (!error)
 		error = set_value_size(skel->maps.zw_events, cpus * load_events_stride(), "the events");
@@ -143,7 +146,7 @@ struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index)
 {
 	struct bpf_map *const maps[] = { skel->maps.zw_flows4,	 skel->maps.zw_flows6, skel->maps.zw_points,
 					 skel->maps.zw_counters, skel->maps.zw_events, skel->maps.zw_ring,
-					 skel->maps.zw_limits };
+					 skel->maps.zw_limits, skel->maps.zw_blocks };
 
 	return index < sizeof(maps) / sizeof(maps[0]) ? maps[index] : NULL;
 }
@@ -242,6 +245,19 @@ static int explain(int error, const struct zonewall_bpf *skel, const struct tabl
 	return edge_error(error, "cannot load the programs");
 }
 
+static int init_blocks(int fd)
+{
+	size_t len = pins_mapped_len(sizeof(struct zw_blocks));
+	struct zw_blocks *blocks = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int error;
+
+	if (blocks == MAP_FAILED)
+		return edge_error(errno, "cannot map the block list");
+	error = blocks_init(blocks);
+	blocks_close(blocks);
+	return error ? edge_error(error, "cannot give the block list its seeds") : 0;
+}
+
 /* Of an object whose programs the kernel took. */
 static int fill_maps(struct zonewall_bpf *skel, const struct tables *tables)
 {
@@ -259,6 +275,8 @@ static int fill_maps(struct zonewall_bpf *skel, const struct tables *tables)
 	if (error)
 		return edge_error(error, "cannot give the token buckets their seeds");
 	return fill(bpf_map__fd(skel->maps.zw_tables), tables);
+	error = init_blocks(bpf_map__fd(skel->maps.zw_blocks));
+	return error ? error : fill(bpf_map__fd(skel->maps.zw_tables), tables);
 }
 
 int load_finish(struct zonewall_bpf *skel, const struct tables *tables)

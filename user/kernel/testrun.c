@@ -13,9 +13,11 @@
 #include <bpf/libbpf.h>
 
 #include "compile/timeouts.h"
+#include "kernel/blocks.h"
 #include "kernel/edge.h"
 #include "kernel/flows.h"
 #include "kernel/load.h"
+#include "kernel/pins.h"
 #include "zonewall.skel.h"
 
 #define FORGET_SECONDS 700 /* longer than any flow lives that only one packet has seen (design section 5) */
@@ -26,6 +28,7 @@
 struct testrun {
 	struct zonewall_bpf *skel;
 	struct zw_simulation *simulation; /* the map's value */
+	struct zw_blocks *blocks; /* the same; NULL: nobody asked for it */
 	bool stateful;
 	uint64_t packets;
 	unsigned cpus;
@@ -106,8 +109,23 @@ void testrun_free(struct testrun *run)
 		return;
 	if (run->simulation)
 		munmap(run->simulation, sysconf(_SC_PAGESIZE));
+	blocks_close(run->blocks);
 	zonewall_bpf__destroy(run->skel);
 	free(run);
+}
+
+struct zw_blocks *testrun_blocks(struct testrun *run)
+{
+	void *memory;
+
+	if (run->blocks)
+		return run->blocks;
+	memory = mmap(NULL, pins_mapped_len(sizeof(*run->blocks)), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      bpf_map__fd(run->skel->maps.zw_blocks), 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	run->blocks = memory;
+	return run->blocks;
 }
 
 static int forget_flows(struct testrun *run)

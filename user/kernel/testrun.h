@@ -26,6 +26,9 @@ void testrun_free(struct testrun *run);
  */
 int testrun_decide(struct testrun *run, const struct frame *frame, struct decision *ret_decision);
 
+/* The private block list (kernel/blocks.h), whose ends are in jiffies of SIMULATED_HZ; NULL: it cannot be mapped. Borrowed. */
+struct zw_blocks *testrun_blocks(struct testrun *run);
+
 /* The private counters, summed over CPUs. */
 void testrun_count_reason(const struct testrun *run, enum zw_reason reason, struct zw_count *ret_count);
 void testrun_count_rule(const struct testrun *run, uint32_t rule, struct zw_rule_counters *ret_counters);

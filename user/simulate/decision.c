@@ -31,6 +31,7 @@ struct decider {
 	bool stateful;
 	struct flow_table flows;
 	struct zw_limits *limits; /* NULL: no bucket is empty */
+	struct zw_blocks *blocks;
 	struct work work;
 };
 
@@ -175,6 +176,13 @@ void decider_replace(struct decider *decider, const void *tables, const struct z
 		current = NULL;
 }
 
+void decider_block(struct decider *decider, struct zw_blocks *blocks)
+{
+	decider->blocks = blocks;
+	if (current == decider)
+		current = NULL;
+}
+
 void decider_free(struct decider *decider)
 {
 	if (!decider)
@@ -193,6 +201,7 @@ static void use(struct decider *decider)
 	current = decider;
 	zw_tables_bytes = decider->tables;
 	zw_layout = decider->layout;
+	zw_blocks_value = decider->blocks;
 	timeouts_set(&zw_timeouts, SIMULATED_HZ);
 	zw_limits_value = decider->limits;
 	zw_limit_tick_ns = limit_tick_ns(SIMULATED_HZ);

@@ -21,6 +21,9 @@ void decider_free(struct decider *decider);
 /* Another generation becomes current: its flows stay, and their next packets are decided again. As decider_new. */
 void decider_replace(struct decider *decider, const void *tables, const struct zw_layout *layout);
 
+/* Stage block asks this list (borrowed; kernel/blocks.h fills it), whose ends are in jiffies of SIMULATED_HZ. NULL: nothing is blocked. */
+void decider_block(struct decider *decider, struct zw_blocks *blocks);
+
 struct frame {
 	const void *data; /* an Ethernet frame, without FCS */
 	size_t len;

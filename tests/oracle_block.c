@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "oracle_block.h"
+
+#include <stdlib.h>
+
+#define BLOCKS_MAX 64
+
+struct oracle_blocks {
+	struct {
+		struct addr first;
+		unsigned length;
+		double until;
+	} v[BLOCKS_MAX];
+	unsigned count;
+};
+
+struct oracle_blocks *oracle_blocks_add(struct oracle_blocks *blocks, const struct addr *first, unsigned length, double until)
+{
+	if (!blocks)
+		blocks = calloc(1, sizeof(*blocks));
+	if (!blocks || blocks->count == BLOCKS_MAX)
+		abort();
+	blocks->v[blocks->count].first = *first;
+	blocks->v[blocks->count].length = length;
+	blocks->v[blocks->count++].until = until;
+	return blocks;
+}
+
+bool oracle_blocks_hold(const struct oracle_blocks *blocks, const struct addr *addr, double time)
+{
+	for (unsigned i = 0; blocks && i < blocks->count; i++) {
+		unsigned shift = (addr->family == 4 ? 32 : 128) - blocks->v[i].length;
+
+		if (blocks->v[i].first.family == addr->family && blocks->v[i].first.value >> shift == addr->value >> shift &&
+		    (blocks->v[i].until <= 0 || time < blocks->v[i].until))
+			return true;
+	}
+	return false;
+}
+
+void oracle_blocks_free(struct oracle_blocks *blocks)
+{
+	free(blocks);
+}
