@@ -61,7 +61,7 @@ int command_line(const struct command *command, int argc, char **argv, struct gl
 
 extern const struct command cmd_check, cmd_show, cmd_test, cmd_explain, cmd_diff, cmd_simulate, cmd_promote, cmd_apply, cmd_confirm,
 	cmd_rollback, cmd_restore, cmd_down, cmd_run,
-	cmd_drops, cmd_flows, cmd_rules, cmd_status, cmd_audit, cmd_help, cmd_version;
+	cmd_block, cmd_unblock, cmd_drops, cmd_flows, cmd_rules, cmd_status, cmd_audit, cmd_help, cmd_version;
 
 /* Those that every command takes, as in struct command. One without help is another spelling of one that has it. */
 extern const struct option_help command_global_options[];

@@ -29,6 +29,7 @@
 #include "watch/links.h"
 #include "watch/notify.h"
 #include "watch/report.h"
+#include "watch/report_blocks.h"
 #include "watch/server.h"
 #include "watch/teller.h"
 
@@ -127,6 +128,8 @@ static struct json_object *answer(void *context, const char *request)
 
 	if (!strcmp(request, "rules"))
 		return report_rules(instance);
+	if (!strcmp(request, "blocks"))
+		return report_blocks(instance, service->globals->instance);
 	report = report_status(instance, service->globals->instance, teller_reader(service->teller));
 	if (!report)
 		return NULL;

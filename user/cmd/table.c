@@ -8,13 +8,14 @@
 
 const struct command *const commands[] = {
 	&cmd_check,    &cmd_show,    &cmd_test, &cmd_explain, &cmd_diff,  &cmd_simulate, &cmd_promote, &cmd_apply,
-	&cmd_confirm,  &cmd_rollback, &cmd_restore, &cmd_down, &cmd_run,  &cmd_drops,    &cmd_flows,
+	&cmd_confirm,  &cmd_rollback, &cmd_restore, &cmd_down, &cmd_run,  &cmd_block,    &cmd_unblock,
+	&cmd_drops,    &cmd_flows,
 	&cmd_rules,    &cmd_status,  &cmd_audit, &cmd_help,   &cmd_version, NULL,
 };
 
 /* Named by the language and the documents, built later: refused by name, so that nobody takes one for a spelling mistake. */
 static const char *const planned[] = {
-	"top", "block", "unblock", NULL,
+	"top", NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -450,6 +450,23 @@ static int take_lines(struct lines *lines, struct tables *tables)
 	return 0;
 }
 
+/* Who may come in whatever else is decided. An entry from anywhere guards nobody: nothing could be blocked then. */
+static int find_guarded(const struct policy *policy, struct ranges *ret_guarded)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < policy->failsafe.count; i++) {
+		const struct zone_list *from = &policy->failsafe.v[i].from;
+		bool anywhere = false;
+
+		for (size_t j = 0; j < from->count; j++)
+			anywhere |= from->zone[j] == ZONE_INDEX_ANY;
+		for (size_t j = 0; j < from->count && !anywhere && !err; j++)
+			err = ranges_add_all(ret_guarded, &policy->zones[from->zone[j]].set);
+	}
+	return err ? err : ranges_normalise(ret_guarded);
+}
+
 static int hand_over(struct compiler *c, struct tables **ret_tables)
 {
 	struct tables *tables = calloc(1, sizeof(*tables));
@@ -459,8 +476,10 @@ static int hand_over(struct compiler *c, struct tables **ret_tables)
 		tables->layout = c->layout;
 		tables->stats = c->stats;
 		tables->analysis = take_ptr(c->analysis);
-		err = names_make(c->policy, c->order, &c->atoms, &c->origins, c->diag, &tables->names);
+		err = find_guarded(c->policy, &tables->guarded);
 	}
+	if (!err)
+		err = names_make(c->policy, c->order, &c->atoms, &c->origins, c->diag, &tables->names);
 	if (err) {
 		tables_free(tables);
 		return err;
@@ -507,6 +526,7 @@ void tables_free(struct tables *tables)
 		return;
 	free(tables->memory);
 	names_free(tables->names);
+	ranges_clear(&tables->guarded);
 	analysis_free(tables->analysis);
 	free(tables);
 }

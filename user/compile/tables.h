@@ -93,6 +93,7 @@ struct tables {
 	void *memory; /* what holds the bytes */
 	struct zw_layout layout; /* generation and simulate are the publisher's to set */
 	struct names *names;
+	struct ranges guarded; /* sources of failsafe entries, but of those from anywhere: not to be blocked */
 	struct tables_stats stats;
 	struct analysis *analysis; /* compile/analysis.h; NULL: not asked for. It borrows from the policy */
 };

@@ -266,11 +266,31 @@ bool instance_slot(const struct instance *instance, unsigned slot, struct attach
 	return true;
 }
 
+static size_t guarded_len(const struct names_header *header)
+{
+	return (header->guarded[0] + header->guarded[1]) * sizeof(struct range);
+}
+
+static bool is_sound(const struct names_header *header, size_t size)
+{
+	size_t left = size;
+
+	if (left < sizeof(*header) || header->abi != ZW_ABI || header->layout_len != sizeof(struct zw_layout))
+		return false;
+	left -= sizeof(*header);
+	if (left < header->layout_len)
+		return false;
+	left -= header->layout_len;
+	if (header->guarded[0] > left / sizeof(struct range) || header->guarded[1] > left / sizeof(struct range) ||
+	    guarded_len(header) > left)
+		return false;
+	return header->names_len <= left - guarded_len(header);
+}
+
 /* Maps a generation's zw_names. On success the caller unmaps it. */
 static int map_names(const char *name, uint32_t number, const struct names_header **ret_header, size_t *ret_size)
 {
 	const struct names_header *header;
-	const size_t layout_len = sizeof(struct zw_layout);
 	char path[PATH_MAX];
 	size_t size;
 	int error;
@@ -279,8 +299,7 @@ static int map_names(const char *name, uint32_t number, const struct names_heade
 	error = pins_map_whole(path, (const void **)&header, &size);
 	if (error)
 		return error;
-	if (size < sizeof(*header) || header->abi != ZW_ABI || header->layout_len != layout_len ||
-	    size < sizeof(*header) + layout_len || header->names_len > size - sizeof(*header) - layout_len) {
+	if (!is_sound(header, size)) {
 		munmap((void *)header, pins_mapped_len(size));
 		return -EPROTO;
 	}
@@ -302,6 +321,39 @@ int pins_read_layout(const char *instance, uint32_t number, struct zw_layout *re
 	return 0;
 }
 
+/* Only the head of the map is touched: it stands before the names, which may be many. */
+int pins_read_guarded(const char *instance, uint32_t number, struct ranges *ret_guarded)
+{
+	const struct names_header *header;
+	struct ranges guarded = { 0 };
+	char path[PATH_MAX];
+	size_t counts[2], len;
+	int error;
+
+	pins_path(path, instance, "/gen-%u/zw_names", number);
+	error = pins_map_head(path, sizeof(*header), (const void **)&header);
+	if (error)
+		return error;
+	memcpy(counts, header->guarded, sizeof(counts));
+	len = sizeof(*header) + header->layout_len + guarded_len(header);
+	munmap((void *)header, pins_mapped_len(sizeof(*header)));
+	error = pins_map_head(path, len, (const void **)&header);
+	if (error)
+		return error;
+	for (size_t i = 0; i < counts[0] + counts[1] && !error; i++) {
+		struct range range;
+
+		memcpy(&range, (const char *)(header + 1) + header->layout_len + i * sizeof(range), sizeof(range));
+		error = ranges_add(&guarded, i < counts[0] ? 4 : 6, range.first, range.last);
+	}
+	munmap((void *)header, pins_mapped_len(len));
+	if (error)
+		ranges_clear(&guarded);
+	else
+		*ret_guarded = guarded;
+	return error;
+}
+
 static int read_names(const char *name, struct generation *generation)
 {
 	const struct names_header *header;
@@ -312,7 +364,7 @@ static int read_names(const char *name, struct generation *generation)
 		return error;
 	memcpy(&generation->layout, header + 1, sizeof(generation->layout));
 	generation->tables_len = header->tables_len;
-	error = names_load((const char *)(header + 1) + header->layout_len, header->names_len, &generation->names);
+	error = names_load((const char *)(header + 1) + header->layout_len + guarded_len(header), header->names_len, &generation->names);
 	munmap((void *)header, pins_mapped_len(size));
 	return error;
 }

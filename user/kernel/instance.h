@@ -7,12 +7,12 @@
  * Pins, below abi-N/:
  *   gate/      maps zw_gate and zw_unnamed, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress; the book zw_book
  *   links/     one XDP or TCX link for each attach point, named "<hook>-<ifindex>"
- *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_collected
+ *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_blocks zw_collected
  *   gen-<N>/   zw_tables, zw_rules, zw_sources, zw_names and zw_policy of each generation that a slot holds, and of the programs
  *              zw_xdp, zw_ingress and zw_egress those that are needed (programs.h)
  *
- * zw_names holds a struct names_header, the generation's struct zw_layout, and the bytes of its names (tables.h);
- * zw_policy a pack of the files that it was made from (base/files.h).
+ * zw_names holds a struct names_header, the generation's struct zw_layout, who must not be blocked, and the bytes of its
+ * names (tables.h); zw_policy a pack of the files that it was made from (base/files.h).
  * Everything read here is mapped read-only, except zw_collected, which belongs to the events' reader.
  */
 #ifndef ZW_INSTANCE_H

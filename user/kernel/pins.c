@@ -260,7 +260,8 @@ size_t pins_mapped_len(size_t value_size)
 	return (value_size + page - 1) / page * page;
 }
 
-static int map_array(const char *path, size_t value_size, bool writable, void **ret_memory, size_t *ret_value_size)
+/* value_size 0: any; head 0: all of it. */
+static int map_array(const char *path, size_t value_size, size_t head, bool writable, void **ret_memory, size_t *ret_value_size)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
@@ -270,9 +271,9 @@ static int map_array(const char *path, size_t value_size, bool writable, void **
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 		return -errno;
 	if (info.type != BPF_MAP_TYPE_ARRAY || info.max_entries != 1 || !(info.map_flags & BPF_F_MMAPABLE) ||
-	    (value_size && info.value_size != value_size))
+	    (value_size && info.value_size != value_size) || info.value_size < head)
 		return -EPROTO;
-	memory = mmap(NULL, pins_mapped_len(info.value_size), writable ? PROT_READ | PROT_WRITE : PROT_READ,
+	memory = mmap(NULL, pins_mapped_len(head ? head : info.value_size), writable ? PROT_READ | PROT_WRITE : PROT_READ,
 		      MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
@@ -283,13 +284,24 @@ static int map_array(const char *path, size_t value_size, bool writable, void **
 
 int pins_map(const char *path, size_t value_size, bool writable, void **ret_memory)
 {
-	return map_array(path, value_size, writable, ret_memory, &value_size);
+	return map_array(path, value_size, 0, writable, ret_memory, &value_size);
+}
+
+int pins_map_head(const char *path, size_t len, const void **ret_memory)
+{
+	size_t value_size;
+	void *memory;
+	int error = map_array(path, 0, len, false, &memory, &value_size);
+
+	if (!error)
+		*ret_memory = memory;
+	return error;
 }
 
 int pins_map_whole(const char *path, const void **ret_memory, size_t *ret_value_size)
 {
 	void *memory;
-	int error = map_array(path, 0, false, &memory, ret_value_size);
+	int error = map_array(path, 0, 0, false, &memory, ret_value_size);
 
 	if (!error)
 		*ret_memory = memory;

@@ -18,12 +18,13 @@
 #include "kernel/instance.h"
 #include "zonewall.h"
 
-/* What zw_names holds before the layout and the names' bytes. */
+/* What zw_names holds before the layout, the guarded ranges of IPv4 and of IPv6 (struct range), and the names' bytes. */
 struct names_header {
 	uint32_t abi;
 	uint32_t layout_len;
 	uint64_t tables_len;
 	uint64_t names_len;
+	uint64_t guarded[2]; /* ranges of IPv4, of IPv6 */
 };
 
 #define PINS_ROOT "/sys/fs/bpf"
@@ -73,6 +74,8 @@ bool pins_are_locked(const char *instance);
 int pins_map(const char *path, size_t value_size, bool writable, void **ret_memory);
 /* The same, read-only, of any size. */
 int pins_map_whole(const char *path, const void **ret_memory, size_t *ret_value_size);
+/* The first bytes of it, which cost less than all of it. -EPROTO: there are not so many. */
+int pins_map_head(const char *path, size_t len, const void **ret_memory);
 size_t pins_mapped_len(size_t value_size);
 
 /* Numbers of the generations that are pinned, ascending. The caller frees with free(). 0 or -errno, silent. */
@@ -82,6 +85,9 @@ int pins_generations(const char *instance, uint32_t **ret_numbers, size_t *ret_c
 int pins_open_generation(const char *instance, uint32_t number, struct generation **ret_generation);
 /* And the tables, afterwards. 0 or -errno, silent. */
 int pins_map_tables(const char *instance, struct generation *generation);
+
+/* What its policy's failsafe entries let in, but from anywhere (struct tables). The caller clears it. Silent. */
+int pins_read_guarded(const char *instance, uint32_t number, struct ranges *ret_guarded);
 
 /* A pinned generation's layout alone. Silent. */
 int pins_read_layout(const char *instance, uint32_t number, struct zw_layout *ret_layout);

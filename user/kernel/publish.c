@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/util.h"
+#include "kernel/block_book.h"
 #include "kernel/change.h"
 #include "kernel/counters.h"
 #include "kernel/edge.h"
@@ -104,7 +105,8 @@ static int make_frozen(const char *name, const struct part *parts, size_t count)
 	if (memory == MAP_FAILED)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; at += parts[i++].len)
-		memcpy(at, parts[i].bytes, parts[i].len);
+		if (parts[i].len)
+			memcpy(at, parts[i].bytes, parts[i].len);
 	munmap(memory, pins_mapped_len(size));
 	bpf_map_freeze(fd);
 	return take_fd(&fd);
@@ -112,12 +114,20 @@ static int make_frozen(const char *name, const struct part *parts, size_t count)
 
 static int make_names(const struct tables *tables, uint32_t generation)
 {
-	struct names_header header = { .abi = ZW_ABI, .layout_len = sizeof(tables->layout), .tables_len = tables->len };
+	const struct ranges *guarded = &tables->guarded;
+	struct names_header header = {
+		.abi = ZW_ABI,
+		.layout_len = sizeof(tables->layout),
+		.tables_len = tables->len,
+		.guarded = { guarded->v4_count, guarded->v6_count },
+	};
 	struct zw_layout layout = tables->layout;
 	const void *bytes = names_bytes(tables->names, &header.names_len);
 	const struct part parts[] = {
 		{ &header, sizeof(header) },
 		{ &layout, sizeof(layout) },
+		{ guarded->v4, guarded->v4_count * sizeof(*guarded->v4) },
+		{ guarded->v6, guarded->v6_count * sizeof(*guarded->v6) },
 		{ bytes, header.names_len },
 	};
 
@@ -213,6 +223,20 @@ static int wanted_hooks(const struct gate *gate, const struct names *names, unsi
 	return 0;
 }
 
+/* A new instance's list is empty; what was put on it by hand before the boot is on it before anything is decided. */
+static void restore_blocks(const char *instance)
+{
+	struct zw_blocks *blocks;
+	int error = blocks_open(instance, true, &blocks);
+
+	if (error) {
+		edge_warn("the block list cannot be restored: %s", strerror(-error));
+		return;
+	}
+	block_book_restore(instance, blocks);
+	blocks_close(blocks);
+}
+
 /* Everything up to the point where the instance is there, with the generation pinned but in no slot. */
 static int prepare(const char *instance, const struct tables *tables, const struct publish_options *options,
 		   bool created, struct gate *gate, struct publish_report *report, int ret_program[ZW_HOOKS])
@@ -238,6 +262,7 @@ static int prepare(const char *instance, const struct tables *tables, const stru
 		error = gate_open(instance, gate);
 		if (!error)
 			gate->book->generation = report->generation;
+		restore_blocks(instance);
 	}
 	return error;
 }

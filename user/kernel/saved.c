@@ -21,13 +21,7 @@ const char *saved_name(enum saved which)
 	return which == SAVED_CONFIRMED ? "confirmed" : "former";
 }
 
-struct bytes {
-	const void *data;
-	size_t len;
-};
-
-/* Under a name of its own first, and on the disk, before it takes the place of the one before. */
-static int replace(const char *path, const struct bytes *bytes)
+int saved_replace(const char *path, const void *data, size_t len)
 {
 	char partial[PATH_MAX + 8];
 	_cleanup_close_ int fd = -1;
@@ -37,11 +31,16 @@ static int replace(const char *path, const struct bytes *bytes)
 	fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	error = file_write_all(fd, bytes->data, bytes->len);
+	error = file_write_all(fd, data, len);
 	if (!error && rename(partial, path))
 		error = -errno;
 	return error;
 }
+
+struct bytes {
+	const void *data;
+	size_t len;
+};
 
 static bool holds(const char *path, const struct bytes *bytes)
 {
@@ -71,7 +70,7 @@ static int keep(const char *instance, const struct bytes *bytes)
 		return 0;
 	if (!access(confirmed, F_OK) && ((unlink(former) && errno != ENOENT) || link(confirmed, former)))
 		return -errno;
-	return replace(confirmed, bytes);
+	return saved_replace(confirmed, bytes->data, bytes->len);
 }
 
 void saved_keep(const char *instance, uint32_t generation)

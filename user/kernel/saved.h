@@ -11,6 +11,7 @@
 #define ZW_SAVED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct files;
@@ -23,6 +24,12 @@ const char *saved_name(enum saved which); /* its file's */
  * failure is a warning: the generation decides all the same.
  */
 void saved_keep(const char *instance, uint32_t generation);
+
+/*
+ * A file with these bytes, which takes the place of the one before when it is on the disk, under a name of its own before. 0
+ * or -errno, silent.
+ */
+int saved_replace(const char *path, const void *data, size_t len);
 
 /* 0; -ENOENT: none is saved; -EPROTO: it is damaged, or of another version; -errno. Silent. */
 int saved_read(const char *instance, enum saved which, struct files **ret_files);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/util.h"
+#include "kernel/block_book.h"
 #include "kernel/change.h"
 #include "kernel/counters.h"
 #include "kernel/edge.h"
@@ -180,6 +181,7 @@ int publish_down(const char *instance, struct publish_report *ret_report)
 			counters_fold(instance, numbers[i]);
 	change_remove_instance(instance);
 	saved_mark_down(instance);
+	block_book_forget(instance);
 	change_report(&report, &plan);
 	*ret_report = report;
 	return 0;

@@ -334,7 +334,7 @@ static void begin(struct server *server, struct client *client, const char *line
 		begin_drops(server, client, request);
 	else if (!strcmp(name, "flows"))
 		begin_flows(server, client, request);
-	else if (!strcmp(name, "rules") || !strcmp(name, "status"))
+	else if (!strcmp(name, "rules") || !strcmp(name, "status") || !strcmp(name, "blocks"))
 		one_answer(server, client, name);
 	else
 		refuse(client, "there is no such request");

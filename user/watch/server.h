@@ -7,7 +7,7 @@
  *       events that match the filters (filter.h), oldest first; the last N, of the last so many seconds; with "follow"
  *       for ever, and without an end. As JSON lines (event.h), or with "text" as lines for people. A client that is too
  *       slow is told how many events it has missed: {"schema":"zonewall.skipped/1","events":N}
- *   {"request":"rules"}   {"request":"status"}
+ *   {"request":"rules"}   {"request":"status"}   {"request":"blocks"}
  *       one JSON object
  *   {"request":"flows",...}
  *       the flows there are, a line each, made as they are taken (flow_stream.h); a few clients at a time
@@ -29,7 +29,7 @@
 struct json_object;
 struct server;
 
-/* Answers "rules" and "status": the caller owns the object. NULL: out of memory. */
+/* Answers "rules", "status" and "blocks": the caller owns the object. NULL: out of memory. */
 typedef struct json_object *(*server_answer)(void *context, const char *request);
 
 /* Answers "flows": the server frees the stream. 0, or -errno with the error's text. */
