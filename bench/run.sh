@@ -25,6 +25,7 @@ in_namespace() { part "$1" bench/bench.sh "$build/bench/$1" "${@:2}"; }
 quick=${ZW_BENCH_QUICK:-}
 in_namespace verdicts
 in_namespace floods
+in_namespace blocked
 in_namespace two_cpus
 in_namespace clocks
 # shellcheck disable=SC2086 # none of them, or two

@@ -14,6 +14,7 @@ struct prefixes {
 
 /* The words after the options: addresses and CIDRs; "-" reads lines of them from standard input. 0 or an exit status. */
 int prefixes_read(struct prefixes *prefixes, int count, char **words);
+int prefixes_add(struct prefixes *prefixes, const char *word); /* one of them */
 void prefixes_clear(struct prefixes *prefixes);
 
 struct block_list {

@@ -22,7 +22,7 @@ static int refuse(const struct prefixes *prefixes, const char *word, const char 
 	return EXIT_USAGE;
 }
 
-static int add_prefix(struct prefixes *prefixes, const char *word)
+int prefixes_add(struct prefixes *prefixes, const char *word)
 {
 	struct address_problem problem;
 	struct address_range range;
@@ -52,7 +52,7 @@ static int read_lines(struct prefixes *prefixes)
 
 		word[strcspn(word, " \t\r\n#")] = '\0';
 		if (*word)
-			status = add_prefix(prefixes, word);
+			status = prefixes_add(prefixes, word);
 	}
 	return status;
 }
@@ -66,7 +66,7 @@ int prefixes_read(struct prefixes *prefixes, int count, char **words)
 		return EXIT_USAGE;
 	}
 	for (int i = 0; i < count && !status; i++)
-		status = strcmp(words[i], "-") ? add_prefix(prefixes, words[i]) : read_lines(prefixes);
+		status = strcmp(words[i], "-") ? prefixes_add(prefixes, words[i]) : read_lines(prefixes);
 	return status;
 }
 

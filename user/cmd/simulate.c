@@ -15,7 +15,7 @@
 #define LIMIT 50
 
 enum { OPTION_ENGINE = 256, OPTION_HOOK, OPTION_HOST, OPTION_STATEFUL, OPTION_INTERFACE, OPTION_PCAP, OPTION_DIFF,
-       OPTION_LIMIT };
+       OPTION_LIMIT, OPTION_BLOCK };
 
 static const struct option_help options[] = {
 	{ { "engine", required_argument, NULL, OPTION_ENGINE },
@@ -31,6 +31,9 @@ static const struct option_help options[] = {
 	  "NAME",
 	  "where packets enter, to judge their source by (default: not said)" },
 	{ { "stateful", no_argument, NULL, OPTION_STATEFUL }, NULL, "earlier lines leave flows behind" },
+	{ { "block", required_argument, NULL, OPTION_BLOCK },
+	  "ADDR|CIDR[=TIME]",
+	  "is on the block list, with --stateful perhaps up to a time (Unix seconds); may be given again" },
 	{ { "pcap", required_argument, NULL, OPTION_PCAP },
 	  "CAPTURE",
 	  "replay a capture (pcap, pcapng; - is standard input) instead of lines: totals, and what is dropped" },
@@ -110,6 +113,8 @@ static int read_option(struct simulate_arguments *arguments, int option)
 	case OPTION_INTERFACE:
 		arguments->interface = optarg;
 		return 0;
+	case OPTION_BLOCK:
+		return simulate_read_block(arguments, optarg);
 	case OPTION_PCAP:
 		arguments->capture = optarg;
 		arguments->stateful = true;
@@ -134,6 +139,11 @@ static int read_arguments(int argc, char **argv, struct simulate_arguments *argu
 	}
 	if (!arguments->capture && arguments->old.file_count) {
 		fprintf(stderr, "zonewall simulate: --diff compares by a capture\nfix: add --pcap CAPTURE\n");
+		return EXIT_USAGE;
+	}
+	if (arguments->block_ends && !arguments->stateful) {
+		fprintf(stderr, "zonewall simulate: --block with an end: packets that are each the first have no time\n"
+				"fix: add --stateful\n");
 		return EXIT_USAGE;
 	}
 	r = sources_read_words(&arguments->sources, argc - optind, argv + optind);
@@ -198,7 +208,7 @@ int engine_open(const struct simulate_arguments *arguments, const struct tables 
 {
 	const struct testrun_options kernel = { .stateful = arguments->stateful };
 	struct engine engine = { .tables = tables };
-	int r;
+	int r, status;
 
 	if (arguments->interface)
 		engine.source_set = names_source_set(tables->names, arguments->interface);
@@ -209,14 +219,19 @@ int engine_open(const struct simulate_arguments *arguments, const struct tables 
 	} else if (decider_new(tables->bytes, &tables->layout, arguments->stateful, &engine.decider)) {
 		return simulate_out_of_memory();
 	}
-	*ret_engine = engine;
-	return EXIT_DONE;
+	status = simulate_block(arguments, &engine);
+	if (status)
+		engine_close(&engine);
+	else
+		*ret_engine = engine;
+	return status;
 }
 
 void engine_close(struct engine *engine)
 {
 	decider_free(engine->decider);
 	testrun_free(engine->testrun);
+	free(engine->blocks);
 }
 
 int engine_decide(struct engine *engine, const struct frame *frame, struct decision *ret_decision)
@@ -230,7 +245,7 @@ int engine_decide(struct engine *engine, const struct frame *frame, struct decis
 static int run(const struct globals *globals, int argc, char **argv)
 {
 	struct simulate_arguments arguments = {
-		.hook = ZW_HOOK_XDP, .limit = LIMIT, .sources.command = "simulate", .old.command = "simulate"
+		.hook = ZW_HOOK_XDP, .limit = LIMIT, .sources.command = "simulate", .old.command = "simulate", .blocked.command = "simulate"
 	};
 	_cleanup_(tables_freep) struct tables *new = NULL;
 	_cleanup_(tables_freep) struct tables *old = NULL;
@@ -246,6 +261,7 @@ static int run(const struct globals *globals, int argc, char **argv)
 		status = simulate_lines(&arguments, new);
 	sources_clear(&arguments.sources);
 	sources_clear(&arguments.old);
+	prefixes_clear(&arguments.blocked);
 	return status;
 }
 

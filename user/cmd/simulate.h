@@ -3,6 +3,7 @@
 #ifndef ZW_CMD_SIMULATE_H
 #define ZW_CMD_SIMULATE_H
 
+#include "cmd/block.h"
 #include "cmd/command.h"
 #include "cmd/sources.h"
 #include "compile/tables.h"
@@ -18,6 +19,8 @@ struct simulate_arguments {
 	uint64_t limit; /* conversations of a list */
 	struct sources sources; /* of the policy, and who the host is */
 	struct sources old; /* --diff: the files of another policy */
+	struct prefixes blocked; /* --block */
+	bool block_ends; /* some of them before the end of time */
 };
 
 /* One policy and who decides by it. */
@@ -26,6 +29,7 @@ struct engine {
 	uint32_t source_set; /* of the interface */
 	struct decider *decider; /* this or the other */
 	struct testrun *testrun;
+	struct zw_blocks *blocks; /* the decider's, NULL: none */
 };
 
 /* Tells what is wrong. Returns an exit status. tables are borrowed. */
@@ -36,6 +40,11 @@ void engine_close(struct engine *engine);
 int engine_decide(struct engine *engine, const struct frame *frame, struct decision *ret_decision);
 
 int simulate_out_of_memory(void);
+
+/* ADDR|CIDR[=SECONDS], which is cut up. 0 or an exit status. */
+int simulate_read_block(struct simulate_arguments *arguments, char *text);
+/* Gives an engine its block list. Returns an exit status. */
+int simulate_block(const struct simulate_arguments *arguments, struct engine *engine);
 
 /* Both return an exit status. tables by enum replay_side, NULL: there is no old policy. */
 int simulate_lines(const struct simulate_arguments *arguments, const struct tables *tables);
