@@ -186,12 +186,16 @@ static __always_inline struct zw_block *find_block(struct zw_blocks *b, const st
 	return NULL;
 }
 
-/* Is this very prefix on the list? */
-ZW_GLOBAL int zw_block_has(const struct block_prefix *p, __u64 now)
+/* Is the address inside a prefix of this length, 1 to 128, on the list? Apart from the loop, so that the verifier follows it once. */
+ZW_GLOBAL int zw_block_has(const struct block_prefix *address, __u32 length, __u64 now)
 {
+	struct block_prefix p;
 	__u64 head;
 
-	return p && find_block(blocks_base(), p, now, &head);
+	if (!address || length > 128)
+		return 0;
+	p = prefix_cut(address, length);
+	return find_block(blocks_base(), &p, now, &head) != NULL;
 }
 
 /* Is the address inside a prefix on the list? */
@@ -205,14 +209,10 @@ ZW_GLOBAL int zw_block_covers(const struct block_prefix *address, __u64 now)
 	family = address->family == 4 ? 0 : 1;
 	for (int i = 0; i < ZW_BLOCK_LENGTHS; i++) {
 		__u32 length = *(const volatile __u8 *)&b->lengths[family][i];
-		struct block_prefix p;
 
 		if (!length)
 			break;
-		if (length > 128)
-			continue;
-		p = prefix_cut(address, length);
-		if (zw_block_has(&p, now))
+		if (zw_block_has(address, length, now))
 			return 1;
 	}
 	return 0;
@@ -225,15 +225,13 @@ static __always_inline bool is_listed(int family, const __u32 *address, __u64 no
 	return may_be_listed(blocks_base(), &p) && zw_block_covers(&p, now);
 }
 
-ZW_GLOBAL int zw_is_blocked(const struct packet *p)
+static __always_inline bool is_blocked(const struct packet *p)
 {
-	if (!p)
-		return 0;
 	return is_listed(p->family, p->ends.source, p->now) || is_listed(p->family, p->ends.destination, p->now);
 }
 
-/* Stage block. */
-static __always_inline bool is_blocked(const struct packet *p)
+/* What every packet asks: is there anything on the list? */
+static __always_inline bool is_list_used(void)
 {
 	const struct zw_blocks *b = blocks_base();
 
@@ -241,7 +239,7 @@ static __always_inline bool is_blocked(const struct packet *p)
 	if (!b)
 		return false;
 #endif
-	return *(const volatile __u32 *)&b->used && zw_is_blocked(p);
+	return *(const volatile __u32 *)&b->used;
 }
 
 /* A free slot for the prefix, in the bucket that has more of them, and its head. NULL: there is none. */

@@ -329,6 +329,30 @@ static __always_inline void decide_failsafe(const struct packet *p, struct outco
 }
 
 /*
+ * Stage block, and failsafe over it. Returns whether that was all. The tables have perhaps not been read for the packet, since
+ * nothing else drops one of a settled flow.
+ */
+ZW_GLOBAL int zw_decide_blocked(struct work *w)
+{
+	const struct packet *p;
+	struct outcome *o;
+
+	if (!w)
+		return 0;
+	p = &w->packet;
+	o = &w->outcome;
+	if (!is_blocked(p))
+		return 0;
+	end(o, ZW_DROP_BLOCKED, 0, zw_layout.generation);
+	if (zw_layout.has_failsafe) {
+		o->source = find_atom_rarely(p->family, p->ends.source);
+		o->destination = find_atom_rarely(p->family, p->ends.destination);
+		decide_failsafe(p, o);
+	}
+	return 1;
+}
+
+/*
  * The stages in their order. The flow is looked for first: what its slot says of a packet is what the tables would, and
  * they are read only for other packets.
  */
@@ -364,16 +388,10 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		decide_later(w);
 	else if (p->cut_first)
 		end(o, ZW_DROP_FRAGMENT, 0, generation);
-	else {
-		if (is_blocked(p))
-			end(o, ZW_DROP_BLOCKED, 0, generation);
-		else
-			decide_state(w, found ? &f : NULL);
-		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason)) {
-			if (settled) /* and blocked: nothing else drops such a packet */
-				locate(p, o);
+	else if (!is_list_used() || !zw_decide_blocked(w)) {
+		decide_state(w, found ? &f : NULL);
+		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
 			decide_failsafe(p, o);
-		}
 	}
 	return 0;
 }

@@ -35,7 +35,7 @@ static bool is_found(const struct addr *addr, uint64_t now)
 
 	addr_to_bytes(addr, p.ends.source);
 	addr_to_bytes(&other, p.ends.destination);
-	return is_blocked(&p);
+	return is_list_used() && is_blocked(&p);
 }
 
 /* --- against a plain list */
