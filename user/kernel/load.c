@@ -267,14 +267,12 @@ static int fill_maps(struct zonewall_bpf *skel, const struct tables *tables)
 		struct bpf_map *map = flows_map(skel, family);
 
 		error = flows_seed(bpf_map__fd(map), bpf_map__value_size(map));
-
 		if (error)
 			return edge_error(error, "cannot give the flow tables their seeds");
 	}
 	error = flows_seed(bpf_map__fd(skel->maps.zw_limits), sizeof(struct zw_limits));
 	if (error)
 		return edge_error(error, "cannot give the token buckets their seeds");
-	return fill(bpf_map__fd(skel->maps.zw_tables), tables);
 	error = init_blocks(bpf_map__fd(skel->maps.zw_blocks));
 	return error ? error : fill(bpf_map__fd(skel->maps.zw_tables), tables);
 }
