@@ -36,10 +36,23 @@ static __always_inline void count_point(const struct packet *p, const struct acc
 	count->bytes += p->bytes;
 }
 
+/* What a rule's limit drops is none of the rule's packets. */
+static __always_inline void count_limited(const struct packet *p, const struct account *a, __u32 rule)
+{
+	const __u64 stride = zw_rules_stride(zw_layout.rule_count, zw_layout.limit_words);
+	__u8 *base = only_value(&zw_rules);
+	__u64 at = a->cpu * stride + zw_rules_limited(zw_layout.rule_count) + rule * sizeof(__u64);
+
+	barrier_var(at);
+	if (rule >= zw_layout.limit_words || at > zw_cpus * stride - sizeof(__u64))
+		return;
+	*(__u64 *)(base + at) += p->packets;
+}
+
 /* The cell's rule, if its number is one of this generation. */
 static __always_inline void count_rule(const struct packet *p, const struct account *a, const struct outcome *o)
 {
-	const __u64 stride = zw_rules_stride(zw_layout.rule_count);
+	const __u64 stride = zw_rules_stride(zw_layout.rule_count, zw_layout.limit_words);
 	__u32 rule = o->cell & ZW_CELL_RULE;
 	__u8 *base = only_value(&zw_rules);
 	__u64 at = a->cpu * stride + rule * sizeof(struct zw_rule_counters);
@@ -47,6 +60,10 @@ static __always_inline void count_rule(const struct packet *p, const struct acco
 
 	if (!rule || rule > zw_layout.rule_count || o->generation != zw_layout.generation || !p->counted)
 		return;
+	if (zw_layout.limit_count && o->reason == ZW_DROP_LIMIT) {
+		count_limited(p, a, rule);
+		return;
+	}
 	barrier_var(at);
 	if (at > zw_cpus * stride - sizeof(*counters))
 		return;

@@ -427,16 +427,24 @@ struct zw_blocks {
 	struct zw_block bucket[ZW_BLOCK_BUCKETS][ZW_BLOCK_WAYS];
 };
 
-/* generation map zw_rules: [cpu][rule number]; the stride is rule_count + 1 entries rounded up to a line */
+/*
+ * generation map zw_rules: for each CPU entries by rule number, then (u64) how many packets each rule's limit has dropped, by
+ * rule number up to the last one with a limit, rounded up to a line
+ */
 struct zw_rule_counters {
 	__u64 flows; /* new flows, or drops' packets that were first packets */
 	struct zw_count packets;
 	__u64 last; /* jiffies64 of the last hit; 0 never */
 };
 
-static inline __u64 zw_rules_stride(__u32 rule_count)
+static inline __u64 zw_rules_limited(__u32 rule_count)
 {
-	return ((rule_count + 1ull) * sizeof(struct zw_rule_counters) + 63) & ~63ull;
+	return (rule_count + 1ull) * sizeof(struct zw_rule_counters);
+}
+
+static inline __u64 zw_rules_stride(__u32 rule_count, __u32 limit_words)
+{
+	return (zw_rules_limited(rule_count) + limit_words * sizeof(__u64) + 63) & ~63ull;
 }
 
 /*

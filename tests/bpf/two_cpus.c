@@ -299,7 +299,7 @@ static void *send_data(void *arg)
 
 static uint64_t rule_packets(void)
 {
-	size_t stride = load_rules_stride(scene.tables->layout.rule_count);
+	size_t stride = load_rules_stride(&scene.tables->layout);
 	const uint8_t *base = map_of(skel->maps.zw_rules, PROT_READ);
 	uint64_t packets = 0;
 

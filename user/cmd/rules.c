@@ -16,7 +16,8 @@ static struct json_object *make(const struct instance *instance, const char *nam
 
 static void print(const struct globals *globals, struct json_object *report)
 {
-	struct libscols_table *table = view_table(globals, "RULE ACTION SERVICE >FLOWS >PACKETS >BYTES >LAST PLACE");
+	struct libscols_table *table =
+		view_table(globals, "RULE ACTION SERVICE >FLOWS >PACKETS >BYTES >LIMITED >LAST PLACE");
 	struct json_object *rules = view_get(report, "rules");
 
 	for (size_t i = 0; i < json_object_array_length(rules); i++) {
@@ -28,6 +29,7 @@ static void print(const struct globals *globals, struct json_object *report)
 			  view_string(rule, "service"), passes ? "-" : view_count(view_number(rule, "flows")),
 			  passes ? "-" : view_count(view_number(rule, "packets")),
 			  passes ? "-" : view_bytes(view_number(rule, "bytes")),
+			  passes ? "-" : view_count(view_number(rule, "limited")),
 			  passes ? "-" : view_age(view_string(rule, "last")), view_string(rule, "place"));
 	}
 	view_print(table);

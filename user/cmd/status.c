@@ -136,6 +136,18 @@ static void print_flows(struct json_object *flows)
 	print_table(view_get(flows, "ipv6"), 6);
 }
 
+/* Only where limits have been asked. */
+static void print_limits(struct json_object *limits)
+{
+	unsigned long long sources = number(limits, "sources"), rules = number(limits, "rules"), shared = number(limits, "shared");
+
+	if (sources || rules || shared)
+		printf("limits: buckets of %llu sources, room for %llu, and of %llu rules are not full\n", sources,
+		       number(limits, "room"), rules);
+	if (shared)
+		printf("limits: no room: %llu packets of new sources asked their rule's bucket\n", shared);
+}
+
 static void print_events(struct json_object *events)
 {
 	if (!events)
@@ -166,6 +178,7 @@ static void print(const struct globals *globals, struct json_object *report, boo
 	printf("\n");
 	print_generations(view_get(report, "generations"));
 	print_flows(view_get(report, "flows"));
+	print_limits(view_get(report, "limits"));
 	print_events(view_get(report, "events"));
 }
 

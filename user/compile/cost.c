@@ -72,7 +72,7 @@ void cost_find(const struct tables *tables, struct cost *ret_cost)
 {
 	const struct tables_stats *stats = &tables->stats;
 	const struct rule_name *rule = names_rule(tables->names, stats->costly_rule);
-	struct cost cost = { .counters_bytes = zw_rules_stride(tables->layout.rule_count) };
+	struct cost cost = { .counters_bytes = zw_rules_stride(tables->layout.rule_count, tables->layout.limit_words) };
 
 	for (int i = 0; i < TABLES_PARTS; i++)
 		cost.bytes[i] = stats->lines[i] * sizeof(struct zw_line);

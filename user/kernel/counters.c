@@ -34,7 +34,7 @@ void rule_totals_free(struct rule_total *rules, size_t count)
 	free(rules);
 }
 
-static int add_rule(struct totals *totals, const char *id, const struct zw_rule_counters *counters)
+static int add_rule(struct totals *totals, const char *id, const struct zw_rule_counters *counters, uint64_t limited)
 {
 	struct rule_total *rule;
 
@@ -43,6 +43,7 @@ static int add_rule(struct totals *totals, const char *id, const struct zw_rule_
 	rule = &totals->rules[totals->rule_count];
 	rule->id = strdup(id);
 	rule->counters = *counters;
+	rule->limited = limited;
 	if (!rule->id)
 		return -ENOMEM;
 	totals->rule_count++;
@@ -78,12 +79,13 @@ static void read_boot_id(char ret_id[BOOT_ID_LEN + 1])
 static int read_line(struct totals *totals, const char *line)
 {
 	struct zw_rule_counters c = { 0 };
+	unsigned long long limited = 0; /* not there: counted by a version without limits */
 	char id[64];
 	uint32_t number;
 
-	if (sscanf(line, "rule %63s %llu %llu %llu %llu", id, &c.flows, &c.packets.packets, &c.packets.bytes,
-		   &c.last) == 5)
-		return add_rule(totals, id, &c);
+	if (sscanf(line, "rule %63s %llu %llu %llu %llu %llu", id, &c.flows, &c.packets.packets, &c.packets.bytes, &c.last,
+		   &limited) >= 5)
+		return add_rule(totals, id, &c, limited);
 	if (sscanf(line, "generation %" SCNu32, &number) == 1)
 		return add_generation(totals, number);
 	if (sscanf(line, "highest %" SCNu32, &totals->highest) == 1 || sscanf(line, "boot %36s", totals->boot) == 1 ||
@@ -145,6 +147,7 @@ static void merge(struct totals *totals)
 		last->counters.flows += rule->counters.flows;
 		last->counters.packets.packets += rule->counters.packets.packets;
 		last->counters.packets.bytes += rule->counters.packets.bytes;
+		last->limited += rule->limited;
 		if (rule->counters.last > last->counters.last)
 			last->counters.last = rule->counters.last;
 		free(rule->id);
@@ -152,9 +155,9 @@ static void merge(struct totals *totals)
 	totals->rule_count = kept;
 }
 
-static bool is_zero(const struct zw_rule_counters *c)
+static bool is_zero(const struct zw_rule_counters *c, uint64_t limited)
 {
-	return !c->flows && !c->packets.packets && !c->packets.bytes && !c->last;
+	return !c->flows && !c->packets.packets && !c->packets.bytes && !c->last && !limited;
 }
 
 /* Adds what a pinned generation has counted; all its rules, or only those that were hit. */
@@ -167,11 +170,12 @@ static int add_live(struct totals *totals, const char *instance, uint32_t number
 		return error;
 	for (uint32_t rule = 1; rule <= generation->layout.rule_count && !error; rule++) {
 		const struct rule_name *name = names_rule(generation->names, rule);
+		uint64_t limited = generation_limited(generation, rule);
 		struct zw_rule_counters counters;
 
 		generation_count(NULL, generation, rule, &counters);
-		if (name && (all || !is_zero(&counters)))
-			error = add_rule(totals, name->id, &counters);
+		if (name && (all || !is_zero(&counters, limited)))
+			error = add_rule(totals, name->id, &counters, limited);
 	}
 	generation_free(generation);
 	return error;
@@ -199,8 +203,8 @@ static int write_totals(const char *instance, const struct totals *totals)
 	for (size_t i = 0; i < totals->rule_count; i++) {
 		const struct zw_rule_counters *c = &totals->rules[i].counters;
 
-		fprintf(file, "rule %s %llu %llu %llu %llu\n", totals->rules[i].id, c->flows, c->packets.packets,
-			c->packets.bytes, c->last);
+		fprintf(file, "rule %s %llu %llu %llu %llu %llu\n", totals->rules[i].id, c->flows, c->packets.packets,
+			c->packets.bytes, c->last, (unsigned long long)totals->rules[i].limited);
 	}
 	error = fflush(file) || fsync(fileno(file)) ? -errno : ferror(file) ? -EIO : 0;
 	fclose(file);

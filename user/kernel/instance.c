@@ -378,7 +378,7 @@ static int open_generation(const char *name, uint32_t number, unsigned cpus, str
 	error = read_names(name, generation);
 	if (error)
 		return error;
-	generation->counters_stride = load_rules_stride(generation->layout.rule_count);
+	generation->counters_stride = load_rules_stride(&generation->layout);
 	generation->counters_len = cpus * generation->counters_stride;
 	pins_path(path, name, "/gen-%u/zw_rules", number);
 	return pins_map(path, generation->counters_len, false, (void **)&generation->counters);
@@ -465,4 +465,14 @@ void generation_count(const struct instance *instance, const struct generation *
 		if (counters[rule].last > ret_counters->last)
 			ret_counters->last = counters[rule].last;
 	}
+}
+
+uint64_t generation_limited(const struct generation *generation, uint32_t rule)
+{
+	uint64_t limited = 0;
+
+	for (size_t at = 0; at < generation->counters_len && rule < generation->layout.limit_words; at += generation->counters_stride)
+		limited += *(const volatile uint64_t *)((const volatile char *)generation->counters + at +
+							zw_rules_limited(generation->layout.rule_count) + rule * sizeof(uint64_t));
+	return limited;
 }

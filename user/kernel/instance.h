@@ -115,10 +115,14 @@ int generation_files(const struct instance *instance, uint32_t number, struct fi
 void generation_count(const struct instance *instance, const struct generation *generation, uint32_t rule,
 		      struct zw_rule_counters *ret_counters);
 
+/* The same of packets that the rule's limit dropped. */
+uint64_t generation_limited(const struct generation *generation, uint32_t rule);
+
 /* Counters of rules by id: the saved sum of retired generations plus the live ones (design section 9). */
 struct rule_total {
 	char *id;
 	struct zw_rule_counters counters;
+	uint64_t limited; /* packets that its limit dropped */
 };
 int instance_rule_totals(const struct instance *instance, struct rule_total **ret_totals, size_t *ret_count);
 void rule_totals_free(struct rule_total *totals, size_t count);

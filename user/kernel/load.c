@@ -30,9 +30,9 @@ unsigned load_cpus(void)
 	return cpus > 0 ? cpus : 1;
 }
 
-size_t load_rules_stride(uint32_t rule_count)
+size_t load_rules_stride(const struct zw_layout *layout)
 {
-	return zw_rules_stride(rule_count);
+	return zw_rules_stride(layout->rule_count, layout->limit_words);
 }
 
 size_t load_events_stride(void)
@@ -84,7 +84,7 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 
 	error = set_value_size(skel->maps.zw_tables, tables->len, "the tables");
 	if (!error)
-		error = set_value_size(skel->maps.zw_rules, cpus * load_rules_stride(tables->layout.rule_count),
+		error = set_value_size(skel->maps.zw_rules, cpus * load_rules_stride(&tables->layout),
 				       "the rules' counters");
 	if (!error)
 		error = set_value_size(skel->maps.zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point),
@@ -225,7 +225,7 @@ static int fill(int fd, const struct tables *tables)
 
 static int explain(int error, const struct zonewall_bpf *skel, const struct tables *tables)
 {
-	double rules = load_cpus() * load_rules_stride(tables->layout.rule_count) / MIB;
+	double rules = load_cpus() * load_rules_stride(&tables->layout) / MIB;
 	const char *missing = edge_missing_rights(), *feature;
 
 	if ((error == -EPERM || error == -EACCES) && missing[0])

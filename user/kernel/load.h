@@ -45,7 +45,7 @@ int load_reuse(struct zonewall_bpf *skel, struct bpf_map *map, const char *path,
 int load_reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_resized);
 
 unsigned load_cpus(void); /* possible CPUs */
-size_t load_rules_stride(uint32_t rule_count); /* bytes a CPU in zw_rules */
+size_t load_rules_stride(const struct zw_layout *layout); /* bytes a CPU in zw_rules */
 size_t load_events_stride(void);
 size_t load_counters_stride(void);
 struct zw_flow_layout load_flow_layout(const struct zonewall_bpf *skel, int family);

@@ -205,7 +205,7 @@ static int load(const char *instance, const struct tables *tables, const struct 
 		return error;
 	flows = load_flow_layout(skel, 4);
 	report->tables_len = tables->len;
-	report->counters_len = load_cpus() * load_rules_stride(tables->layout.rule_count);
+	report->counters_len = load_cpus() * load_rules_stride(&tables->layout);
 	report->flows = flows_room(&flows);
 	*ret_skel = take_ptr(skel);
 	return 0;

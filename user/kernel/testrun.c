@@ -32,7 +32,7 @@ struct testrun {
 	bool stateful;
 	uint64_t packets;
 	unsigned cpus;
-	uint32_t rule_count;
+	struct zw_layout layout;
 	int program[ZW_HOOKS];
 };
 
@@ -85,7 +85,7 @@ int testrun_new(const struct tables *tables, const struct testrun_options *optio
 		return -ENOMEM;
 	run->stateful = options->stateful;
 	run->cpus = load_cpus();
-	run->rule_count = tables->layout.rule_count;
+	run->layout = tables->layout;
 	r = load_open(tables, &load, &run->skel);
 	if (!r)
 		r = prepare(run, options);
@@ -238,7 +238,7 @@ void testrun_count_reason(const struct testrun *run, enum zw_reason reason, stru
 
 void testrun_count_rule(const struct testrun *run, uint32_t rule, struct zw_rule_counters *ret_counters)
 {
-	size_t stride = load_rules_stride(run->rule_count), len = run->cpus * stride;
+	size_t stride = load_rules_stride(&run->layout), len = run->cpus * stride;
 	const uint8_t *base = map_value(run->skel->maps.zw_rules, len);
 
 	*ret_counters = (struct zw_rule_counters){ 0 };

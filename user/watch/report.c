@@ -18,6 +18,7 @@
 #include "kernel/jiffies.h"
 #include "kernel/flow_read.h"
 #include "kernel/flows.h"
+#include "kernel/limits.h"
 #include "kernel/pins.h"
 #include "policy/policy.h"
 #include "simulate/decision.h"
@@ -124,18 +125,21 @@ static const struct rule_total *find_total(struct totals *totals, const char *id
 	return found;
 }
 
-static void add_counters(struct json_object *object, const struct zw_rule_counters *counters, const struct clock *clock)
+static void add_counters(struct json_object *object, const struct rule_total *total, const struct clock *clock)
 {
+	const struct zw_rule_counters *counters = &total->counters;
+
 	add_number(object, "flows", counters->flows);
 	add_number(object, "packets", counters->packets.packets);
 	add_number(object, "bytes", counters->packets.bytes);
+	add_number(object, "limited", total->limited);
 	json_object_object_add(object, "last", time_of(clock, counters->last));
 }
 
 static struct json_object *rule_json(const struct rule_name *rule, uint32_t number, const struct rule_total *total,
 				     const struct clock *clock)
 {
-	static const struct zw_rule_counters none;
+	static const struct rule_total none;
 	struct json_object *object = json_object_new_object();
 
 	add_string(object, "id", rule->id);
@@ -145,7 +149,7 @@ static struct json_object *rule_json(const struct rule_name *rule, uint32_t numb
 	add_string(object, "service", rule->service);
 	add_string(object, "place", rule->place);
 	add_string(object, "owner", *rule->owner ? rule->owner : NULL);
-	add_counters(object, total ? &total->counters : &none, clock);
+	add_counters(object, total ? total : &none, clock);
 	return object;
 }
 
@@ -158,7 +162,7 @@ static struct json_object *retired_json(const struct rule_total *total, const st
 	add_string(object, "kind", "retired");
 	for (size_t i = 0; i < 4; i++)
 		json_object_object_add(object, (const char *[]){ "action", "service", "place", "owner" }[i], NULL);
-	add_counters(object, &total->counters, clock);
+	add_counters(object, total, clock);
 	return object;
 }
 
@@ -457,6 +461,21 @@ static void add_flows(struct json_object *report, const struct instance *instanc
 	json_object_object_add(report, "flows", flows);
 }
 
+static void add_limits(struct json_object *report, const char *name)
+{
+	struct json_object *limits = NULL;
+	struct limits_census census;
+
+	if (!limits_count_all(name, &census)) {
+		limits = json_object_new_object();
+		add_number(limits, "sources", census.sources);
+		add_number(limits, "room", census.room);
+		add_number(limits, "rules", census.rules);
+		add_number(limits, "shared", census.shared);
+	}
+	json_object_object_add(report, "limits", limits);
+}
+
 static void add_system(struct json_object *report, struct json_object *warnings)
 {
 	int unprivileged = read_sysctl("/proc/sys/kernel/unprivileged_bpf_disabled");
@@ -478,6 +497,7 @@ struct json_object *report_status(const struct instance *instance, const char *n
 	add_gate(report, instance);
 	add_points(report, instance, warnings);
 	add_flows(report, instance, name);
+	add_limits(report, name);
 	json_object_object_add(report, "events", events_json(instance, reader));
 	add_system(report, warnings);
 	json_object_object_get_ex(report, "missed_tail_calls", &missed);
