@@ -40,6 +40,8 @@ RANDOM    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/random*.c))
 UNIT      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 BPF_TESTS := $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(wildcard tests/bpf/*.c)))
 NET_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/net/*.c))
+# What is loaded into programs of others.
+PRELOADS  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/net/preload/*.c))
 VM_TOOLS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/vm/*.c))
 # Of tests/evasion/, these are programs; the rest are the cases.
 EVASION_SRC := $(filter-out $(wildcard tests/evasion/run_*.c),$(wildcard tests/evasion/*.c))
@@ -107,6 +109,11 @@ $(BUILD)/libevasion.a: $(EVASION_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+$(PRELOADS): $(BUILD)/%.so: %.c | build-tools
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -shared -fPIC -MMD -MP -o $@ $<
+
 $(EVASION): %: %.o $(BUILD)/libevasion.a $(BUILD)/libtests.a $(BUILD)/libzonewall.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lm $(LIBS)
@@ -158,7 +165,7 @@ demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 le
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@ZONEWALL=$(abspath $(BUILD)/zonewall) KEEP=$(KEEP) demo/demo.sh
 
-tests: $(TESTS) $(EVASION)
+tests: $(TESTS) $(EVASION) $(PRELOADS)
 fuzzers: $(FUZZERS)
 
 # Each part can be run alone. RUN prints what failed and why something was skipped, and one line of totals.
@@ -202,7 +209,7 @@ check-bpf: all $(BPF_TESTS) ## packets through the loaded programs (root)
 	@$(RUN) --build $(BUILD) --root --group bpf $(BPF_TESTS)
 check-random: all $(RANDOM) ## oracle, tables and kernel on random policies (root)
 	@$(RUN) --build $(BUILD) --root --group random $(RANDOM)
-check-net: all $(NET_TOOLS) ## real clients and servers in network namespaces (root)
+check-net: all $(NET_TOOLS) $(PRELOADS) ## real clients and servers in network namespaces (root)
 	@$(RUN) --build $(BUILD) --root $(NET_PARTS)
 check-evasion: all $(EVASION) ## tricks that get packets around firewalls, before each of the four hooks (root)
 	@$(RUN) --build $(BUILD) --group evasion tests/evasion/readme.sh --root --group evasion $(EVASION_RUN)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * publish_traffic NODE_NETNS NODE_ADDRESS PEER_NETNS PEER_ADDRESS - counted traffic in both directions until stdin is closed.
+ * publish_traffic NODE_NETNS NODE_ADDRESS PEER_NETNS PEER_ADDRESS [FLOWS] - counted traffic in both directions until stdin
+ * is closed.
  *
- * 64 flows from the peer to each of three UDP ports of the node, whose first packets the ingress hook decides, and as many
+ * 64 flows (or so many) from the peer to each of three UDP ports of the node, whose first packets the ingress hook decides, and as many
  * from the node to the peer, for the egress hook: 5001 is echoed, 5002 and 5003 only counted. Ends with a line for each
  * direction, "in" (to the node) and "out": "in sent N arrived N echoed N denied N either N": sent to 5001, arrived there,
  * come back; arrived on 5002; on 5003. One process, so that a batch is fetched before the next is sent and no socket
@@ -23,6 +24,8 @@
 #include <unistd.h>
 
 #define FLOWS 64
+
+static int flows = FLOWS;
 
 enum port { PORT_AGREED, PORT_DENIED, PORT_EITHER, PORTS };
 #define FIRST_PORT 5001
@@ -73,13 +76,13 @@ static void open_traffic(struct traffic *t, const char *from_netns, const char *
 			fail("bind");
 	}
 	enter(from_netns);
-	for (int flow = 0; flow < FLOWS; flow++)
+	for (int flow = 0; flow < flows; flow++)
 		t->client[flow] = udp_socket();
 }
 
 static void send_batch(struct traffic *t)
 {
-	for (int flow = 0; flow < FLOWS; flow++)
+	for (int flow = 0; flow < flows; flow++)
 		for (int port = 0; port < PORTS; port++) {
 			struct sockaddr_in to = t->to;
 
@@ -104,7 +107,7 @@ static void fetch(struct traffic *t)
 			if (port == PORT_AGREED)
 				sendto(t->server[port], &data, sizeof(data), 0, (void *)&from, len);
 		}
-	for (int flow = 0; flow < FLOWS; flow++)
+	for (int flow = 0; flow < flows; flow++)
 		while (recv(t->client[flow], &data, sizeof(data), 0) > 0)
 			t->echoed++;
 }
@@ -142,9 +145,11 @@ int main(int argc, char **argv)
 	struct traffic in = { .name = "in", .to.sin_family = AF_INET }, out = { .name = "out", .to.sin_family = AF_INET };
 	struct pollfd end = { .fd = STDIN_FILENO, .events = POLLIN };
 
-	if (argc != 5 || inet_pton(AF_INET, argv[2], &in.to.sin_addr) != 1 ||
+	if (argc == 6)
+		flows = atoi(argv[5]);
+	if (argc < 5 || argc > 6 || flows < 1 || flows > FLOWS || inet_pton(AF_INET, argv[2], &in.to.sin_addr) != 1 ||
 	    inet_pton(AF_INET, argv[4], &out.to.sin_addr) != 1) {
-		fprintf(stderr, "usage: publish_traffic NODE_NETNS NODE_ADDRESS PEER_NETNS PEER_ADDRESS\n");
+		fprintf(stderr, "usage: publish_traffic NODE_NETNS NODE_ADDRESS PEER_NETNS PEER_ADDRESS [FLOWS]\n");
 		return 2;
 	}
 	open_traffic(&in, argv[3], argv[1]);

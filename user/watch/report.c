@@ -476,6 +476,16 @@ static void add_limits(struct json_object *report, const char *name)
 	json_object_object_add(report, "limits", limits);
 }
 
+/* See kernel/unnamed.h. While somebody works on it, it is none. */
+static void warn_of_unfinished(struct json_object *warnings, const struct instance *instance)
+{
+	uint64_t word = gate_word(instance_gate(instance));
+
+	if ((word & ZW_GATE_PARTLY) && zw_gate_state(word) == ZW_GATE_CONFIRMED && !pins_are_locked(instance_name(instance)))
+		warn(warnings, "an apply or a down did not come to its end: some of what is attached lets everything pass; "
+			       "apply, or down, again");
+}
+
 static void add_system(struct json_object *report, struct json_object *warnings)
 {
 	int unprivileged = read_sysctl("/proc/sys/kernel/unprivileged_bpf_disabled");
@@ -496,6 +506,7 @@ struct json_object *report_status(const struct instance *instance, const char *n
 	add_string(report, "instance", name);
 	add_gate(report, instance);
 	add_points(report, instance, warnings);
+	warn_of_unfinished(warnings, instance);
 	add_flows(report, instance, name);
 	add_limits(report, name);
 	json_object_object_add(report, "events", events_json(instance, reader));
