@@ -9,6 +9,7 @@
 #include "block.h"
 #include "fragment.h"
 #include "limit.h"
+#include "tls.h"
 
 /*
  * Stage spoof, ingress only: nobody else may use an address of this host, and what enters an attach point with
@@ -121,7 +122,8 @@ static __always_inline __u32 with_hosts(__u32 cell, __u32 opener, __u32 other)
 /*
  * Is this live flow allowed? Decided under this generation: as it was. Under any other: its first packet is decided
  * again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed flow is
- * stamped. Returns the cell, or 0 if the flow is revoked. A cell that is being replaced is no rule's, but it allowed.
+ * stamped. Returns the cell, with what is known of the flow (ZW_TLS_STATE), or 0 if the flow is revoked. A cell that is
+ * being replaced is no rule's, but it allowed; if that was by a rule with `tls`, nobody knows how the flow began.
  */
 static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u8 protocol, __u32 source,
 					   __u32 destination)
@@ -131,12 +133,13 @@ static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u
 	__u32 cell;
 
 	if (flow_generation(f) == zw_layout.generation)
-		return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW;
+		return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW | (zw_layout.has_tls ? ZW_CELL_TLS : 0);
 	if (!terms)
 		return 0;
 	cell = zw_policy_cell(opener, other, protocol, terms >> 32 & 0xffff);
-	if (!(cell & ZW_CELL_ALLOW))
+	if (!(cell & ZW_CELL_ALLOW) || (zw_layout.has_tls && !takes_over(terms, cell)))
 		return 0;
+	cell |= taken_state(terms, cell);
 	flow_restamp(f, terms, zw_layout.generation, with_hosts(cell, opener, other));
 	return cell;
 }
@@ -154,7 +157,19 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
 		end(o, ZW_DROP_REVOKED, flow_terms(f), flow_generation(f));
 		return;
 	}
+	if (zw_layout.has_tls && (cell & ZW_CELL_TLS)) {
+		bool passes = passes_tls(&w->packet, f, from_opener, &cell);
+
+		if (w->packet.hello == HELLO_WANTED)
+			return;
+		if (!passes) {
+			end(o, ZW_DROP_PLAINTEXT, cell, zw_layout.generation);
+			return;
+		}
+	}
 	flow_advance(f, &w->lookup, &w->packet, from_opener);
+	if (zw_layout.has_tls && (cell & ZW_TLS_STATE) == ZW_TLS_WAITING && !f->waits)
+		settle(f, cell, 0); /* it has ended without a word */
 	flow_count(f, &w->lookup, &w->packet, from_opener);
 	end(o, ZW_ALLOW_FLOW, cell, zw_layout.generation);
 }
@@ -219,7 +234,33 @@ static __always_inline bool is_over_limit(struct work *w, __u32 cell)
 	return !zw_limit_admits(w, cell & ZW_CELL_RULE);
 }
 
-/* Stages policy and limit. repeated: the live flow whose opening a SYN repeats, or NULL. */
+/*
+ * What a rule with `tls` asks of a packet that it allows, before stage limit takes a token. Returns whether that is all:
+ * without a flow it lets nothing pass but a SYN; or the packet cannot be decided yet.
+ */
+static __always_inline bool ends_before_limit(struct work *w, __u32 cell)
+{
+	if (!zw_layout.has_tls || !(cell & ZW_CELL_TLS))
+		return false;
+	if (is_opening_syn(&w->packet))
+		return has_payload(&w->packet) && wants_hello(&w->packet);
+	end(&w->outcome, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
+	return true;
+}
+
+/* Stage tls of a SYN that policy allows by *cell. Where it is the first of a flow, *cell becomes the flow's. */
+static __always_inline bool is_plaintext(struct work *w, struct flow *repeated, __u32 *cell)
+{
+	__u32 own = repeated ? (__u32)flow_terms(repeated) & ~ZW_CELL_HOSTS : 0;
+
+	if (!zw_layout.has_tls || !(*cell & ZW_CELL_TLS))
+		return false;
+	if (own & ZW_CELL_TLS)
+		return !passes_tls(&w->packet, repeated, is_from_opener(repeated, &w->lookup.key), &own);
+	return !passes_tls_opening(&w->packet, cell);
+}
+
+/* Stages policy, limit and tls. repeated: the live flow whose opening a SYN repeats, or NULL. */
 static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 {
 	const struct packet *p = &w->packet;
@@ -232,8 +273,14 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
 		return;
 	}
+	if (ends_before_limit(w, cell))
+		return;
 	if (!repeated && is_over_limit(w, cell)) {
 		end(o, ZW_DROP_LIMIT, cell, zw_layout.generation);
+		return;
+	}
+	if (is_plaintext(w, repeated, &cell)) {
+		end(o, ZW_DROP_PLAINTEXT, cell, zw_layout.generation);
 		return;
 	}
 	end(o,
@@ -306,8 +353,8 @@ static __always_inline void decide_state(struct work *w, struct flow *f)
 }
 
 /*
- * Failsafe, over stages block, flow, related, state, policy and limit: the packet itself, or, unless it is a SYN, the packet
- * with its ends and ports exchanged. ICMP has no ports to exchange.
+ * Failsafe, over stages block, flow, related, state, policy, limit and tls: the packet itself, or, unless it is a SYN, the
+ * packet with its ends and ports exchanged. ICMP has no ports to exchange.
  */
 static __always_inline void decide_failsafe(const struct packet *p, struct outcome *o)
 {
@@ -345,8 +392,7 @@ ZW_GLOBAL int zw_decide_blocked(struct work *w)
 		return 0;
 	end(o, ZW_DROP_BLOCKED, 0, zw_layout.generation);
 	if (zw_layout.has_failsafe) {
-		o->source = find_atom_rarely(p->family, p->ends.source);
-		o->destination = find_atom_rarely(p->family, p->ends.destination);
+		locate_rarely(p, o);
 		decide_failsafe(p, o);
 	}
 	return 1;
@@ -390,8 +436,11 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		end(o, ZW_DROP_FRAGMENT, 0, generation);
 	else if (!is_list_used() || !zw_decide_blocked(w)) {
 		decide_state(w, found ? &f : NULL);
-		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
+		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason)) {
+			if (zw_layout.has_tls && o->source == ZW_NO_ATOM) /* settled, and stopped by stage tls */
+				locate_rarely(p, o);
 			decide_failsafe(p, o);
+		}
 	}
 	return 0;
 }
@@ -400,10 +449,14 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
  * Remembering a first fragment is called from here and not from within the stages: the stacks of functions that call
  * each other may take 512 bytes together, of which Linux 6.1 counts each in steps of 32, and both ways lead into the
  * flow table.
+ *
+ * If it leaves the packet's hello wanted (tls.h), nothing is decided: it is to be asked again when that is known.
  */
 static __always_inline void decide(struct work *w)
 {
 	zw_decide_stages(w);
+	if (zw_layout.has_tls && w->packet.hello == HELLO_WANTED)
+		return;
 	if (w->packet.fragment == FRAGMENT_FIRST)
 		zw_remember_first(w);
 }

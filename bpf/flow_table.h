@@ -8,7 +8,8 @@
  *   endpoint (IPv6)  three words of 48 bits: address bytes 0-5, 6-11, 12-15 and the port
  *   head             protocol 8 | state byte << 8 | generation 32 << 16 | version << 48
  *   aux              jiffies of the last refresh, 48 bits | version << 48
- *   cell             cell 32 | port of the first packet << 32 | version << 48
+ *   cell             cell 32 (with what only slots have: ZW_CELL_HOSTS, ZW_TLS_STATE) | port of the first packet << 32 |
+ *                    version << 48
  *   window           TCP's sequence numbers (tcp_window.h), or what is known of a first fragment (fragment.h), 48 bits |
  *                    version << 48
  *
@@ -95,6 +96,7 @@ ZW_CONSTANT struct zw_timeouts zw_timeouts;
 struct flow {
 	struct zw_flow_slot *slot;
 	__u64 head_word, aux_word;
+	bool waits; /* for its opener's first byte: stage tls says so, see tls.h */
 };
 
 struct flow_key {
@@ -318,6 +320,7 @@ static __always_inline bool take_slot(const struct bucket *b, __u64 i, __u64 wor
 	f->slot = slot_at(b, i, v6);
 	f->head_word = word;
 	f->aux_word = load_word(&f->slot->aux);
+	f->waits = false;
 	return !((f->aux_word ^ word) & FLOW_VERSION) && !((load_word(&f->slot->cell) ^ word) & FLOW_VERSION) &&
 	       !is_flow_expired(word, f->aux_word, now);
 }

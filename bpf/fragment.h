@@ -9,6 +9,7 @@
 #ifndef ZW_FRAGMENT_H
 #define ZW_FRAGMENT_H
 
+#include "tls.h"
 #include "work.h"
 
 #define NOTE_HOLDS 0xffff
@@ -44,6 +45,8 @@ static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, 
 	if (!terms || flow_generation(f) == zw_layout.generation)
 		return terms;
 	cell = zw_policy_cell(from, to, protocol, terms >> 32 & 0xffff);
+	if (zw_layout.has_tls && !takes_over(terms, cell))
+		cell = 0;
 	if (!(cell & ZW_CELL_ALLOW) && zw_layout.has_failsafe)
 		cell = zw_failsafe_cell(from, to, protocol, terms >> 32 & 0xffff);
 	return cell & ZW_CELL_ALLOW ? cell : 0;
@@ -70,12 +73,15 @@ ZW_GLOBAL __u32 zw_later_cell(struct work *w)
 }
 
 /*
- * What a later fragment needs to know of an allowed first one: 48 bits. What decided was the headers, and of an ICMP error
- * also what it quotes: no later fragment may write over that.
+ * What a later fragment needs to know of an allowed first one: 48 bits. What decided was the headers, of an ICMP error also
+ * what it quotes, of a rule with `tls` what a ClientHello begins with: no later fragment may write over that.
  */
 static __always_inline __u64 make_note(const struct packet *p, const struct outcome *o)
 {
-	__u32 end = p->is_icmp_error ? p->ip_len : p->transport + fixed_header(p->ends.protocol);
+	__u32 end = p->is_icmp_error ? p->ip_len :
+		    zw_layout.has_tls && (o->cell & ZW_CELL_TLS) && p->payload_len >= HELLO_BYTES ?
+				       p->header_len + HELLO_BYTES :
+				       p->transport + fixed_header(p->ends.protocol);
 	__u32 decisive = end - p->fragment_start;
 
 	if (decisive > NOTE_HOLDS)

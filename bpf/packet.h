@@ -100,8 +100,11 @@ struct packet {
 	__u8 cut_first; /* a first fragment that does not hold its chain and fixed header */
 	__u8 is_icmp_error;
 	__u8 has_quoted; /* the ends of the packet that an ICMP error quotes are known */
+	__u8 hello; /* enum hello: what its payload begins with; set when stage tls asks for it */
 };
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
+
+#define HELLO_BYTES 11 /* of a payload, that tell what it begins with: see tls.h */
 
 struct cursor {
 	const __u8 *start, *pos, *end;
@@ -387,6 +390,12 @@ static __always_inline int parse_transport(struct packet *p, const __u8 *h, cons
 	p->header_len += 8;
 	p->is_icmp_error = is_icmp_error(p->family, h[0]);
 	return 0;
+}
+
+/* Where a TCP payload begins in the frame. */
+static __always_inline __u32 payload_offset(const struct packet *p)
+{
+	return p->l3_offset + p->header_len;
 }
 
 /* What an IPv4 header says of the fragment that it heads. fragment: its flags and offset. */

@@ -36,11 +36,17 @@
  * Two CPUs, with one direction each, change both words at once: what one sends the other acknowledges. An update that is
  * lost would leave a FIN behind the window, where it does not count, and it is not said again; so words are exchanged,
  * twice if need be. Who finds the slot given to another flow meanwhile changes nothing: the word's version is another.
+ *
+ * While a flow waits for its opener's first byte (tls.h), that byte's number is the opener's window: the opener's packets
+ * without payload do not move it, wherever they are, and the other side, to which no payload came, can acknowledge no
+ * other number. If it is not known, what the other side acknowledges says it. A FIN of the opener's that counts ends
+ * the waiting: nothing more will come.
  */
 #ifndef ZW_TCP_WINDOW_H
 #define ZW_TCP_WINDOW_H
 
 #include "flow_table.h"
+#include "lookup.h"
 
 #define UNACKED_MAX 65534u
 #define WINDOW_TRIES 2
@@ -185,7 +191,7 @@ static __always_inline __u8 follow_windows(struct flow *f, const struct packet *
 	__u32 state = flow_state(f->head_word);
 	bool answered = state != ZW_FLOW_TCP_SYN && state != ZW_FLOW_TCP_SYN_ACK && state != ZW_FLOW_TCP_PICKED_UP;
 	bool continues = is_in_window(mine, p->seq);
-	bool acknowledges = (p->tcp_flags & TCP_ACK) && is_in_window(others, p->ack);
+	bool acknowledges = (p->tcp_flags & TCP_ACK) && is_in_window(others, p->ack), waits;
 
 	if (p->tcp_flags & TCP_RST)
 		return is_reset(p, state, from_opener, mine, others) ? TCP_RST : 0;
@@ -193,9 +199,13 @@ static __always_inline __u8 follow_windows(struct flow *f, const struct packet *
 		return follow_syn_ack(f, p, from_opener);
 	if (!continues && !acknowledges && (mine || others))
 		return 0;
+	if (zw_layout.has_tls && from_opener && continues && acknowledges && (p->tcp_flags & TCP_FIN))
+		f->waits = false;
+	waits = zw_layout.has_tls && f->waits;
 	/* The other side acknowledges, but is elsewhere than it was thought to be before the opener has answered it. */
-	note_sent(f, side, !answered && !from_opener && !continues, p->seq, seq_end(p));
-	if (acknowledges || (answered && (p->tcp_flags & TCP_ACK)))
+	if (!waits || !from_opener)
+		note_sent(f, side, !answered && !from_opener && !continues, p->seq, seq_end(p));
+	if (waits && !from_opener ? continues && !others : acknowledges || (answered && (p->tcp_flags & TCP_ACK)))
 		note_acknowledged(f, other, p->ack);
 	return p->tcp_flags & (continues && acknowledges ? 0xff : acknowledges ? ~TCP_FIN : ~(TCP_FIN | TCP_ACK));
 }

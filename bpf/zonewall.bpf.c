@@ -227,6 +227,22 @@ static __always_inline void measure(struct packet *p, void *ctx, const enum zw_h
 	p->bytes += (p->packets - 1) * p->header_len;
 }
 
+/* Decides, and again with the first bytes of the payload if they are wanted: see tls.h. */
+static __always_inline void decide_fully(struct work *w, void *ctx, const enum zw_hook hook)
+{
+	struct packet *p = &w->packet;
+	__u8 *bytes = w->scratch.bytes;
+	int err;
+
+	decide(w);
+	if (!zw_layout.has_tls || p->hello != HELLO_WANTED)
+		return;
+	err = hook == ZW_HOOK_XDP ? bpf_xdp_load_bytes(ctx, payload_offset(p), bytes, HELLO_BYTES) :
+				    bpf_skb_load_bytes(ctx, payload_offset(p), bytes, HELLO_BYTES);
+	p->hello = err ? HELLO_NONE : read_hello(bytes);
+	decide(w);
+}
+
 static __always_inline void note_simulation(const struct packet *p, struct outcome *o)
 {
 	struct zw_simulation *s = only_value(&zw_simulation);
@@ -275,7 +291,7 @@ static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 	if (ended)
 		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
 	else
-		decide(w);
+		decide_fully(w, ctx, hook);
 	count_point(&w->packet, a, o->reason);
 	count_rule(&w->packet, a, o);
 	if (is_told(o)) {

@@ -205,6 +205,7 @@ enum zw_port_table { ZW_PORT_TCP, ZW_PORT_UDP, ZW_PORT_SCTP, ZW_PORT_ICMP, ZW_PO
 #define ZW_CELL_LOG_ALL 0x00200000u /* every packet of an allowed flow sends one */
 #define ZW_CELL_ALLOW 0x00400000u
 #define ZW_CELL_INTRA 0x00800000u /* decided by defaults.intra-zone (rule 0) */
+#define ZW_CELL_TLS_MIN_1_2 ZW_CELL_INTRA /* with ZW_CELL_TLS, which only rules have: of TLS 1.2 or later */
 #define ZW_CELL_LIMIT 0x01000000u
 #define ZW_CELL_TLS 0x02000000u
 #define ZW_CELL_EXPIRES 0x04000000u
@@ -213,6 +214,11 @@ enum zw_port_table { ZW_PORT_TCP, ZW_PORT_UDP, ZW_PORT_SCTP, ZW_PORT_ICMP, ZW_PO
 #define ZW_CELL_TO_HOST 0x10000000u
 #define ZW_CELL_HOSTS_KNOWN 0x20000000u
 #define ZW_CELL_HOSTS (ZW_CELL_FROM_HOST | ZW_CELL_TO_HOST | ZW_CELL_HOSTS_KNOWN)
+/* Only in a flow's slot, two bits: what stage tls knows of it (bpf/tls.h). None: it was not checked, or is refused. */
+#define ZW_TLS_STATE 0xc0000000u
+#define ZW_TLS_WAITING 0x40000000u /* its opener has not spoken */
+#define ZW_TLS_CHECKED 0x80000000u /* its opener began with a ClientHello */
+#define ZW_TLS_CHECKED_1_2 0xc0000000u /* of TLS 1.2 or later */
 #define ZW_RULES_MAX 1048575u
 
 /*
@@ -251,7 +257,8 @@ struct zw_layout {
 	__u8 tcp_strict;
 	__u8 has_failsafe;
 	__u8 simulate; /* time, attach point and direction come from the map zw_simulation; decisions are noted there */
-	__u8 pad[3];
+	__u8 has_tls; /* some rule has `tls` */
+	__u8 pad[2];
 };
 
 /*

@@ -296,6 +296,23 @@ static void add_limit(struct random *random, struct model_rule *rule)
 		snprintf(rule->limit + len, sizeof(rule->limit) - len, ", per: source");
 }
 
+/* With `tls`, which takes tcp alone. */
+static void ask_tls(struct random *random, struct model *model, struct model_rule *rule)
+{
+	static const char *const asked[] = { "{require: true}", "{require: true, min: \"1.2\"}" };
+	char text[MODEL_TEXT];
+
+	rule->tls = pick(random, asked);
+	rule->service.count = 0;
+	for (unsigned n = 1 + random_below(random, 2); n; n--) {
+		unsigned port = some_port(random);
+
+		snprintf(text, sizeof(text), random_percent(random, 30) ? "tcp" : "tcp/%u", port);
+		add_word(&rule->service, text);
+		add_port(model, 6, port);
+	}
+}
+
 static void add_rules(struct random *random, struct model *model)
 {
 	static const char *const actions[] = { "allow", "allow", "allow", "drop", "drop", "pass" };
@@ -309,6 +326,8 @@ static void add_rules(struct random *random, struct model *model)
 		rule.stage = random_percent(random, 3);
 		if (!strcmp(rule.action, "allow") && random_percent(random, 15))
 			add_limit(random, &rule);
+		if (!strcmp(rule.action, "allow") && random_percent(random, 25))
+			ask_tls(random, model, &rule);
 		if (model->tiers.count && random_percent(random, 80))
 			snprintf(rule.tier, sizeof(rule.tier), "%.7s",
 				 model->tiers.v[random_below(random, model->tiers.count)]);
@@ -688,6 +707,8 @@ static void write_rule(FILE *out, const struct model_rule *rule)
 		fputs(", mode: stage", out);
 	if (rule->limit[0])
 		fprintf(out, ", limit: {%s}", rule->limit);
+	if (rule->tls)
+		fprintf(out, ", tls: %s", rule->tls);
 	fputs("}\n", out);
 }
 

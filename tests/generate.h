@@ -41,6 +41,7 @@ struct model_rule {
 	const char *action; /* NULL: a failsafe entry */
 	bool stage;
 	char limit[MODEL_TEXT]; /* what stands in its map; "": not said */
+	const char *tls; /* NULL: not said */
 };
 
 struct model_interface {

@@ -86,6 +86,24 @@ static void some_flags(struct random *random, struct packet_spec *spec)
 	}
 }
 
+/* Bytes of a payload: sometimes what a ClientHello begins with, or nearly; cut at, just before or behind what must be there. */
+static void some_payload(struct random *random, struct packet_spec *spec, unsigned most)
+{
+	static const uint8_t begins[][1536] = {
+		{22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3}, {22, 3, 3, 2, 0, 1, 0, 1, 252, 3, 3}, {22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 2},
+		{22, 3, 0, 2, 0, 1, 0, 1, 252, 3, 1}, {22, 3, 1, 2, 0, 1, 0, 1, 252, 4, 0}, {22, 3, 1, 2, 0, 2, 0, 1, 252, 3, 3},
+		{22, 2, 1, 2, 0, 1, 0, 1, 252, 3, 3}, {23, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3}, {22, 3, 1, 2, 0, 1, 0, 1, 252, 2, 255},
+	};
+	static const unsigned lengths[] = {10, 11, 12, 1, 16, 40};
+
+	spec->payload_len = random_percent(random, 20) ? most : random_below(random, 100);
+	if (!random_percent(random, 60))
+		return;
+	spec->payload = random_percent(random, 60) ? begins[0] : pick(random, begins);
+	if (random_percent(random, 30))
+		spec->payload_len = pick(random, lengths);
+}
+
 /* What stage essentials is about, and its neighbours. */
 static void essential(struct random *random, int family, struct packet_spec *spec)
 {
@@ -211,7 +229,7 @@ void generate_frame(struct random *random, const struct model *model, unsigned o
 	some_protocol(random, model, family, &spec);
 	some_flags(random, &spec);
 	if (random_percent(random, 30))
-		spec.payload_len = random_below(random, 100);
+		some_payload(random, &spec, 100);
 	if (random_percent(random, 5))
 		spec.hop_limit = 255;
 	spec.seq = random_next(random);
@@ -332,7 +350,7 @@ static void some_numbers(struct random *random, struct talk_pair *pair, bool bac
 	unsigned taken = !!(spec->flags & F_SYN) + !!(spec->flags & F_FIN);
 
 	if (random_percent(random, 40))
-		spec->payload_len = random_percent(random, 20) ? 1400 : random_below(random, 100);
+		some_payload(random, spec, 1400);
 	spec->seq = some_number(random, pair->next[back]);
 	spec->ack = some_number(random, pair->next[!back]);
 	if (random_percent(random, 90))

@@ -616,12 +616,15 @@ static enum zw_reason first_packet(const struct oracle *oracle, const struct ora
 	if (reason)
 		return reason;
 	reason = policy_decides(oracle, p, ret_rule);
-	if (reason == ZW_ALLOW_RULE && (*ret_rule)->tls_require && p->protocol == TCP && !is_syn(p))
+	if (reason != ZW_ALLOW_RULE)
+		return reason;
+	if ((*ret_rule)->tls_require && !is_syn(p))
 		return ZW_DROP_TCP_STATE;
-	if (reason == ZW_ALLOW_RULE && (*ret_rule)->limit.set && oracle->limits &&
-	    !oracle_flows_has_opening(oracle->flows, p) &&
+	if ((*ret_rule)->limit.set && oracle->limits && !oracle_flows_has_opening(oracle->flows, p) &&
 	    !oracle_limits_take(oracle->limits, *ret_rule, &p->from, p->time))
 		return ZW_DROP_LIMIT;
+	if ((*ret_rule)->tls_require && !oracle_flows_pass_tls(oracle->flows, p, *ret_rule))
+		return ZW_DROP_PLAINTEXT;
 	return reason;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "oracle_flow.h"
+#include "oracle_tls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ struct flow {
 	struct sent sent[2];
 	double seen;
 	const struct rule *rule;
+	enum oracle_tls tls; /* while it waits, `sent` of the opener is the number of its first byte */
 };
 
 struct first_fragment {
@@ -221,11 +223,18 @@ static uint8_t counting_flags(struct flow *flow, const struct oracle_packet *p, 
 	}
 	if (!acknowledges && !continues && (mine->known || others->known))
 		return 0;
+	if (flow->tls == TLS_WAITS && side == OPENER && (flags & FIN) && continues && acknowledges)
+		flow->tls = TLS_REFUSED; /* it has ended without a byte */
 	if (!answered && side == OTHER && !continues)
 		mine->known = false; /* it begins elsewhere than it was thought to */
-	follow_sent(mine, p->sequence, end_of(p));
-	if ((flags & ACK) && (answered || acknowledges))
+	if (flow->tls != TLS_WAITS || side == OTHER)
+		follow_sent(mine, p->sequence, end_of(p));
+	if (flow->tls == TLS_WAITS && side == OTHER) {
+		if (!others->known && continues) /* to the other side, what it has not received begins there */
+			follow_acked(others, p->acknowledgement);
+	} else if ((flags & ACK) && (answered || acknowledges)) {
 		follow_acked(others, p->acknowledgement);
+	}
 	if (!acknowledges)
 		flags &= ~ACK;
 	return continues && acknowledges ? flags : flags & ~FIN;
@@ -350,6 +359,16 @@ static bool is_error(const struct oracle_packet *p)
 	return p->protocol == ICMPV6 && type >= 1 && type <= 4;
 }
 
+/* Stage tls for a packet of the flow. */
+static bool passes_tls(struct flow *flow, const struct oracle_packet *p, int side)
+{
+	const struct sent *sent = &flow->sent[OPENER];
+	bool passes;
+
+	flow->tls = oracle_tls_next(flow->tls, flow->rule, p, side == OPENER, sent->known ? &sent->end : NULL, &passes);
+	return passes;
+}
+
 enum zw_reason oracle_flows_decide(struct oracle_flows *flows, const struct oracle_packet *p,
 				   const struct rule **ret_rule)
 {
@@ -361,8 +380,10 @@ enum zw_reason oracle_flows_decide(struct oracle_flows *flows, const struct orac
 		return ZW_REASON_NONE;
 	flow = find(flows, &e, p->time, &side);
 	if (flow) {
-		advance(flow, p, side);
 		*ret_rule = flow->rule;
+		if (!passes_tls(flow, p, side))
+			return ZW_DROP_PLAINTEXT;
+		advance(flow, p, side);
 		return ZW_ALLOW_FLOW;
 	}
 	if (!is_error(p) || !read_quoted(p, &e) || !is_same(&p->to, &e.from))
@@ -408,6 +429,17 @@ bool oracle_flows_has_opening(struct oracle_flows *flows, const struct oracle_pa
 	return is_syn(p) && opened_before(flows, &e, p->time, &side);
 }
 
+bool oracle_flows_pass_tls(struct oracle_flows *flows, const struct oracle_packet *p, const struct rule *rule)
+{
+	struct ends e = ends_of(p);
+	int side;
+	struct flow *flow = flows ? opened_before(flows, &e, p->time, &side) : NULL;
+
+	if (flow && flow->tls != TLS_NOT_ASKED)
+		return passes_tls(flow, p, side);
+	return oracle_tls_first(rule, p) != TLS_REFUSED;
+}
+
 void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p, const struct rule *rule)
 {
 	struct ends e = ends_of(p);
@@ -428,7 +460,8 @@ void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		abort();
-	*flow = (struct flow){.next = flows->first, .opening = e, .state = state, .seen = p->time, .rule = rule};
+	*flow = (struct flow){.next = flows->first, .opening = e, .state = state, .seen = p->time, .rule = rule,
+			      .tls = oracle_tls_first(rule, p)};
 	if (p->protocol == TCP)
 		flow->sent[OPENER] = (struct sent){true, p->sequence + (is_syn(p) ? 1 : 0), end_of(p)};
 	flows->first = flow;
@@ -468,6 +501,8 @@ void oracle_fragment_first(struct oracle_flows *flows, const struct oracle_packe
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		abort();
+	if (rule && rule->tls_require && p->payload_len >= 11) /* a ClientHello's first bytes may have been read, too */
+		fixed_header = p->transport_len - p->payload_len + 11;
 	*f = (struct first_fragment){
 		.next = flows->fragments,
 		.from = p->from,

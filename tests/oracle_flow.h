@@ -45,7 +45,7 @@ struct oracle_flows;
 struct oracle_flows *oracle_flows_new(void);
 void oracle_flows_free(struct oracle_flows *flows);
 
-/* Stages flow and related: ZW_ALLOW_FLOW or ZW_ALLOW_RELATED and the flow's rule (NULL: a default), or ZW_REASON_NONE. */
+/* Stages flow, with tls, and related: ZW_ALLOW_FLOW, ZW_DROP_PLAINTEXT or ZW_ALLOW_RELATED and the flow's rule (NULL: a default), or ZW_REASON_NONE. */
 enum zw_reason oracle_flows_decide(struct oracle_flows *flows, const struct oracle_packet *packet,
 				   const struct rule **ret_rule);
 
@@ -58,6 +58,9 @@ void oracle_fragment_first(struct oracle_flows *flows, const struct oracle_packe
 
 /* Does the packet repeat the opening of a live flow, so that it leaves the flow as it is? */
 bool oracle_flows_has_opening(struct oracle_flows *flows, const struct oracle_packet *packet);
+
+/* Stage tls for a SYN that policy allows by this rule: flow or not. flows: NULL without. */
+bool oracle_flows_pass_tls(struct oracle_flows *flows, const struct oracle_packet *packet, const struct rule *rule);
 
 /* A first packet that policy allowed leaves its flow. */
 void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *packet, const struct rule *rule);

@@ -15,12 +15,15 @@ static const char policy[] =
 	"zones:\n"
 	"  red: [10.1.0.0/16, \"fd00:1::/64\"]\n"
 	"  blue: [10.2.0.0/16, \"fd00:2::/64\"]\n"
-	"failsafe: [{id: rescue, from: red, to: blue, service: tcp/22}]\n"
+	"failsafe: [{id: rescue, from: red, to: blue, service: [tcp/22, tcp/23]}]\n"
 	"rules:\n"
 	"  - {id: web, from: red, to: blue, service: [tcp/80, sctp/9], action: allow}\n"
 	"  - {id: names, from: red, to: blue, service: udp/53, action: allow}\n"
 	"  - {id: ping, from: red, to: blue, service: [icmp/echo-request, icmpv6/echo-request], action: allow}\n"
-	"  - {id: tunnels, from: red, to: blue, service: proto/47, action: allow}\n";
+	"  - {id: tunnels, from: red, to: blue, service: proto/47, action: allow}\n"
+	"  - {id: tls, from: red, to: blue, service: [tcp/443, tcp/23], action: allow, tls: {require: true}}\n"
+	"  - {id: modern, from: red, to: blue, service: tcp/8443, action: allow, tls: {require: true, min: \"1.2\"}}\n"
+	"  - {id: back, from: blue, to: red, service: tcp/40009, action: allow, tls: {require: true}}\n";
 
 struct step {
 	const char *what; /* NULL: the conversation ends */
@@ -62,7 +65,21 @@ struct conversation {
 #define ECHO6(type_, id_) .packet = {.protocol = P_ICMPV6, .type = type_, .id = id_}
 #define UNREACHABLE .protocol = P_ICMP, .type = 3, .code = 4
 
+/* To and from the ports of rules with `tls`. */
+#define TO(port_, flags_, ...) .packet = {.dport = port_, .flags = flags_, __VA_ARGS__}
+#define FROM(port_, flags_, ...) .back = true, .packet = {.sport = port_, .dport = 40000, .flags = flags_, __VA_ARGS__}
+#define BYTES(bytes) .payload = bytes, .payload_len = sizeof(bytes) - 1
+#define HELLO_AT "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
+#define HELLO BYTES(HELLO_AT "\x03\x03 and more")
+#define SHORTEST_HELLO BYTES(HELLO_AT "\x03\x03")
+#define OLD_HELLO BYTES(HELLO_AT "\x03\x02 and more")
+#define HTTP BYTES("GET / HTTP/1.1\r\n")
+#define PLAINTEXT(id) .reason = ZW_DROP_PLAINTEXT, .rule = id
+#define OPENED(port, id) {"the SYN", TO(port, F_SYN), RULE(id)}, {"the SYN+ACK", FROM(port, F_SYN | F_ACK), FLOW(id)}, \
+	{"the ACK", TO(port, F_ACK), FLOW(id)}
+
 static const struct packet_spec answer = {.sport = 80, .dport = 40000, .flags = F_ACK};
+static const struct packet_spec tls_answer = {.sport = 443, .dport = 40000, .flags = F_ACK};
 static const struct packet_spec other_answer = {.sport = 80, .dport = 40001, .flags = F_ACK};
 static const struct packet_spec question = {.dport = 80, .flags = F_ACK};
 static const struct packet_spec short_answer = {.sport = 80, .dport = 40000, .flags = F_ACK, .ip_cut = 13};
@@ -485,6 +502,190 @@ static const struct conversation conversations[] = {
 		{"a first that ends in the UDP header", .packet = {.protocol = P_UDP, .dport = 53, .more = true, .id = 7,
 		 .ip_cut = 1}, NO_PART},
 		{"a later one still", LATER(7, 24, 16), NO_PART},
+	}},
+	{"TLS", 0, {
+		OPENED(443, "tls"),
+		{"the ClientHello", TO(443, F_ACK, HELLO), FLOW("tls")},
+		{"what follows", TO(443, F_ACK, HTTP), FLOW("tls")},
+		{"the answer", FROM(443, F_ACK, HTTP), FLOW("tls")},
+		{"the ClientHello again", TO(443, F_ACK, HELLO), .seq_off = -36, FLOW("tls")},
+		{"an hour later", .wait = 3600, FROM(443, F_ACK), FLOW("tls")},
+		{"the FIN", TO(443, F_FIN | F_ACK), FLOW("tls")},
+		{"the FIN back", FROM(443, F_FIN | F_ACK), FLOW("tls")},
+		{"the same ends again", TO(443, F_SYN), .seq_off = 1 << 20, RULE("tls")},
+		{"are asked again", TO(443, F_ACK, HTTP), .seq_off = (1 << 20) + 1, PLAINTEXT("tls")},
+	}},
+	{"plaintext instead", 0, {
+		OPENED(443, "tls"),
+		{"a request", TO(443, F_ACK | F_PSH, HTTP), PLAINTEXT("tls")},
+		{"it again", TO(443, F_ACK | F_PSH, HTTP), .seq_off = -16, PLAINTEXT("tls")},
+		{"a ClientHello, too late", TO(443, F_ACK, HELLO), .seq_off = -16, PLAINTEXT("tls")},
+		{"payload back", FROM(443, F_ACK, HTTP), PLAINTEXT("tls")},
+		{"an ACK", FROM(443, F_ACK), .seq_off = -16, .ack_off = -16, FLOW("tls")},
+		{"an hour later still", .wait = 3600, TO(443, F_ACK, HELLO), .seq_off = -16, PLAINTEXT("tls")},
+		{"the RST", TO(443, F_RST), .seq_off = -16, FLOW("tls")},
+		{"the same ends again", TO(443, F_SYN), .seq_off = 1 << 20, RULE("tls")},
+		{"with a ClientHello", TO(443, F_ACK, HELLO), .seq_off = (1 << 20) + 1, FLOW("tls")},
+	}},
+	{"who listens speaks first", 0, {
+		OPENED(443, "tls"),
+		{"a banner", FROM(443, F_ACK, BYTES("220 mail\r\n")), PLAINTEXT("tls")},
+		{"a ClientHello", TO(443, F_ACK, HELLO), .ack_off = -10, FLOW("tls")},
+		{"the banner again", FROM(443, F_ACK, BYTES("220 mail\r\n")), .seq_off = -10, FLOW("tls")},
+	}},
+	{"what a ClientHello begins with", 0, {
+		OPENED(443, "tls"),
+		{"the least of it", TO(443, F_ACK, SHORTEST_HELLO), FLOW("tls")},
+	}},
+	{"ten bytes of it", 0, {
+		OPENED(443, "tls"),
+		{"are too few", TO(443, F_ACK, BYTES(HELLO_AT "\x03")), PLAINTEXT("tls")},
+		{"and the whole is too late", TO(443, F_ACK, HELLO), .seq_off = -10, PLAINTEXT("tls")},
+	}},
+	{"a record of data", 0, {OPENED(443, "tls"), {"", TO(443, F_ACK, BYTES("\x17" "\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")), PLAINTEXT("tls")}}},
+	{"a record of another version", 0, {OPENED(443, "tls"), {"", TO(443, F_ACK, BYTES("\x16\x02\x01\x02\x00\x01\x00\x01\xfc\x03\x03")), PLAINTEXT("tls")}}},
+	{"a ServerHello", 0, {OPENED(443, "tls"), {"", TO(443, F_ACK, BYTES("\x16\x03\x01\x02\x00\x02\x00\x01\xfc\x03\x03")), PLAINTEXT("tls")}}},
+	{"TLS 1.1 where any will do", 0, {OPENED(443, "tls"), {"", TO(443, F_ACK, OLD_HELLO), FLOW("tls")}}},
+	{"TLS 1.1 where 1.2 must be", 0, {OPENED(8443, "modern"), {"", TO(8443, F_ACK, OLD_HELLO), PLAINTEXT("modern")}}},
+	{"SSL 2.3", 0, {OPENED(8443, "modern"), {"", TO(8443, F_ACK, BYTES(HELLO_AT "\x02\xff")), PLAINTEXT("modern")}}},
+	{"a TLS to come", 0, {OPENED(8443, "modern"), {"", TO(8443, F_ACK, BYTES(HELLO_AT "\x04\x00")), FLOW("modern")}}},
+	{"TLS 1.2 where it must be", 0, {
+		OPENED(8443, "modern"),
+		{"the ClientHello", TO(8443, F_ACK, HELLO), FLOW("modern")},
+		{"what follows", FROM(8443, F_ACK, HTTP), FLOW("modern")},
+	}},
+	{"segments out of order", 0, {
+		OPENED(443, "tls"),
+		{"the second", TO(443, F_ACK, HTTP), .seq_off = 20, PLAINTEXT("tls")},
+		{"an ACK from behind it", TO(443, F_ACK), .seq_off = 36, FLOW("tls")},
+		{"the first", TO(443, F_ACK, HELLO), FLOW("tls")},
+		{"the second again", TO(443, F_ACK, HTTP), FLOW("tls")},
+	}},
+	{"the first byte is where the opener began", 0, {
+		OPENED(443, "tls"),
+		{"an ACK far ahead", TO(443, F_ACK), .seq_off = 70000, FLOW("tls")},
+		{"and a ClientHello there", TO(443, F_ACK, HELLO), .seq_off = 70000, PLAINTEXT("tls")},
+		{"one byte further", TO(443, F_ACK, HELLO), .seq_off = 1, PLAINTEXT("tls")},
+		{"a byte before it, as to keep the connection alive", TO(443, F_ACK, BYTES("\x16")), .seq_off = -1,
+		 PLAINTEXT("tls")},
+		{"an acknowledgment of what was not sent", FROM(443, F_ACK), .ack_off = 100, FLOW("tls")},
+		{"and a ClientHello from there", TO(443, F_ACK, HELLO), .seq_off = 100, PLAINTEXT("tls")},
+		{"the ClientHello", TO(443, F_ACK, HELLO), FLOW("tls")},
+	}},
+	{"a segment that begins before the first byte", 0, {
+		OPENED(443, "tls"),
+		{"and looks like a ClientHello", TO(443, F_ACK, HELLO), .seq_off = -1, PLAINTEXT("tls")},
+		{"the ClientHello", TO(443, F_ACK, HELLO), PLAINTEXT("tls")},
+	}},
+	{"payload in the SYN", 0, {
+		{"a ClientHello", TO(443, F_SYN, HELLO), RULE("tls")},
+		{"the SYN+ACK, with payload", FROM(443, F_SYN | F_ACK, HTTP), FLOW("tls")},
+		{"what follows", TO(443, F_ACK, HTTP), FLOW("tls")},
+	}},
+	{"plaintext in the SYN", 0, {
+		{"is dropped", TO(443, F_SYN, HTTP), PLAINTEXT("tls")},
+		{"and leaves no flow", FROM(443, F_SYN | F_ACK), STATE},
+		{"the SYN without it", TO(443, F_SYN), .seq_off = -17, RULE("tls")},
+		{"the SYN+ACK", FROM(443, F_SYN | F_ACK), .seq_off = -1, .ack_off = -16, FLOW("tls")},
+		{"a ClientHello", TO(443, F_ACK, HELLO), .seq_off = -16, FLOW("tls")},
+	}},
+	{"TLS 1.1 in the SYN", 0, {
+		{"where any will do", TO(443, F_SYN, OLD_HELLO), RULE("tls")},
+		{"where 1.2 must be", TO(8443, F_SYN, OLD_HELLO), PLAINTEXT("modern")},
+	}},
+	{"ten bytes in the SYN", 0, {{"", TO(443, F_SYN, BYTES(HELLO_AT "\x03")), PLAINTEXT("tls")}}},
+	{"a SYN said again with payload", 0, {
+		{"the SYN", TO(443, F_SYN), RULE("tls")},
+		{"with a ClientHello", TO(443, F_SYN, HELLO), .seq_off = -1, RULE("tls")},
+		{"what follows", TO(443, F_ACK, HTTP), .seq_off = 20, FLOW("tls")},
+		{"the SYN with something else", TO(443, F_SYN, HTTP), .seq_off = -1, RULE("tls")},
+	}},
+	{"a SYN said again with plaintext", 0, {
+		{"the SYN", TO(443, F_SYN), RULE("tls")},
+		{"with a request", TO(443, F_SYN, HTTP), .seq_off = -1, PLAINTEXT("tls")},
+		{"a ClientHello, too late", TO(443, F_ACK, HELLO), PLAINTEXT("tls")},
+	}},
+	{"a SYN said again with another number", 0, {
+		{"one", TO(443, F_SYN), .seq_off = 5000, RULE("tls")},
+		{"another", TO(443, F_SYN), RULE("tls")},
+		{"a ClientHello, while nobody knows which one counts", TO(443, F_ACK, HELLO), PLAINTEXT("tls")},
+		{"the SYN+ACK", FROM(443, F_SYN | F_ACK), .ack_off = -20, FLOW("tls")},
+		{"the ClientHello", TO(443, F_ACK, HELLO), .seq_off = -20, FLOW("tls")},
+	}},
+	{"a SYN of somebody else in the middle of the handshake", 0, {
+		OPENED(443, "tls"),
+		{"the SYN", TO(443, F_SYN), .seq_off = 5000, RULE("tls")},
+		{"the ClientHello", TO(443, F_ACK, HELLO), FLOW("tls")},
+	}},
+	{"a SYN of somebody else before the handshake's end", 0, {
+		{"the SYN", TO(443, F_SYN), RULE("tls")},
+		{"the SYN+ACK", FROM(443, F_SYN | F_ACK), FLOW("tls")},
+		{"the other SYN", TO(443, F_SYN), .seq_off = 5000, RULE("tls")},
+		{"an ACK of its sender", TO(443, F_ACK), .seq_off = 5001, .ack_off = 77, FLOW("tls")},
+		{"a ClientHello of its sender", TO(443, F_ACK, HELLO), .seq_off = 5001, PLAINTEXT("tls")},
+		{"what is said to the other SYN", FROM(443, F_ACK), FLOW("tls")},
+		{"the ClientHello", TO(443, F_ACK, HELLO), FLOW("tls")},
+	}},
+	{"a SYN with payload from the other side", 0, {
+		{"the SYN", TO(443, F_SYN, .sport = 40009), RULE("tls")},
+		{"the other's, with a ClientHello", .back = true, .packet = {.sport = 443, .dport = 40009, .flags = F_SYN, HELLO},
+		 PLAINTEXT("back")},
+		{"the other's, without", .back = true, .packet = {.sport = 443, .dport = 40009, .flags = F_SYN}, .seq_off = -21,
+		 RULE("back")},
+	}},
+	{"a connection without a word", 0, {
+		OPENED(443, "tls"),
+		{"the FIN", TO(443, F_FIN | F_ACK), FLOW("tls")},
+		{"payload behind it", TO(443, F_ACK, HELLO), PLAINTEXT("tls")},
+		{"the FIN back", FROM(443, F_FIN | F_ACK), .ack_off = -20, FLOW("tls")},
+		{"the last ACK", TO(443, F_ACK), .seq_off = -20, FLOW("tls")},
+		{"the same ends again", TO(443, F_SYN), .seq_off = 1 << 20, RULE("tls")},
+		{"the ClientHello", TO(443, F_ACK, HELLO), .seq_off = (1 << 20) + 1, FLOW("tls")},
+	}},
+	{"the listener closes first", 0, {
+		OPENED(443, "tls"),
+		{"its FIN", FROM(443, F_FIN | F_ACK), FLOW("tls")},
+		{"the ClientHello", TO(443, F_ACK, HELLO), FLOW("tls")},
+		{"the FIN", TO(443, F_FIN | F_ACK), FLOW("tls")},
+		{"a new SYN", TO(443, F_SYN), RULE("tls")},
+	}},
+	{"a FIN with plaintext", 0, {
+		OPENED(443, "tls"),
+		{"", TO(443, F_FIN | F_ACK, HTTP), PLAINTEXT("tls")},
+		{"ends nothing", .wait = 3600, FROM(443, F_ACK), .ack_off = -17, FLOW("tls")},
+	}},
+	{"mid-stream", 0, {
+		{"an ACK", TO(443, F_ACK), STATE},
+		{"a ClientHello", TO(443, F_ACK, HELLO), STATE},
+		{"a FIN", TO(443, F_FIN | F_ACK), STATE},
+		{"a RST", TO(443, F_RST), STATE},
+		{"the SYN", TO(443, F_SYN), RULE("tls")},
+	}},
+	{"plaintext to failsafe's port", 0, {
+		{"the SYN", TO(23, F_SYN), RULE("tls")},
+		{"the SYN+ACK", FROM(23, F_SYN | F_ACK), FLOW("tls")},
+		{"payload", TO(23, F_ACK, HTTP), .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"},
+		{"payload back", FROM(23, F_ACK, HTTP), .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"},
+		{"an ACK", TO(23, F_ACK), FLOW("tls")},
+		{"plaintext in another SYN", TO(23, F_SYN, HTTP, .sport = 40001), .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"},
+		{"mid-stream", TO(23, F_ACK, .sport = 40002), .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"},
+	}},
+	{"a first segment in fragments", 0, {
+		OPENED(443, "tls"),
+		{"the first", TO(443, F_ACK, .more = true, .id = 7, BYTES(HELLO_AT "\x03\x03 so on")), FLOW("tls")},
+		{"a later one", TO(443, F_ACK, .fragment = true, .offset = 32, .id = 7, .payload_len = 16), PART("tls")},
+		{"one that writes over what was read", TO(443, F_ACK, .fragment = true, .offset = 24, .id = 7, .payload_len = 16),
+		 NO_PART},
+	}},
+	{"plaintext in fragments", 0, {
+		OPENED(443, "tls"),
+		{"a first one that ends with its header", TO(443, F_ACK, .more = true, .id = 7), PLAINTEXT("tls")},
+		{"the payload", TO(443, F_ACK, .fragment = true, .offset = 24, .id = 7, BYTES("GET / HTTP/1.1\r\n")), NO_PART},
+		{"the ClientHello", TO(443, F_ACK, HELLO), .seq_off = -16, FLOW("tls")},
+	}},
+	{"an ICMP error of a connection that waits", 4, {
+		OPENED(443, "tls"),
+		{"fragmentation needed", .packet = {UNREACHABLE}, .quoted = &tls_answer, RELATED("tls")},
 	}},
 };
 

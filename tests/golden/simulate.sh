@@ -20,6 +20,11 @@ cat > "$folder/policy.yaml" <<-YAML
 	  - {id: no-telnet, from: any, to: any, service: tcp/23, action: drop}
 	  - {id: ask, from: gateway, to: db, service: udp/53, action: allow}
 YAML
+cat > "$folder/private.yaml" <<-YAML
+	version: 1
+	defaults: {action: drop}
+	rules: [{id: private, from: any, to: any, service: tcp/443, action: allow, tls: {require: true, min: "1.2"}}]
+YAML
 cat > "$folder/bound.yaml" <<-YAML
 	version: 1
 	include: [policy.yaml]
@@ -57,6 +62,19 @@ SPOOFED='{"verdict":"drop","reason":"spoofed","rule":null,"from_zones":["gateway
 OTHER='{"from":"10.1.0.7","to":"10.2.0.9","proto":"tcp","dport":22}'
 DROPPED='{"verdict":"drop","reason":"default","rule":null,"from_zones":["gateway"],"to_zones":["db","data"]}'
 WORLD='{"from":"192.0.2.1","to":"10.9.0.1","proto":"tcp","dport":22}'
+
+private() { # WHAT {FLAGS:PAYLOAD REASON}... [OPTION...]: to a port that asks for TLS 1.2
+	local what=$1 input="" output="" rule verdict
+	shift
+	while [[ ${1:-} == *:* ]]; do
+		rule='"private"' verdict=allow
+		case $2 in tcp-state) rule=null verdict=drop ;; plaintext) verdict=drop ;; esac
+		input+="{\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"proto\":\"tcp\",\"dport\":443,\"flags\":\"${1%:*}\",\"payload\":\"${1#*:}\"}"$'\n'
+		output+="{\"verdict\":\"$verdict\",\"reason\":\"$2\",\"rule\":$rule,\"from_zones\":[\"world\"],\"to_zones\":[\"world\"]}"$'\n'
+		shift 2
+	done
+	policy=private check "$what ($*)" 0 "$input" "${output%$'\n'}" "$@"
+}
 
 engine() { # the options of an engine: all that both must answer alike
 	check "an allowed packet ($*)" 0 "$ALLOW" "$ALLOWED" "$@"
@@ -103,6 +121,12 @@ engine() { # the options of an engine: all that both must answer alike
 		'{"interface":"veth1","frame":"02000000000a020000000002080045000028000040004006655c0a0200090a0100079c40153800000000000000005002ffff00000000"}' \
 		'{"verdict":"drop","reason":"spoofed","rule":null,"from_zones":["db","data"],"to_zones":["gateway"]}' "$@"
 	policy=bound check "what leaves is not bound ($*)" 0 "$(enters veth-db | sed 's/}$/,"hook":"egress"}/')" "$ALLOWED" "$@"
+	private 'a ClientHello in the SYN' S:1603010200010001fc0303 rule "$@"
+	private 'plaintext in the SYN' S:474554202f20485454502f312e310d0a plaintext "$@"
+	private 'mid-stream' A: tcp-state "$@"
+	private 'a connection begins with a ClientHello' S: rule A:1603010200010001fc0303 flow A:00 flow --stateful "$@"
+	private 'a connection begins with that of TLS 1.1' S: rule A:1603010200010001fc0302 plaintext A: flow --stateful "$@"
+	private 'a connection begins with plaintext' S: rule A: flow A:474554202f plaintext A:1603010200010001fc0303 plaintext --stateful "$@"
 	check "without source in the policy an interface changes nothing ($*)" 0 "$(enters veth-db)" "$ALLOWED" "$@"
 }
 
@@ -149,7 +173,7 @@ feature() { # KEYS STATUS OPTION...: a rule with these keys
 feature 'limit: {rate: 5/s}' 0
 feature 'limit: {rate: 5/s}' 0 --stateful
 feature 'mode: stage' 0
-feature 'tls: {require: true}' 3
+feature 'tls: {require: true}' 0
 feature 'until: 2999-01-01T00:00:00Z' 3
 status "no policy" 2
 status "an unknown option" 2 "$folder/policy.yaml" --colour

@@ -222,6 +222,7 @@ static inline uint32_t expect_cell(const struct policy *p, const struct addr *fr
 			return number_of(p, i) | (allow ? ZW_CELL_ALLOW : 0) | expect_log(p, r->log, allow) |
 			       (allow && r->limit.set ? ZW_CELL_LIMIT : 0) |
 			       (allow && r->tls_require ? ZW_CELL_TLS : 0) |
+			       (allow && r->tls_min_1_2 ? ZW_CELL_TLS_MIN_1_2 : 0) |
 			       (r->expires ? ZW_CELL_EXPIRES : 0);
 		}
 	}

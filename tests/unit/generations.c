@@ -34,6 +34,12 @@ static const struct policy_text {
 	{"ports exchanged", ZONES "failsafe: []\n"
 			    "rules: [{id: high, from: red, to: blue, service: [tcp/40000, udp/40000], action: allow}]\n"},
 	{"rescue", ZONES "failsafe: [{id: rescue, from: red, to: blue, service: [tcp/80, udp/53]}]\n"},
+	{"tls", ZONES "failsafe: []\n"
+		"rules: [{id: private, from: red, to: blue, service: tcp/80, action: allow, tls: {require: true}}]\n"},
+	{"tls 1.2", ZONES "failsafe: []\n"
+		    "rules:\n"
+		    "  - {id: mail, from: red, to: blue, service: tcp/25, action: allow}\n"
+		    "  - {id: modern, from: red, to: blue, service: tcp/80, action: allow, tls: {require: true, min: \"1.2\"}}\n"},
 };
 #define POLICIES (sizeof(policies) / sizeof(policies[0]))
 
@@ -58,6 +64,14 @@ struct story {
 #define FORTH .packet = {.dport = 80, .flags = F_ACK, .seq = 1000, .ack = 5000}
 #define BACK .back = true, .packet = {.sport = 80, .dport = 40000, .flags = F_ACK, .seq = 5000, .ack = 1000}
 #define SYN_ACK .back = true, .packet = {.sport = 80, .dport = 40000, .flags = F_SYN | F_ACK, .seq = 4999, .ack = 1000}
+#define BYTES(bytes) .packet = {.dport = 80, .flags = F_ACK, .seq = 1000, .ack = 5000, .payload = bytes, \
+				.payload_len = sizeof(bytes) - 1}
+#define HELLO BYTES("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+#define OLD_HELLO BYTES("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x01")
+#define PLAIN BYTES("GET / HTTP/1.1\r\n")
+#define FIRST_PART .packet = {.dport = 80, .flags = F_ACK, .seq = 1000, .ack = 5000, .more = true, .id = 9, \
+			      .payload = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and on", .payload_len = 18}
+#define LATER_PART .packet = {.fragment = true, .offset = 40, .id = 9, .payload_len = 16}
 #define UDP_FORTH .packet = {.protocol = P_UDP, .dport = 53}
 #define UDP_BACK .back = true, .packet = {.protocol = P_UDP, .sport = 53, .dport = 40000}
 #define ERROR .packet = {.protocol = P_ICMP}, .quotes = true
@@ -67,6 +81,8 @@ struct story {
 #define FLOW(id) .reason = ZW_ALLOW_FLOW, .rule = id
 #define REVOKED .reason = ZW_DROP_REVOKED
 #define DEFAULT .reason = ZW_DROP_DEFAULT
+#define PLAINTEXT(id) .reason = ZW_DROP_PLAINTEXT, .rule = id
+#define OPENED(id) {SYN_, RULE(id)}, {SYN_ACK, FLOW(id)}, {FORTH, FLOW(id)}
 
 static const struct story stories[] = {
 	{"a connection that is still allowed goes on, by its new rule", {
@@ -126,6 +142,57 @@ static const struct story stories[] = {
 		{FORTH, .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"}, {BACK, .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"},
 		{UDP_FORTH, .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"}, {APPLY("open")}, {BACK, FLOW("web")},
 		{UDP_BACK, DEFAULT},
+	}},
+	{"a flow that began with TLS is taken over by rules with `tls`", {
+		{APPLY("tls")}, OPENED("private"), {HELLO, FLOW("private")}, {APPLY("tls 1.2")}, {PLAIN, FLOW("modern")},
+		{APPLY("tls")}, {BACK, FLOW("private")}, {PLAIN, FLOW("private")},
+	}},
+	{"also after a rule without", {
+		{APPLY("tls")}, OPENED("private"), {HELLO, FLOW("private")}, {APPLY("open")}, {PLAIN, FLOW("web")},
+		{APPLY("tls 1.2")}, {PLAIN, FLOW("modern")}, {BACK, FLOW("modern")},
+	}},
+	{"but not one of an old TLS by a rule that wants a new one", {
+		{APPLY("tls")}, OPENED("private"), {OLD_HELLO, FLOW("private")}, {PLAIN, FLOW("private")}, {APPLY("tls 1.2")},
+		{BACK, REVOKED}, {PLAIN, REVOKED}, {APPLY("tls")}, {PLAIN, FLOW("private")},
+	}},
+	{"a flow whose beginning nobody saw is revoked by a rule with `tls`", {
+		{APPLY("open")}, OPENED("web"), {HELLO, FLOW("web")}, {APPLY("tls")}, {BACK, REVOKED}, {HELLO, REVOKED},
+		{APPLY("open")}, {BACK, FLOW("web")}, {HELLO, FLOW("web")},
+	}},
+	{"even before its first byte", {
+		{APPLY("open")}, OPENED("web"), {APPLY("tls")}, {HELLO, REVOKED},
+	}},
+	{"a flow that waits goes on waiting", {
+		{APPLY("tls")}, OPENED("private"), {APPLY("tls 1.2")}, {FORTH, FLOW("modern")}, {OLD_HELLO, PLAINTEXT("modern")},
+		{HELLO, PLAINTEXT("modern")}, {APPLY("tls")}, {FORTH, REVOKED},
+	}},
+	{"with its first byte", {
+		{APPLY("tls")}, OPENED("private"), {APPLY("tls 1.2")}, {HELLO, FLOW("modern")}, {PLAIN, FLOW("modern")},
+	}},
+	{"unless a rule let it speak in between", {
+		{APPLY("tls")}, OPENED("private"), {APPLY("open")}, {PLAIN, FLOW("web")}, {APPLY("tls")}, {FORTH, REVOKED},
+	}},
+	{"not if it was revoked in between", {
+		{APPLY("tls")}, OPENED("private"), {APPLY("closed")}, {HELLO, REVOKED}, {APPLY("tls")}, {HELLO, FLOW("private")},
+	}},
+	{"a flow that was refused is revoked by another rule with `tls`, and goes on by one without", {
+		{APPLY("tls")}, OPENED("private"), {PLAIN, PLAINTEXT("private")}, {APPLY("tls 1.2")}, {BACK, REVOKED},
+		{APPLY("tls")}, {BACK, REVOKED}, {APPLY("open")}, {PLAIN, FLOW("web")},
+	}},
+	{"what is refused stays so", {
+		{APPLY("tls")}, OPENED("private"), {PLAIN, PLAINTEXT("private")}, {BACK, FLOW("private")}, {HELLO, PLAINTEXT("private")},
+	}},
+	{"a SYN said again under a rule with `tls` leaves the flow as it is", {
+		{APPLY("open")}, {SYN_, RULE("web")}, {APPLY("tls")}, {SYN_, RULE("private")}, {SYN_ACK, REVOKED},
+	}},
+	{"later fragments of a segment with a ClientHello", {
+		{APPLY("tls")}, OPENED("private"), {FIRST_PART, FLOW("private")}, {APPLY("tls 1.2")},
+		{LATER_PART, .reason = ZW_ALLOW_FRAGMENT, .rule = "modern"}, {APPLY("open")},
+		{LATER_PART, .reason = ZW_ALLOW_FRAGMENT, .rule = "web"},
+	}},
+	{"later fragments of a segment that was not asked", {
+		{APPLY("open")}, OPENED("web"), {FIRST_PART, FLOW("web")}, {LATER_PART, .reason = ZW_ALLOW_FRAGMENT, .rule = "web"},
+		{APPLY("tls")}, {LATER_PART, .reason = ZW_DROP_FRAGMENT},
 	}},
 };
 

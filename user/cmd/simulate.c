@@ -163,8 +163,6 @@ static void refuse_unbuilt(const struct policy *policy, struct diag *diag)
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct rule *rule = &policy->rules.v[i];
 
-		if (rule->tls_require)
-			refuse(diag, &rule->place, "tls");
 		if (rule->expires)
 			refuse(diag, &rule->place, "until");
 	}

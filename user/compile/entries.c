@@ -52,7 +52,7 @@ static uint32_t rule_cell(const struct policy *policy, const struct rule *rule, 
 	if (rule->limit.set)
 		cell |= ZW_CELL_LIMIT;
 	if (rule->tls_require)
-		cell |= ZW_CELL_TLS;
+		cell |= ZW_CELL_TLS | (rule->tls_min_1_2 ? ZW_CELL_TLS_MIN_1_2 : 0);
 	return cell | ZW_CELL_ALLOW;
 }
 

@@ -269,7 +269,6 @@ void policy_unsupported(const struct policy *policy, struct diag *diag)
 		const struct rule *rule = &policy->rules.v[i];
 
 		refuse(diag, rule, rule->limit.ban_s != 0, "ban");
-		refuse(diag, rule, rule->tls_require, "tls");
 		refuse(diag, rule, rule->expires, "until");
 		refuse(diag, rule, rule->mode == MODE_STAGE, "mode: stage");
 	}

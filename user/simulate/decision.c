@@ -230,6 +230,16 @@ static int parse(struct work *w, const struct frame *frame)
 	return zw_parse_deep(p, &w->scratch, &w->quote.ends, len);
 }
 
+/* The same of decide_fully(). */
+static void decide_fully(struct work *w, const struct frame *frame)
+{
+	decide(w);
+	if (w->packet.hello != HELLO_WANTED)
+		return;
+	w->packet.hello = read_hello((const __u8 *)frame->data + payload_offset(&w->packet));
+	decide(w);
+}
+
 void decider_decide(struct decider *decider, const struct frame *frame, struct decision *ret_decision)
 {
 	struct work *w = &decider->work;
@@ -245,7 +255,7 @@ void decider_decide(struct decider *decider, const struct frame *frame, struct d
 	if (ended)
 		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
 	else
-		decide(w);
+		decide_fully(w, frame);
 	locate(&w->packet, o);
 	*ret_decision = (struct decision){
 		.allow = !ZW_REASON_IS_DROP(o->reason),
