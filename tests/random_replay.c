@@ -320,6 +320,7 @@ static void open_stage(const struct film *film, struct stage *stage)
 	const struct replay_options options = {
 		.host = film->knows_host ? &stage->scene.host : NULL,
 		.rule_count = { names_rule_count(stage->scene.tables->names) },
+		.has_tls = stage->scene.tables->layout.has_tls,
 	};
 	char error[CAPTURE_ERROR_MAX];
 	FILE *file = fmemopen(film->file, film->len, "r");

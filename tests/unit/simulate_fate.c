@@ -15,31 +15,41 @@ struct row {
 	bool passes;
 	enum zw_reason reason;
 	uint32_t rule;
+	uint32_t cell; /* of its flow */
 };
 
 #define ECHO_REQUEST (8 << 8)
 #define ECHO_REQUEST6 (128 << 8)
-enum { WEB = 1, NO_BACK, PINGS, SSH, ECHO, HALF }; /* as they are numbered */
+enum { WEB = 1, NO_BACK, PINGS, PRIVATE, MODERN, SSH, ECHO, HALF, RESCUE }; /* as they are numbered */
 
 /*
- * clients may reach servers on tcp/443 and ping them in IPv6, servers may not reach clients on tcp/9000; failsafe: ops may
+ * clients may reach servers on tcp/443, by TLS on tcp/8443 and by TLS 1.2 on tcp/9443 and ping them in IPv6, servers may not reach clients on tcp/9000; failsafe: ops may
  * reach servers on tcp/22, and between them any ICMP passes, either way; from clients to servers only echo requests.
  */
 static const struct row rows[] = {
-	{ "policy allows it", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 443, 443, true, ZW_ALLOW_RULE, WEB },
-	{ "a rule drops it", IPPROTO_TCP, "10.2.0.1", 40000, "10.1.0.1", 9000, 9000, false, ZW_DROP_RULE, NO_BACK },
-	{ "nothing allows it", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 444, 444, false, ZW_DROP_DEFAULT, 0 },
-	{ "the other side may not open it", IPPROTO_TCP, "10.2.0.1", 443, "10.1.0.1", 40000, 40000, false, ZW_DROP_DEFAULT, 0 },
-	{ "failsafe allows it", IPPROTO_TCP, "10.3.0.1", 40000, "10.2.0.1", 22, 22, true, ZW_ALLOW_FAILSAFE, SSH },
-	{ "failsafe allows its answers", IPPROTO_TCP, "10.2.0.1", 22, "10.3.0.1", 40000, 40000, true, ZW_ALLOW_FAILSAFE, SSH },
-	{ "failsafe allows another protocol", IPPROTO_UDP, "10.3.0.1", 40000, "10.2.0.1", 22, 22, false, ZW_DROP_DEFAULT, 0 },
+	{ "policy allows it", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 443, 443, true, ZW_ALLOW_RULE, WEB, 0 },
+	{ "a rule drops it", IPPROTO_TCP, "10.2.0.1", 40000, "10.1.0.1", 9000, 9000, false, ZW_DROP_RULE, NO_BACK, 0 },
+	{ "nothing allows it", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 444, 444, false, ZW_DROP_DEFAULT, 0, 0 },
+	{ "the other side may not open it", IPPROTO_TCP, "10.2.0.1", 443, "10.1.0.1", 40000, 40000, false, ZW_DROP_DEFAULT, 0, 0 },
+	{ "failsafe allows it", IPPROTO_TCP, "10.3.0.1", 40000, "10.2.0.1", 22, 22, true, ZW_ALLOW_FAILSAFE, SSH, 0 },
+	{ "failsafe allows its answers", IPPROTO_TCP, "10.2.0.1", 22, "10.3.0.1", 40000, 40000, true, ZW_ALLOW_FAILSAFE, SSH, 0 },
+	{ "failsafe allows another protocol", IPPROTO_UDP, "10.3.0.1", 40000, "10.2.0.1", 22, 22, false, ZW_DROP_DEFAULT, 0, 0 },
 	{ "failsafe allows a ping and its answer", IPPROTO_ICMP, "10.3.0.1", 7, "10.2.0.1", 7, ECHO_REQUEST, true,
-	  ZW_ALLOW_FAILSAFE, ECHO },
+	  ZW_ALLOW_FAILSAFE, ECHO, 0 },
 	{ "failsafe allows a ping, and not its answer", IPPROTO_ICMP, "10.1.0.1", 7, "10.2.0.1", 7, ECHO_REQUEST, false,
-	  ZW_DROP_DEFAULT, 0 },
-	{ "policy allows a ping", IPPROTO_ICMPV6, "fd00:1::1", 7, "fd00:2::1", 7, ECHO_REQUEST6, true, ZW_ALLOW_RULE, PINGS },
-	{ "IPv6", IPPROTO_TCP, "fd00:1::1", 40000, "fd00:2::1", 443, 443, true, ZW_ALLOW_RULE, WEB },
-	{ "IPv6, and nothing allows it", IPPROTO_TCP, "fd00:2::1", 40000, "fd00:1::1", 443, 443, false, ZW_DROP_DEFAULT, 0 },
+	  ZW_DROP_DEFAULT, 0, 0 },
+	{ "policy allows a ping", IPPROTO_ICMPV6, "fd00:1::1", 7, "fd00:2::1", 7, ECHO_REQUEST6, true, ZW_ALLOW_RULE, PINGS, 0 },
+	{ "IPv6", IPPROTO_TCP, "fd00:1::1", 40000, "fd00:2::1", 443, 443, true, ZW_ALLOW_RULE, WEB, 0 },
+	{ "IPv6, and nothing allows it", IPPROTO_TCP, "fd00:2::1", 40000, "fd00:1::1", 443, 443, false, ZW_DROP_DEFAULT, 0, 0 },
+	{ "it began with TLS", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 8443, 8443, true, ZW_ALLOW_RULE, PRIVATE, ZW_TLS_CHECKED },
+	{ "it has not begun", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 8443, 8443, true, ZW_ALLOW_RULE, PRIVATE, ZW_TLS_WAITING },
+	{ "nobody knows how it began", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 8443, 8443, false, ZW_DROP_REVOKED, PRIVATE, 0 },
+	{ "it began with an old TLS", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 9443, 9443, false, ZW_DROP_REVOKED, MODERN,
+	  ZW_TLS_CHECKED },
+	{ "it began with TLS 1.2", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.1", 9443, 9443, true, ZW_ALLOW_RULE, MODERN,
+	  ZW_TLS_CHECKED_1_2 },
+	{ "nobody knows, and failsafe allows it", IPPROTO_TCP, "10.1.0.1", 40000, "10.2.0.9", 8443, 8443, true, ZW_ALLOW_FAILSAFE,
+	  RESCUE, 0 },
 };
 
 static struct tables *make_tables(void)
@@ -47,20 +57,26 @@ static struct tables *make_tables(void)
 	const struct compile_options options = { 0 };
 	struct policy *p = made_new();
 	unsigned clients = made_zone(p, "clients", ZONE_DECLARED), servers = made_zone(p, "servers", ZONE_DECLARED);
-	unsigned ops = made_zone(p, "ops", ZONE_DECLARED);
+	unsigned ops = made_zone(p, "ops", ZONE_DECLARED), spare = made_zone(p, "spare", ZONE_DECLARED);
 	struct tables *tables;
+	struct rule *modern;
 
 	made_range(p, clients, "10.1.0.0", "10.1.0.255");
 	made_range(p, clients, "fd00:1::", "fd00:1::ffff");
 	made_range(p, servers, "10.2.0.0", "10.2.0.255");
 	made_range(p, servers, "fd00:2::", "fd00:2::ffff");
 	made_range(p, ops, "10.3.0.0", "10.3.0.255");
+	made_range(p, spare, "10.2.0.9", "10.2.0.9");
 	made_rule(&p->rules, "web", clients, servers, made_ports(IPPROTO_TCP, 443, 443), ACTION_ALLOW);
 	made_rule(&p->rules, "no-back", servers, clients, made_ports(IPPROTO_TCP, 9000, 9000), ACTION_DROP);
 	made_rule(&p->rules, "pings", clients, servers, made_ports(IPPROTO_ICMPV6, ECHO_REQUEST6, ECHO_REQUEST6), ACTION_ALLOW);
+	made_rule(&p->rules, "private", clients, servers, made_ports(IPPROTO_TCP, 8443, 8443), ACTION_ALLOW)->tls_require = true;
+	modern = made_rule(&p->rules, "modern", clients, servers, made_ports(IPPROTO_TCP, 9443, 9443), ACTION_ALLOW);
+	modern->tls_require = modern->tls_min_1_2 = true;
 	made_rule(&p->failsafe, "ssh", ops, servers, made_ports(IPPROTO_TCP, 22, 22), ACTION_ALLOW);
 	made_rule(&p->failsafe, "echo", ops, servers, made_ports(IPPROTO_ICMP, 0, 65535), ACTION_ALLOW);
 	made_rule(&p->failsafe, "half", clients, servers, made_ports(IPPROTO_ICMP, ECHO_REQUEST, ECHO_REQUEST), ACTION_ALLOW);
+	made_rule(&p->failsafe, "rescue", clients, spare, made_ports(IPPROTO_TCP, 8443, 8443), ACTION_ALLOW);
 	tables = made_tables(p, &options);
 	made_free(p);
 	return tables;
@@ -83,7 +99,7 @@ static void each_connection_by_its_first_packet(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
 		struct connection c = { .protocol = r->protocol, .sport = htobe16(r->sport), .dport = htobe16(r->dport),
-					.port = r->port };
+					.port = r->port, .cell = r->cell };
 		struct fate fate;
 
 		print_message("# %s\n", r->what);

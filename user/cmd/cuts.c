@@ -180,7 +180,7 @@ static int compare_ends(const void *a, const void *b)
 static struct connection of_record(const struct flow_record *record)
 {
 	struct connection c = { .family = record->family, .protocol = record->protocol, .sport = record->sport,
-				.dport = record->dport, .port = record->port };
+				.dport = record->dport, .port = record->port, .cell = record->cell };
 
 	memcpy(c.source, record->source, sizeof(c.source));
 	memcpy(c.destination, record->destination, sizeof(c.destination));
@@ -326,10 +326,12 @@ static int compare_others(const void *a, const void *b)
 	return order ? order : x->rank - y->rank;
 }
 
-/* Without a flow, `tcp: strict` drops what no failsafe lets pass. */
+/* Without a flow, `tcp: strict` drops what no failsafe lets pass, and so does a rule with `tls`. */
 static struct fate without_flow(struct fate fate, const struct tables *tables, const struct connection *c)
 {
-	if (fate.passes && c->protocol == PROTO_TCP && tables->layout.tcp_strict && fate.reason != ZW_ALLOW_FAILSAFE)
+	bool by_rules = fate.passes && fate.reason != ZW_ALLOW_FAILSAFE;
+
+	if (c->protocol == PROTO_TCP && ((by_rules && tables->layout.tcp_strict) || fate.reason == ZW_DROP_REVOKED))
 		return (struct fate){ .reason = ZW_DROP_TCP_STATE };
 	return fate;
 }

@@ -2,6 +2,7 @@
 #include "simulate/fate.h"
 
 #include "lookup.h"
+#include "tls_state.h"
 
 bool fate_has_ports(uint8_t protocol)
 {
@@ -41,16 +42,20 @@ static enum zw_reason reason_of(__u32 cell)
 struct fate fate_of(const void *tables, const struct zw_layout *layout, const struct connection *c)
 {
 	__u32 source, destination, cell, failsafe;
+	bool goes_on;
 
 	zw_tables_bytes = tables;
 	zw_layout = *layout;
 	source = find_atom(c->family, c->source);
 	destination = find_atom(c->family, c->destination);
 	cell = zw_policy_cell(source, destination, c->protocol, c->port);
-	failsafe = cell & ZW_CELL_ALLOW ? 0 : failsafe_both_ways(c, source, destination);
+	goes_on = (cell & ZW_CELL_ALLOW) && takes_over(c->cell, cell);
+	failsafe = goes_on ? 0 : failsafe_both_ways(c, source, destination);
 	return (struct fate){
-		.passes = (cell | failsafe) & ZW_CELL_ALLOW,
-		.reason = failsafe ? ZW_ALLOW_FAILSAFE : reason_of(cell),
+		.passes = goes_on || failsafe,
+		.reason = failsafe				  ? ZW_ALLOW_FAILSAFE :
+			  !goes_on && (cell & ZW_CELL_ALLOW) ? ZW_DROP_REVOKED :
+							       reason_of(cell),
 		.rule = (failsafe ? failsafe : cell) & ZW_CELL_RULE,
 	};
 }

@@ -18,11 +18,16 @@ struct connection {
 	uint32_t source[4], destination[4]; /* wire order */
 	__be16 sport, dport; /* of tcp, udp, sctp; an echo's identifier, twice */
 	uint16_t port; /* of its first packet: destination port, or ICMP type << 8 | code; 0 for protocols without */
+	uint32_t cell; /* of its flow, for what stage tls knows of it (bpf/tls_state.h); 0: it has none */
 };
 
 struct fate {
 	bool passes;
-	enum zw_reason reason; /* of its first packet; ZW_ALLOW_FAILSAFE: the rules drop it, failsafe lets it pass */
+	/*
+	 * Of its first packet. ZW_ALLOW_FAILSAFE: the rules drop it, failsafe lets it pass; ZW_DROP_REVOKED: the rule lets it
+	 * pass, but has `tls`, and nobody saw how the connection began.
+	 */
+	enum zw_reason reason;
 	uint32_t rule; /* that decides, 0 none */
 };
 

@@ -54,6 +54,8 @@ static struct headers tell(const struct packet *p, int ended)
 	headers.dport = bpf_ntohs(p->ends.dport);
 	headers.port = p->ends.port;
 	headers.tcp_flags = p->tcp_flags;
+	if (p->ends.protocol == PROTO_TCP && p->payload_len)
+		headers.hello_end = payload_offset(p) + MIN(p->payload_len, (__u32)HELLO_BYTES);
 	headers.echo_request = p->ends.echo == ECHO_REQUEST;
 	headers.echo_reply = p->ends.echo == ECHO_REPLY;
 	return headers;

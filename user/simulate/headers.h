@@ -21,11 +21,13 @@ struct headers {
 	uint16_t port; /* as rules match it: the destination port, or ICMP type << 8 | code */
 	uint8_t tcp_flags;
 	bool echo_request, echo_reply; /* ICMP's or ICMPv6's */
+	size_t hello_end; /* where in the frame the bytes end that stage tls may read; 0: it reads none */
 };
 
 /*
  * An Ethernet frame of len bytes, of which the first `captured` are known; they alone are read. False: what decides
- * about the frame may stand behind them. True: whatever stands there, the programs decide the same.
+ * about the frame may stand behind them. True: whatever stands there, the programs decide the same, if the policy has no
+ * `tls` or they reach to hello_end.
  */
 bool headers_read(const uint8_t *frame, size_t captured, size_t len, struct headers *ret_headers);
 

@@ -119,7 +119,8 @@ bool replay_prepare(struct replay *replay, const struct captured *captured, stru
 		replay->counts.loopback++;
 		return false;
 	}
-	if (!headers_read(captured->bytes, captured->captured, captured->len, &replay->headers)) {
+	if (!headers_read(captured->bytes, captured->captured, captured->len, &replay->headers) ||
+	    (replay->options.has_tls && replay->headers.hello_end > captured->captured)) {
 		replay->counts.cut++;
 		return false;
 	}

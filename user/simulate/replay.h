@@ -27,6 +27,7 @@ struct replay_options {
 	enum zw_hook hook; /* where packets enter; ZW_HOOK_EGRESS: all of them leave */
 	size_t rule_count[REPLAY_SIDES]; /* of the policies' tables */
 	bool compare;
+	bool has_tls; /* a policy has: payload decides, too */
 	unsigned conversations; /* the bound; 0: REPLAY_CONVERSATIONS */
 };
 
