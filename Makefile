@@ -3,6 +3,7 @@
 
 VERSION := 0.1.0
 BUILD   := build
+INCLUDE := include
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
@@ -20,14 +21,14 @@ say = $(if $(V),,@echo "  $(1)	$(2)")
 
 WARN    := -Wall -Wextra $(if $(WERROR),-Werror)
 CFLAGS  ?= -O2 -g
-CFLAGS_ALL = -std=gnu11 $(WARN) -D_GNU_SOURCE -DZW_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibpf -I$(BUILD) \
+CFLAGS_ALL = -std=gnu11 $(WARN) -D_GNU_SOURCE -DZW_VERSION='"$(VERSION)"' -I$(INCLUDE) -Iuser -Ibpf -I$(BUILD) \
 	$(SANFLAGS) $(CFLAGS)
 # See user/base/json_memory.c.
 JSON_WRAPS := new_object new_array new_boolean new_int new_int64 new_uint64 new_double new_string new_string_len \
 	to_json_string_ext object_add array_add
 LIBS    := -lbpf -lelf -lz -lyaml -ljson-c -lsmartcols -lmnl $(JSON_WRAPS:%=-Wl,--wrap=json_object_%)
 MACHINE := $(shell uname -m)-linux-gnu
-BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARN) -Wno-unused-parameter -Iinclude -Ibpf -I/usr/include/$(MACHINE)
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARN) -Wno-unused-parameter -I$(INCLUDE) -Ibpf -I/usr/include/$(MACHINE)
 
 USER_SRC := $(wildcard user/*/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
@@ -64,7 +65,7 @@ MAN       := $(patsubst %.scd,$(BUILD)/%,$(wildcard man/*.scd))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deb tests benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-install check-evasion \
+.PHONY: all deb tests others benches fuzzers demo check check-unit check-golden check-model check-bpf check-net check-install check-evasion \
 	check-random check-san check-fuzz vm coverage mutants bench bench-quick bench-report lint both-compilers man man-tools install \
 	install-man deps build-tools help clean
 
@@ -165,6 +166,21 @@ demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 le
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@ZONEWALL=$(abspath $(BUILD)/zonewall) KEEP=$(KEEP) demo/demo.sh
 
+# This zonewall of other ABIs, for tests/net/upgrade.sh: with the same layout of everything, and with other layouts.
+OTHERS := $(addprefix $(BUILD)/other/,same changed)
+$(BUILD)/other/same/%.h: OTHER = -e 's/^\(.define ZW_ABI\) .*/\1 1001/'
+$(BUILD)/other/changed/%.h: OTHER = -e 's/^\(.define ZW_ABI\) .*/\1 1002/' \
+	-e '/define ZW_PART_NUMBERS/s/{ \([0-9]*\).*}/{ \1, 1001, 1001, 1001, 1001, 1001, 1001 }/' -e '/^struct zw_layout {/,/^};/s/\(__u8 pad\)\[.*\]/\1[11]/' \
+	-e 's/^\(.define ZW_FLOW_SEEDS\) .*/\1 32/' -e 's/^\(.define ZW_POINT_ENTRIES\) .*/\1 4096/' \
+	-e 's/^\(.define ZW_EVENT_ENTRIES\) .*/\1 512/' -e 's/^\(.define ZW_LIMIT_RULE_SETS\) .*/\1 16384/' \
+	-e 's/^\(.define ZW_BLOCK_BUCKETS\) .*/\1 32768/'
+$(OTHERS:%=%/include/zonewall.h): include/zonewall.h Makefile
+	@mkdir -p $(@D)
+	$(Q)sed $(OTHER) $< > $@
+others: $(OTHERS:%=%/include/zonewall.h) build-tools
+	@for other in $(OTHERS); do \
+		$(MAKE) --no-print-directory BUILD=$$other INCLUDE=$$other/include CFLAGS=-O1 $$other/zonewall || exit; done
+
 tests: $(TESTS) $(EVASION) $(PRELOADS)
 fuzzers: $(FUZZERS)
 
@@ -193,6 +209,7 @@ check: ## everything: both compilers, tests, sanitizers, fuzzers' smoke run, the
 	@tools/deps.sh build check
 	@tools/deps.sh vm || echo "  the group 'vm' will be skipped"
 	@$(MAKE) --no-print-directory both-compilers
+	@$(sub_make) BUILD=build/gcc others
 	@$(make_san) all $(UNIT:$(BUILD)/%=build/san/%)
 	@$(make_fuzz) fuzzers
 	@$(RUN) $(FUZZ_PARTS) $(SAN_PARTS) $(call parts_in,build/gcc)
@@ -209,7 +226,7 @@ check-bpf: all $(BPF_TESTS) ## packets through the loaded programs (root)
 	@$(RUN) --build $(BUILD) --root --group bpf $(BPF_TESTS)
 check-random: all $(RANDOM) ## oracle, tables and kernel on random policies (root)
 	@$(RUN) --build $(BUILD) --root --group random $(RANDOM)
-check-net: all $(NET_TOOLS) $(PRELOADS) ## real clients and servers in network namespaces (root)
+check-net: all $(NET_TOOLS) $(PRELOADS) others ## real clients and servers in network namespaces (root)
 	@$(RUN) --build $(BUILD) --root $(NET_PARTS)
 check-evasion: all $(EVASION) ## tricks that get packets around firewalls, before each of the four hooks (root)
 	@$(RUN) --build $(BUILD) --group evasion tests/evasion/readme.sh --root --group evasion $(EVASION_RUN)

@@ -3,7 +3,7 @@
  * zonewall.h - what the BPF programs and user space share: tables, flows, counters, events, the gate.
  *
  * Numbers and layouts here are an ABI: a pinned map outlives the program that made it. Reason numbers are never
- * reused; a change to a struct that lives in a pinned map of state (not of a generation) raises ZW_ABI.
+ * reused; a change to what is pinned, or to what it means, raises the number of its part and ZW_ABI.
  * Integers are host order unless the type says __be16 or __be32. Addresses are wire order, an IPv4 address in the
  * first four of sixteen bytes, the rest zero.
  */
@@ -13,6 +13,23 @@
 #include <linux/types.h>
 
 #define ZW_ABI 6
+
+/*
+ * What an instance has pinned, in parts. A zonewall of another ABI takes over what it finds (user/kernel/predecessor.h): it
+ * goes on with the parts that have the numbers of its own, and makes the others anew. tests/golden/parts.py notices a struct
+ * that changes while its part's number does not.
+ */
+enum zw_part {
+	ZW_PART_CONTROL, /* the gate's line and slots, the book, which files there are; of another one nothing is taken over */
+	ZW_PART_GENERATION, /* zw_layout, tables, sources, the rules' counters and names */
+	ZW_PART_FLOWS, /* zw_flows4, zw_flows6 */
+	ZW_PART_POINTS, /* zw_points, zw_counters */
+	ZW_PART_EVENTS, /* zw_events, zw_ring, zw_collected */
+	ZW_PART_LIMITS, /* zw_limits */
+	ZW_PART_BLOCKS, /* zw_blocks */
+	ZW_PARTS,
+};
+#define ZW_PART_NUMBERS { 1, 1, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.

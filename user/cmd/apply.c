@@ -139,7 +139,9 @@ static void print_dry_run(const struct tables *tables)
 
 static int print_foresight(const struct globals *globals, const struct foresight *foresight)
 {
-	if (!foresight->has_differences)
+	if (foresight->report.predecessor)
+		printf("a policy of a zonewall of ABI %u decides now: it cannot be compared\n", foresight->report.predecessor);
+	else if (!foresight->has_differences)
 		printf("nothing decides now: everything passes\n");
 	else if (differences_print(&foresight->differences, globals->colour))
 		return edge_exit_status(edge_error(ENOMEM, "cannot print the differences"));

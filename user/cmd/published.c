@@ -242,6 +242,8 @@ static void print_json(const char *verb, const struct publish_report *report, co
 	json_object_object_add(root, "previous", json_object_new_int64(report->previous));
 	if (report->on_trial)
 		json_object_object_add(root, "trial", trial_json(report));
+	if (report->predecessor)
+		json_object_object_add(root, "taken_over_from_abi", json_object_new_int64(report->predecessor));
 	json_object_object_add(root, "attach_points", changes_json(report));
 	if (report->tables_len) {
 		json_object_object_add(root, "tables_bytes", json_object_new_int64(report->tables_len));
@@ -299,6 +301,8 @@ static void print_head(const char *verb, const struct publish_report *report)
 {
 	if (!strcmp(verb, "confirm"))
 		printf("generation %u is confirmed\n", report->generation);
+	else if (!strcmp(verb, "down") && !report->previous)
+		printf("detached\n");
 	else if (!strcmp(verb, "down"))
 		printf("detached; generation %u was the last\n", report->previous);
 	else if (!report->generation)
@@ -314,6 +318,8 @@ static void print_text(const char *verb, const struct publish_report *report, co
 	print_head(verb, report);
 	if (report->on_trial)
 		print_trial(report);
+	if (report->predecessor)
+		printf("taken over from a zonewall of ABI %u\n", report->predecessor);
 	if (tables)
 		printf("%u rules, %zu atoms, tables %.1f KiB, counters %.1f KiB, %llu flows a family\n",
 		       tables->layout.rule_count, tables->stats.atoms, report->tables_len / 1024.0,

@@ -2,7 +2,6 @@
 /*
  * zonewall restore: the policy that was confirmed last decides again. For the boot, when nothing is in the kernel yet.
  */
-#include "base/files.h"
 #include "base/util.h"
 #include "cmd/published.h"
 #include "cmd/run_policy.h"
@@ -10,7 +9,6 @@
 #include "kernel/instance.h"
 #include "kernel/saved.h"
 
-DEFINE_CLEANUP(struct files *, files_free)
 DEFINE_CLEANUP(struct instance *, instance_free)
 DEFINE_CLEANUP(struct run_policy *, run_policy_free)
 
@@ -22,33 +20,14 @@ static uint32_t deciding(const char *name)
 	return instance_open(name, &instance) ? 0 : instance_current(instance);
 }
 
-static int read_saved(const char *instance, enum saved which, struct files **ret_files)
-{
-	int error = saved_read(instance, which, ret_files);
-	char path[PATH_MAX];
-
-	if (!error)
-		return EXIT_DONE;
-	instance_state_path(instance, saved_name(which), path);
-	if (error == -EPROTO)
-		edge_error(0, "%s is damaged, or of another version of zonewall", path);
-	else
-		edge_error(error, "cannot read %s", path);
-	return edge_exit_status(error);
-}
-
 /* Tests, never, always and the budget are not held against it anew: they were when it was applied, and now nothing decides. */
 static int restore(const struct globals *globals, enum saved which, struct publish_report *ret_report)
 {
 	_cleanup_(run_policy_freep) struct run_policy *policy = run_policy_new(globals, NULL, 0, ZW_TABLES_MAX);
-	_cleanup_(files_freep) struct files *files = NULL;
-	int status = read_saved(globals->instance, which, &files);
 
 	if (!policy)
 		return edge_exit_status(edge_error(ENOMEM, "cannot restore the policy"));
-	if (!status)
-		status = run_policy_take(policy, files);
-	return status ? status : run_policy_apply(policy, RUN_POLICY_RESOLVE, ret_report);
+	return run_policy_restore(policy, which, ret_report);
 }
 
 static bool is_saved(const char *instance, enum saved which)

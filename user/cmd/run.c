@@ -195,18 +195,36 @@ static int follow(struct service *service)
 	return r;
 }
 
+static void say_published(struct service *service, const struct publish_report *report)
+{
+	say("generation %u decides now%s", report->generation,
+	    report->on_trial ? ", on trial as the one before, until 'zonewall confirm'" : "");
+	if (report->predecessor)
+		say("it was taken over from a zonewall of ABI %u", report->predecessor);
+	say_changes(report);
+	tell_generation(service, report->generation);
+}
+
 /* Applies the files. Returns an exit status; what is wrong has been told, and nothing has changed then. */
 static int apply(struct service *service, enum run_policy_what what)
 {
 	struct publish_report report = { 0 };
 	int status = run_policy_apply(service->policy, what, &report);
 
-	if (status == EXIT_DONE && report.generation) {
-		say("generation %u decides now%s", report.generation,
-		    report.on_trial ? ", on trial as the one before, until 'zonewall confirm'" : "");
-		say_changes(&report);
-		tell_generation(service, report.generation);
-	}
+	if (status == EXIT_DONE && report.generation)
+		say_published(service, &report);
+	publish_report_clear(&report);
+	return status;
+}
+
+/* Whatever another ABI has published decides on by the policy that was confirmed last, as a generation of ours. The same. */
+static int take_over(struct service *service)
+{
+	struct publish_report report = { 0 };
+	int status = run_policy_restore(service->policy, SAVED_CONFIRMED, &report);
+
+	if (status == EXIT_DONE)
+		say_published(service, &report);
 	publish_report_clear(&report);
 	return status;
 }
@@ -287,7 +305,10 @@ static void reopen(struct service *service)
 	drift_watch(service->drift, NULL);
 	teller_free(service->teller);
 	service->teller = NULL;
-	if (open_teller(service) != EXIT_DONE) {
+	if (pins_are_others(service->globals->instance)) { /* systemd then starts what is installed now */
+		say("a zonewall of another ABI has taken over: this one ends");
+		stop(service, EXIT_FAILED);
+	} else if (open_teller(service) != EXIT_DONE) {
 		say("the instance was taken down: nothing is enforced any more");
 		stop(service, EXIT_DONE);
 	}
@@ -526,12 +547,13 @@ static int start(struct service *service, const sigset_t *signals)
 	if (!service->store || !service->drift)
 		return edge_exit_status(edge_error(ENOMEM, "cannot keep events"));
 	/* Before the files are applied, so that no link or address of the meantime is missed. */
-	if (run_policy_has_files(service->policy)) {
+	r = EXIT_DONE;
+	if (run_policy_has_files(service->policy))
 		r = apply(service, RUN_POLICY_READ);
-		if (r)
-			return r;
-	}
-	r = open_teller(service);
+	else if (pins_are_others(service->globals->instance))
+		r = take_over(service);
+	if (!r)
+		r = open_teller(service);
 	if (r)
 		return r;
 	if (!run_policy_has_files(service->policy)) {

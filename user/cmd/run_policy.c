@@ -12,6 +12,7 @@
 #include "kernel/host.h"
 #include "kernel/instance.h"
 #include "kernel/publish.h"
+#include "kernel/saved.h"
 #include "policy/policy.h"
 
 DEFINE_CLEANUP(struct files *, files_free)
@@ -173,6 +174,7 @@ static int publish_tables(struct run_policy *run, const struct reading *reading,
 		.pack_len = reading->pack_len,
 		.quiet = what != RUN_POLICY_READ,
 		.same_policy = what != RUN_POLICY_READ,
+		.is_running = run->generation,
 	};
 
 	return edge_exit_status(publish(run->globals->instance, tables, &options, ret_report));
@@ -299,4 +301,29 @@ int run_policy_apply(struct run_policy *run, enum run_policy_what what, struct p
 		return read_and_publish(run, ret_report);
 	diag_forget(run->last.diag);
 	return publish_reading(run, &run->last, what, ret_report);
+}
+
+static int read_saved(const char *instance, enum saved which, struct files **ret_files)
+{
+	int error = saved_read(instance, which, ret_files);
+	char path[PATH_MAX];
+
+	if (!error)
+		return EXIT_DONE;
+	instance_state_path(instance, saved_name(which), path);
+	if (error == -EPROTO)
+		edge_error(0, "%s is damaged, or of another version of zonewall", path);
+	else
+		edge_error(error, "cannot read %s", path);
+	return edge_exit_status(error);
+}
+
+int run_policy_restore(struct run_policy *run, enum saved which, struct publish_report *ret_report)
+{
+	_cleanup_(files_freep) struct files *files = NULL;
+	int status = read_saved(run->globals->instance, which, &files);
+
+	if (!status)
+		status = run_policy_take(run, files);
+	return status ? status : run_policy_apply(run, RUN_POLICY_RESOLVE, ret_report);
 }

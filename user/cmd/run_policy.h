@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "cmd/command.h"
+#include "kernel/saved.h"
 
 struct files;
 struct instance;
@@ -38,6 +39,9 @@ int run_policy_apply(struct run_policy *policy, enum run_policy_what what, struc
 int run_policy_take(struct run_policy *policy, struct files *files);
 /* And that of a generation which another process published: it is followed from now on. The same. */
 int run_policy_adopt(struct run_policy *policy, const struct instance *instance, uint32_t generation);
+
+/* The same, and publishes it: the policy that was saved. */
+int run_policy_restore(struct run_policy *policy, enum saved which, struct publish_report *ret_report);
 
 /* Is this the generation that was published or adopted here last? */
 bool run_policy_is_current(const struct run_policy *policy, uint32_t generation);

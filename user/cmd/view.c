@@ -12,6 +12,7 @@
 
 #include "kernel/edge.h"
 #include "kernel/instance.h"
+#include "kernel/predecessor.h"
 #include "watch/client.h"
 
 static int ask(const char *instance, const char *name, struct json_object **ret_report)
@@ -48,6 +49,8 @@ int view_nothing_published(const char *instance)
 {
 	bool named = strcmp(instance, "default");
 
+	if (predecessor_tell(instance))
+		return EXIT_FAILED;
 	fprintf(stderr, "zonewall: nothing is published%s%s\nfix: zonewall apply FILE, or zonewall run FILE\n",
 		named ? " for instance " : "", named ? instance : "");
 	return EXIT_NOT_RUNNING;

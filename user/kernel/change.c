@@ -7,6 +7,7 @@
 #include "kernel/counters.h"
 #include "kernel/edge.h"
 #include "kernel/pins.h"
+#include "kernel/predecessor.h"
 #include "kernel/sources.h"
 #include "kernel/unnamed.h"
 
@@ -116,7 +117,7 @@ void change_remove_instance(const char *instance)
 	if (!rename(from, to))
 		pins_remove(to);
 	*strrchr(to, '/') = '\0';
-	rmdir(to); /* unless another version's pins are there */
+	rmdir(to); /* unless another ABI's pins are there */
 }
 
 int change_begin(const char *instance, int *ret_lock, struct gate *ret_gate)
@@ -133,8 +134,7 @@ int change_begin(const char *instance, int *ret_lock, struct gate *ret_gate)
 		error = pins_lock(instance, ret_lock);
 	if (error)
 		return error;
-	change_remove_pins(instance, "-new");
-	change_remove_pins(instance, "-gone");
+	pins_remove_leftovers(instance);
 	return gate_open(instance, ret_gate);
 }
 
@@ -259,6 +259,8 @@ void change_end_trial(struct gate *gate)
 
 int change_nothing(const char *instance)
 {
+	if (predecessor_tell(instance))
+		return -EPROTO;
 	edge_error(0, "nothing is published under the instance name '%s'", instance);
 	return -ENOENT;
 }
@@ -271,6 +273,8 @@ int change_begin_existing(const char *instance, bool quiet, int *ret_lock, struc
 		return change_nothing(instance);
 	if (!error)
 		error = gate_check_netns(ret_gate);
+	if (!error)
+		error = predecessor_end(ret_gate); /* that a killed process has not brought to its end */
 	if (!error)
 		change_end_trial(ret_gate);
 	return error;

@@ -21,7 +21,7 @@ int change_begin(const char *instance, int *ret_lock, struct gate *ret_gate);
  */
 int change_begin_existing(const char *instance, bool quiet, int *ret_lock, struct gate *ret_gate);
 
-int change_nothing(const char *instance); /* tells, and returns, -ENOENT */
+int change_nothing(const char *instance); /* tells, and returns, -ENOENT; or -EPROTO: but by another ABI */
 
 /*
  * If a trial's time is over: attaches and detaches what the generation before it wants, forgets the one that failed,

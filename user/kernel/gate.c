@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/gate.h"
 
+#include <inttypes.h>
 #include <linux/membarrier.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,7 +15,9 @@
 #include "kernel/edge.h"
 #include "kernel/jiffies.h"
 #include "kernel/load.h"
+#include "kernel/predecessor.h"
 #include "kernel/probe.h"
+#include "kernel/programs.h"
 #include "kernel/sources.h"
 
 DEFINE_CLEANUP(struct gate_bpf *, gate_bpf__destroy)
@@ -28,6 +31,17 @@ static int pin(int fd, const char *instance, const char *file)
 
 	pins_path(path, instance, "-new/%s", file);
 	return fd < 0 || bpf_obj_pin(fd, path) ? -errno : 0;
+}
+
+/* What another ABI has pinned. Returns a descriptor or -errno. */
+static int get_of(const char *instance, unsigned abi, const char *file)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	pins_path_of(path, instance, abi, "/%s", file);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
 }
 
 static int make_folders(const char *instance)
@@ -45,16 +59,22 @@ static int make_folders(const char *instance)
 	return error;
 }
 
+static int slot_map(const struct gate_bpf *skel, unsigned hook)
+{
+	const struct bpf_map *const maps[ZW_HOOKS] = { skel->maps.zw_slot_xdp, skel->maps.zw_slot_ingress,
+						       skel->maps.zw_slot_egress };
+
+	return bpf_map__fd(maps[hook]);
+}
+
 /* Before the first generation all slots pass everything. */
 static int fill_with_pass(const struct gate_bpf *skel)
 {
-	const int slots[ZW_HOOKS] = { bpf_map__fd(skel->maps.zw_slot_xdp), bpf_map__fd(skel->maps.zw_slot_ingress),
-				      bpf_map__fd(skel->maps.zw_slot_egress) };
 	const int xdp = bpf_program__fd(skel->progs.zw_pass_xdp), tc = bpf_program__fd(skel->progs.zw_pass_tc);
 
 	for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
 		for (__u32 slot = 0; slot < ZW_GATE_SLOTS; slot++)
-			if (bpf_map_update_elem(slots[hook], &slot, hook == ZW_HOOK_XDP ? &xdp : &tc, BPF_ANY))
+			if (bpf_map_update_elem(slot_map(skel, hook), &slot, hook == ZW_HOOK_XDP ? &xdp : &tc, BPF_ANY))
 				return -errno;
 	return 0;
 }
@@ -92,41 +112,54 @@ static int read_netns(uint64_t ret_netns[2])
 	return 0;
 }
 
-static int make_book(const char *instance)
+static int make_book(const char *instance, const struct predecessor *predecessor)
 {
+	static const uint32_t part[ZW_PARTS] = ZW_PART_NUMBERS;
 	_cleanup_close_ int fd = pins_create_array("zw_book", sizeof(struct book));
 	struct book *book;
-	int error;
+	int error = 0;
 
 	if (fd < 0)
 		return fd;
 	book = mmap(NULL, pins_mapped_len(sizeof(*book)), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (book == MAP_FAILED)
 		return -errno;
-	error = read_netns(book->netns);
+	if (predecessor)
+		*book = *predecessor->book;
+	else
+		error = read_netns(book->netns);
+	book->magic = BOOK_MAGIC;
+	memset(book->part, 0, sizeof(book->part));
+	memcpy(book->part, part, sizeof(part));
 	munmap(book, pins_mapped_len(sizeof(*book)));
 	return error ? error : pin(fd, instance, "gate/zw_book");
 }
 
-static int make_collected(const char *instance)
+static int make_collected(const char *instance, const struct predecessor *predecessor)
 {
-	_cleanup_close_ int fd = pins_create_array(
-		"zw_collected", (size_t)load_cpus() * ZW_EVENT_ALL_ENTRIES * sizeof(struct collected));
+	_cleanup_close_ int fd = -1;
 
+	if (predecessor && predecessor_keeps(predecessor, ZW_PART_EVENTS))
+		fd = get_of(instance, predecessor->abi, "state/zw_collected");
+	else
+		fd = pins_create_array("zw_collected",
+				       (size_t)load_cpus() * ZW_EVENT_ALL_ENTRIES * sizeof(struct collected));
 	return fd < 0 ? fd : pin(fd, instance, "state/zw_collected");
 }
 
-static int load_gate(struct gate_bpf **ret_skel)
+/* zw_unnamed speaks of slots, and the predecessor's stay where they are. */
+static int use_unnamed(struct gate_bpf *skel, const char *instance, const struct predecessor *predecessor)
+{
+	_cleanup_close_ int fd = get_of(instance, predecessor->abi, "gate/zw_unnamed");
+
+	return fd < 0 ? fd : bpf_map__reuse_fd(skel->maps.zw_unnamed, fd) ? -errno : 0;
+}
+
+static int explain_load(int error)
 {
 	const char *missing = edge_missing_rights(), *feature;
-	int error;
 
-	edge_capture_libbpf();
-	*ret_skel = gate_bpf__open_and_load();
-	if (*ret_skel)
-		return 0;
-	error = errno;
-	if ((error == EPERM || error == EACCES) && missing[0])
+	if ((error == -EPERM || error == -EACCES) && missing[0])
 		return edge_error(error, "cannot load the gate: %s needed", missing);
 	feature = probe_missing(0);
 	if (feature) {
@@ -137,23 +170,80 @@ static int load_gate(struct gate_bpf **ret_skel)
 	return edge_error(error, "cannot load the gate");
 }
 
-int gate_create(const char *instance)
+static int load_gate(const char *instance, const struct predecessor *predecessor, struct gate_bpf **ret_skel)
+{
+	_cleanup_(gate_bpf__destroyp) struct gate_bpf *skel = NULL;
+	int error = 0;
+
+	edge_capture_libbpf();
+	skel = gate_bpf__open();
+	if (!skel)
+		return explain_load(-errno);
+	if (predecessor)
+		error = use_unnamed(skel, instance, predecessor);
+	if (!error)
+		error = gate_bpf__load(skel);
+	if (error)
+		return explain_load(error);
+	*ret_skel = take_ptr(skel);
+	return 0;
+}
+
+/*
+ * The predecessor's programs of one generation. For a hook that it has none of, the slot is empty, so that it is loaded when
+ * it is wanted; or passes, as such hooks do with that generation, if it cannot be loaded any more.
+ */
+static int fill_from(const struct gate_bpf *skel, const char *instance, const struct predecessor *predecessor, __u32 slot,
+		     uint32_t generation)
+{
+	for (unsigned hook = 0; hook < ZW_HOOKS; hook++) {
+		_cleanup_close_ int program = -1;
+		char file[64];
+
+		snprintf(file, sizeof(file), "gen-%" PRIu32 "/%s", generation, programs_pin(hook));
+		program = get_of(instance, predecessor->abi, file);
+		if (program < 0 && program != -ENOENT)
+			return program;
+		if (program >= 0 && bpf_map_update_elem(slot_map(skel, hook), &slot, &program, BPF_ANY))
+			return -errno;
+		if (program < 0 && predecessor_keeps(predecessor, ZW_PART_GENERATION))
+			bpf_map_delete_elem(slot_map(skel, hook), &slot);
+	}
+	return 0;
+}
+
+static int succeed(struct gate_bpf *skel, const char *instance, const struct predecessor *predecessor)
+{
+	struct zw_gate line;
+	int error = 0;
+
+	predecessor_line(instance, predecessor, &line);
+	for (__u32 slot = 0; slot < ZW_GATE_SLOTS && !error; slot++)
+		if (line.generation[slot])
+			error = fill_from(skel, instance, predecessor, slot, line.generation[slot]);
+	memcpy((void *)&skel->bss->zw_gate, &line, sizeof(line));
+	return error ? error : predecessor_pin_generations(instance, predecessor);
+}
+
+int gate_create(const char *instance, const struct predecessor *predecessor)
 {
 	_cleanup_(gate_bpf__destroyp) struct gate_bpf *skel = NULL;
 	int error = make_folders(instance);
 
 	if (error)
 		return edge_error(error, "cannot make the folder of instance '%s' below " PINS_OWN, instance);
-	error = load_gate(&skel);
+	error = load_gate(instance, predecessor, &skel);
 	if (error)
 		return error;
 	error = fill_with_pass(skel);
+	if (!error && predecessor)
+		error = succeed(skel, instance, predecessor);
 	if (!error)
 		error = pin_gate(instance, skel);
 	if (!error)
-		error = make_book(instance);
+		error = make_book(instance, predecessor);
 	if (!error)
-		error = make_collected(instance);
+		error = make_collected(instance, predecessor);
 	return error ? edge_error(error, "cannot pin the gate of instance '%s'", instance) : 0;
 }
 
@@ -253,22 +343,32 @@ void gate_close(struct gate *gate)
 	*gate = GATE_CLOSED;
 }
 
-bool gate_is_foreign(const struct gate *gate)
+static bool is_foreign(const struct book *book)
 {
 	uint64_t netns[2];
 
-	return read_netns(netns) || netns[0] != gate->book->netns[0] || netns[1] != gate->book->netns[1];
+	return read_netns(netns) || netns[0] != book->netns[0] || netns[1] != book->netns[1];
+}
+
+bool gate_is_foreign(const struct gate *gate)
+{
+	return is_foreign(gate->book);
 }
 
 int gate_check_netns(const struct gate *gate)
 {
-	if (!gate_is_foreign(gate))
+	return book_check_netns(gate->book, gate->instance);
+}
+
+int book_check_netns(const struct book *book, const char *instance)
+{
+	if (!is_foreign(book))
 		return 0;
 	edge_error(0,
 		   "instance '%s' belongs to another network namespace\n"
 		   "fix: give this one a name of its own: --instance NAME; or, if that namespace is gone: "
 		   "zonewall down --instance %s",
-		   gate->instance, gate->instance);
+		   instance, instance);
 	return -EEXIST;
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/pins.h"
 #include "zonewall.h"
 
+struct predecessor;
 struct sources;
 
 struct gate {
@@ -30,9 +31,9 @@ struct gate {
 
 /*
  * Makes the folder of a new instance under its temporary name: gate, book, the reader's map. What stands there from a
- * killed process is removed. Tells what is wrong.
+ * killed process is removed. With a predecessor (NULL: none) it decides as that one does. Tells what is wrong.
  */
-int gate_create(const char *instance);
+int gate_create(const char *instance, const struct predecessor *predecessor);
 /* Gives the new folder its name. From here on the instance exists. */
 int gate_settle(const char *instance);
 
@@ -44,6 +45,7 @@ void gate_close(struct gate *gate);
 bool gate_is_foreign(const struct gate *gate);
 /* Refuses another network namespace then. Tells. */
 int gate_check_netns(const struct gate *gate);
+int book_check_netns(const struct book *book, const char *instance);
 
 /* The line's word as it decides now: of a trial whose time is over, what the next packet makes of it. */
 uint64_t gate_word(const volatile struct zw_gate *line);

@@ -62,6 +62,52 @@ int hook_unlink(const char *path)
 	return error;
 }
 
+static uint32_t link_id(int link, bool *ret_is_attached)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(link, &info, &len))
+		return 0;
+	if (ret_is_attached)
+		*ret_is_attached = info.xdp.ifindex;
+	return info.id;
+}
+
+/* Pins the link at `to`, unless it is. -EEXIST: another one that is attached is. */
+static int pin_also(int link, const char *to)
+{
+	_cleanup_close_ int other = bpf_obj_get(to);
+	bool is_attached = false;
+
+	if (other < 0 && errno != ENOENT)
+		return -errno;
+	if (other >= 0 && link_id(other, &is_attached) == link_id(link, NULL))
+		return 0;
+	if (is_attached)
+		return -EEXIST;
+	unlink(to);
+	return bpf_obj_pin(link, to) ? -errno : 0;
+}
+
+/* Whoever is killed here leaves both pins: the link is found from either side, whichever program it has. */
+int hook_hand_over(const char *from, const char *to, int program)
+{
+	_cleanup_close_ int link = bpf_obj_get(from);
+	int error;
+
+	if (link < 0)
+		return errno == ENOENT ? 0 : -errno;
+	error = pin_also(link, to);
+	if (error == -EEXIST)
+		return hook_unlink(from);
+	if (error)
+		return error;
+	if (bpf_link_update(link, program, NULL) && errno != ENOLINK)
+		return -errno;
+	return unlink(from) ? -errno : 0;
+}
+
 int hook_read_link_fd(int link, unsigned *ret_ifindex, uint32_t *ret_program_id)
 {
 	struct bpf_link_info info = { 0 };

@@ -16,6 +16,11 @@
 int hook_link(int program, unsigned ifindex, enum zw_hook hook, enum attach_mode mode, const char *path);
 /* Detaches the link pinned at path, at once, and removes the pin. */
 int hook_unlink(const char *path);
+/*
+ * The link pinned at `from` gets another program, in one store, and is pinned at `to` instead. Where another link is attached
+ * by `to`, this one is detached. No such link, or one whose interface is gone, is no error.
+ */
+int hook_hand_over(const char *from, const char *to, int program);
 /* What the pinned link holds; ifindex 0: its interface is gone. 0 or -errno. */
 int hook_read_link(const char *path, unsigned *ret_ifindex, uint32_t *ret_program_id);
 

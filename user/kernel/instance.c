@@ -273,9 +273,10 @@ static size_t guarded_len(const struct names_header *header)
 
 static bool is_sound(const struct names_header *header, size_t size)
 {
+	static const uint32_t part[ZW_PARTS] = ZW_PART_NUMBERS;
 	size_t left = size;
 
-	if (left < sizeof(*header) || header->abi != ZW_ABI || header->layout_len != sizeof(struct zw_layout))
+	if (left < sizeof(*header) || header->part != part[ZW_PART_GENERATION] || header->layout_len != sizeof(struct zw_layout))
 		return false;
 	left -= sizeof(*header);
 	if (left < header->layout_len)

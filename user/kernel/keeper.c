@@ -219,10 +219,11 @@ struct keeper *keeper_new(const struct instance *instance)
 
 void keeper_look(struct keeper *keeper, void (*tell)(void *context, const char *path, int error), void *context)
 {
+	const char *instance = instance_name(keeper->instance);
 	_cleanup_close_ int lock = -1;
 
-	if (!lacks_some(keeper) || pins_lock(instance_name(keeper->instance), &lock))
-		return;
+	if (!lacks_some(keeper) || pins_lock(instance, &lock) || pins_are_others(instance))
+		return; /* what another ABI has taken over is not ours to put back */
 	lacks_some(keeper); /* as it is now */
 	mend(keeper, tell, context);
 }

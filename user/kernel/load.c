@@ -17,6 +17,7 @@
 #include "kernel/flows.h"
 #include "kernel/jiffies.h"
 #include "kernel/pins.h"
+#include "kernel/predecessor.h"
 #include "kernel/probe.h"
 #include "kernel/values.h"
 #include "zonewall.skel.h"
@@ -142,13 +143,26 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 	return 0;
 }
 
+struct state_map {
+	struct bpf_map *map; /* NULL: after the last */
+	enum zw_part part;
+};
+
+static struct state_map state_map(const struct zonewall_bpf *skel, unsigned index)
+{
+	const struct state_map maps[] = {
+		{ skel->maps.zw_flows4, ZW_PART_FLOWS },     { skel->maps.zw_flows6, ZW_PART_FLOWS },
+		{ skel->maps.zw_points, ZW_PART_POINTS },    { skel->maps.zw_counters, ZW_PART_POINTS },
+		{ skel->maps.zw_events, ZW_PART_EVENTS },    { skel->maps.zw_ring, ZW_PART_EVENTS },
+		{ skel->maps.zw_limits, ZW_PART_LIMITS },    { skel->maps.zw_blocks, ZW_PART_BLOCKS },
+	};
+
+	return index < ARRAY_LEN(maps) ? maps[index] : (struct state_map){ 0 };
+}
+
 struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index)
 {
-	struct bpf_map *const maps[] = { skel->maps.zw_flows4,	 skel->maps.zw_flows6, skel->maps.zw_points,
-					 skel->maps.zw_counters, skel->maps.zw_events, skel->maps.zw_ring,
-					 skel->maps.zw_limits, skel->maps.zw_blocks };
-
-	return index < sizeof(maps) / sizeof(maps[0]) ? maps[index] : NULL;
+	return state_map(skel, index).map;
 }
 
 /* A flow table of another size than this policy asks for is used as it is. */
@@ -187,25 +201,37 @@ int load_reuse(struct zonewall_bpf *skel, struct bpf_map *map, const char *path,
 	return bpf_map__reuse_fd(map, fd) ? -errno : 0;
 }
 
-int load_reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_resized)
+/* abi: whose pins; that of a predecessor if that is not NULL. */
+static int reuse_state(struct zonewall_bpf *skel, const char *instance, unsigned abi, const struct predecessor *predecessor,
+		       bool *ret_resized)
 {
-	struct bpf_map *map;
+	struct state_map state;
+	int error = 0;
 
-	for (unsigned i = 0; (map = load_state_map(skel, i)); i++) {
+	for (unsigned i = 0; (state = state_map(skel, i)).map && !error; i++) {
 		char path[PATH_MAX];
-		int error;
 
-		pins_path(path, instance, "/state/%s", bpf_map__name(map));
-		error = load_reuse(skel, map, path, ret_resized);
+		if (predecessor && !predecessor_keeps(predecessor, state.part))
+			continue;
+		pins_path_of(path, instance, abi, "/state/%s", bpf_map__name(state.map));
+		error = load_reuse(skel, state.map, path, ret_resized);
 		if (error == -EPROTO)
 			edge_error(0, "the pinned map %s has another shape than this version's\n"
 				      "fix: 'zonewall down' forgets it, with all flows", path);
 		else if (error)
 			edge_error(error, "cannot use the pinned map %s", path);
-		if (error)
-			return error;
 	}
-	return 0;
+	return error;
+}
+
+int load_reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_resized)
+{
+	return reuse_state(skel, instance, ZW_ABI, NULL, ret_resized);
+}
+
+int load_take_state(struct zonewall_bpf *skel, const char *instance, const struct predecessor *predecessor, bool *ret_resized)
+{
+	return reuse_state(skel, instance, predecessor->abi, predecessor, ret_resized);
 }
 
 /* Filled through a mapping, which must be gone before the map can be frozen: from then on nobody can write it. */

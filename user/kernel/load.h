@@ -43,6 +43,9 @@ struct bpf_map *load_state_map(const struct zonewall_bpf *skel, unsigned index);
 int load_reuse(struct zonewall_bpf *skel, struct bpf_map *map, const char *path, bool *ret_resized);
 /* The same for all maps of state of an instance. Tells errors. */
 int load_reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_resized);
+/* The same of those that a predecessor has with the layout that is known here. */
+struct predecessor;
+int load_take_state(struct zonewall_bpf *skel, const char *instance, const struct predecessor *predecessor, bool *ret_resized);
 
 unsigned load_cpus(void); /* possible CPUs */
 size_t load_rules_stride(const struct zw_layout *layout); /* bytes a CPU in zw_rules */

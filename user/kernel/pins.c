@@ -23,17 +23,89 @@
 #include "kernel/edge.h"
 #include "kernel/process.h"
 
-void pins_path(char *ret_path, const char *instance, const char *format, ...)
+/* Returns the text's length. */
+static int folder_path(char *ret_path, const char *instance)
 {
-	int len = snprintf(ret_path, PATH_MAX, "%s/%s/abi-%d", PINS_OWN, instance, ZW_ABI);
-	va_list args;
+	int len = snprintf(ret_path, PATH_MAX, "%s/%s", PINS_OWN, instance);
 
 	/* The BPF file system refuses names with dots, which names of instances may have. */
 	for (char *dot = ret_path; (dot = strchr(dot, '.')); )
 		*dot = '~';
-	va_start(args, format);
+	return len;
+}
+
+static void path_of(char *ret_path, const char *instance, unsigned abi, const char *format, va_list args)
+{
+	int len = folder_path(ret_path, instance);
+
+	len += snprintf(ret_path + len, PATH_MAX - len, "/abi-%u", abi);
 	vsnprintf(ret_path + len, PATH_MAX - len, format, args);
+}
+
+void pins_path(char *ret_path, const char *instance, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	path_of(ret_path, instance, ZW_ABI, format, args);
 	va_end(args);
+}
+
+void pins_path_of(char *ret_path, const char *instance, unsigned abi, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	path_of(ret_path, instance, abi, format, args);
+	va_end(args);
+}
+
+unsigned pins_other_abi(const char *instance)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	unsigned abi = 0;
+	DIR *dir;
+
+	folder_path(path, instance);
+	dir = opendir(path);
+	while (dir && !abi && (entry = readdir(dir))) {
+		char more;
+
+		if (sscanf(entry->d_name, "abi-%u%c", &abi, &more) != 1 || abi == ZW_ABI)
+			abi = 0;
+	}
+	if (dir)
+		closedir(dir);
+	return abi;
+}
+
+bool pins_are_others(const char *instance)
+{
+	char path[PATH_MAX];
+
+	pins_path(path, instance, "%s", "");
+	return access(path, F_OK) && pins_other_abi(instance);
+}
+
+void pins_remove_leftovers(const char *instance)
+{
+	char path[PATH_MAX], below[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	folder_path(path, instance);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		unsigned abi;
+		char word[8];
+
+		if (sscanf(entry->d_name, "abi-%u-%7s", &abi, word) == 2 &&
+		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
+			pins_remove(below);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /* 1, 0, or an error that was told. */

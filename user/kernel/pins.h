@@ -4,7 +4,8 @@
  * pinned beside the gate. instance.h lists the pins.
  *
  * The folder of an instance appears whole or not at all: it is filled as "abi-N-new" and renamed. `down` renames it to
- * "abi-N-gone" before it takes it apart. Whoever holds the lock first finishes what a killed process left.
+ * "abi-N-gone" before it takes it apart. Whoever holds the lock first finishes what a killed process left. Folders of several
+ * ABIs stand side by side only while one is being taken over (predecessor.h).
  */
 #ifndef ZW_PINS_H
 #define ZW_PINS_H
@@ -20,7 +21,7 @@
 
 /* What zw_names holds before the layout, the guarded ranges of IPv4 and of IPv6 (struct range), and the names' bytes. */
 struct names_header {
-	uint32_t abi;
+	uint32_t part; /* number of ZW_PART_GENERATION */
 	uint32_t layout_len;
 	uint64_t tables_len;
 	uint64_t names_len;
@@ -41,8 +42,14 @@ struct book_slot {
 	char ifname[16];
 };
 
+#define BOOK_MAGIC 0x7a77626bu
+#define BOOK_PARTS 15
+
 /* Written under the lock only; readers see each word whole. */
 struct book {
+	/* 64 bytes that never change, for a zonewall of any ABI to read. */
+	uint32_t magic;
+	uint32_t part[BOOK_PARTS]; /* numbers by enum zw_part; 0: it has no such part */
 	uint32_t generation; /* the highest number that was given out */
 	uint32_t reverted; /* that was not confirmed in time, until the next one is published; 0 none */
 	uint64_t releases;
@@ -52,6 +59,16 @@ struct book {
 
 /* Text of PATH_MAX bytes: "<instance's folder>/<file>" with printf's formatting. */
 void pins_path(char *ret_path, const char *instance, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same in the folder of another ABI. */
+void pins_path_of(char *ret_path, const char *instance, unsigned abi, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Has a zonewall of another ABI published this instance? 0: no; else its number, one of them if there are several. Silent. */
+unsigned pins_other_abi(const char *instance);
+/* That, and this ABI has not. */
+bool pins_are_others(const char *instance);
+/* Removes the folders of any ABI that a killed process was making, or taking apart. */
+void pins_remove_leftovers(const char *instance);
 
 /*
  * Sees to it that PINS_OWN is on a BPF file system that outlives this process, ours and closed to others; mounts the

@@ -125,12 +125,12 @@ int programs_complete(const struct gate *gate, enum zw_hook hook)
 	return error;
 }
 
-unsigned programs_attached(const struct gate *gate)
+unsigned programs_attached(const struct book *book)
 {
 	unsigned hooks = 0;
 
 	for (unsigned i = 1; i < ZW_POINT_SLOTS; i++)
-		if (gate->book->slot[i].attached)
-			hooks |= 1u << gate->book->slot[i].hook;
+		if (book->slot[i].attached)
+			hooks |= 1u << book->slot[i].hook;
 	return hooks;
 }

@@ -29,6 +29,6 @@ int programs_get(const char *instance, uint32_t number, unsigned hooks, bool loa
 int programs_complete(const struct gate *gate, enum zw_hook hook);
 
 /* The hooks that are attached somewhere, a bit each. */
-unsigned programs_attached(const struct gate *gate);
+unsigned programs_attached(const struct book *book);
 
 #endif

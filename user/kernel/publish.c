@@ -18,6 +18,7 @@
 #include "kernel/jiffies.h"
 #include "kernel/load.h"
 #include "kernel/pins.h"
+#include "kernel/predecessor.h"
 #include "kernel/programs.h"
 #include "kernel/saved.h"
 #include "kernel/seed.h"
@@ -70,7 +71,7 @@ static int wait_end(struct waiting *waiting)
 
 /* Loading */
 
-static int pin_state(struct zonewall_bpf *skel, const char *instance)
+static int pin_state(const struct zonewall_bpf *skel, const char *instance)
 {
 	struct bpf_map *map;
 
@@ -114,9 +115,10 @@ static int make_frozen(const char *name, const struct part *parts, size_t count)
 
 static int make_names(const struct tables *tables, uint32_t generation)
 {
+	static const uint32_t part[ZW_PARTS] = ZW_PART_NUMBERS;
 	const struct ranges *guarded = &tables->guarded;
 	struct names_header header = {
-		.abi = ZW_ABI,
+		.part = part[ZW_PART_GENERATION],
 		.layout_len = sizeof(tables->layout),
 		.tables_len = tables->len,
 		.guarded = { guarded->v4_count, guarded->v6_count },
@@ -174,31 +176,40 @@ static int pin_generation(const struct zonewall_bpf *skel, const int program[ZW_
 }
 
 /* Numbers are never used twice while anything could remember them: the book's highest, or the saved counters'. */
-static uint32_t next_number(const char *instance, struct gate *gate)
+static uint32_t next_number(const char *instance, const struct book *book)
 {
 	uint32_t highest = counters_highest(instance);
 
-	if (gate->book && gate->book->generation > highest)
-		highest = gate->book->generation;
+	if (book && book->generation > highest)
+		highest = book->generation;
 	highest++;
-	if (!highest)
-		highest++; /* 0 is no generation */
-	if (gate->book)
-		gate->book->generation = highest;
-	return highest;
+	return highest ? highest : 1; /* 0 is no generation */
 }
 
-static int load(const char *instance, const struct tables *tables, const struct publish_options *options,
-		uint32_t number, bool created, unsigned hooks, struct publish_report *report,
-		struct zonewall_bpf **ret_skel, int ret_program[ZW_HOOKS])
+/* Where an instance's state is before the generation is loaded: its own, a predecessor's (not NULL then), or nowhere yet. */
+struct origin {
+	const char *instance;
+	bool created;
+	const struct predecessor *predecessor;
+};
+
+static int take_state(struct zonewall_bpf *skel, const struct origin *origin, bool *ret_resized)
+{
+	if (origin->predecessor)
+		return load_take_state(skel, origin->instance, origin->predecessor, ret_resized);
+	return origin->created ? 0 : load_reuse_state(skel, origin->instance, ret_resized);
+}
+
+static int load(const struct origin *origin, const struct tables *tables, const struct publish_options *options, uint32_t number,
+		unsigned hooks, struct publish_report *report, struct zonewall_bpf **ret_skel, int ret_program[ZW_HOOKS])
 {
 	const struct load_options how = { .generation = number, .flows = options->flows };
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
 	int error = load_open(tables, &how, &skel);
 	struct zw_flow_layout flows;
 
-	if (!error && !created)
-		error = load_reuse_state(skel, instance, &report->flows_differ);
+	if (!error)
+		error = take_state(skel, origin, &report->flows_differ);
 	if (!error)
 		error = load_programs(skel, tables, hooks, ret_program);
 	if (error)
@@ -212,14 +223,14 @@ static int load(const char *instance, const struct tables *tables, const struct 
 }
 
 /* The hooks whose programs will be asked for, as far as that can be told before anything is attached: a bit each. */
-static int wanted_hooks(const struct gate *gate, const struct names *names, unsigned *ret_hooks)
+static int wanted_hooks(const struct book *book, const struct names *names, unsigned *ret_hooks)
 {
 	_cleanup_plan_ struct attach_plan plan = { 0 };
 	int error = attach_plan(names, false, &plan);
 
 	if (error)
 		return error;
-	*ret_hooks = attach_hooks(&plan) | (gate->book ? programs_attached(gate) : 0);
+	*ret_hooks = attach_hooks(&plan) | (book ? programs_attached(book) : 0);
 	return 0;
 }
 
@@ -237,33 +248,46 @@ static void restore_blocks(const char *instance)
 	blocks_close(blocks);
 }
 
-/* Everything up to the point where the instance is there, with the generation pinned but in no slot. */
-static int prepare(const char *instance, const struct tables *tables, const struct publish_options *options,
-		   bool created, struct gate *gate, struct publish_report *report, int ret_program[ZW_HOOKS])
+/* The new folder is whole: it gets its name, and what a predecessor has attached. */
+static int settle(const struct origin *origin, const struct zonewall_bpf *skel, struct gate *gate)
 {
+	int error = pin_state(skel, origin->instance);
+
+	if (!error)
+		error = gate_settle(origin->instance);
+	if (error)
+		return error;
+	gate_close(gate);
+	error = gate_open(origin->instance, gate);
+	if (!origin->predecessor || !predecessor_keeps(origin->predecessor, ZW_PART_BLOCKS))
+		restore_blocks(origin->instance);
+	return error ? error : predecessor_end(gate);
+}
+
+/* Everything up to the point where the instance is there, with the generation pinned but in no slot. */
+static int prepare(const struct origin *origin, const struct tables *tables, const struct publish_options *options,
+		   struct gate *gate, struct publish_report *report, int ret_program[ZW_HOOKS])
+{
+	const struct book *book = origin->predecessor ? origin->predecessor->book : gate->book; /* NULL: none */
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
 	unsigned hooks;
-	int error = created ? gate_create(instance) : 0;
+	int error = origin->created ? gate_create(origin->instance, origin->predecessor) : 0;
 
 	if (error)
 		return error;
-	report->generation = next_number(instance, gate);
-	error = wanted_hooks(gate, tables->names, &hooks);
+	report->generation = next_number(origin->instance, book);
+	if (gate->book)
+		gate->book->generation = report->generation;
+	error = wanted_hooks(book, tables->names, &hooks);
 	if (!error)
-		error = load(instance, tables, options, report->generation, created, hooks, report, &skel, ret_program);
+		error = load(origin, tables, options, report->generation, hooks, report, &skel, ret_program);
 	if (!error)
-		error = pin_generation(skel, ret_program, tables, options, instance, report->generation, created);
-	if (!error && created)
-		error = pin_state(skel, instance);
-	if (!error && created)
-		error = gate_settle(instance);
-	if (!error && created) {
-		gate_close(gate);
-		error = gate_open(instance, gate);
-		if (!error)
-			gate->book->generation = report->generation;
-		restore_blocks(instance);
-	}
+		error = pin_generation(skel, ret_program, tables, options, origin->instance, report->generation,
+				       origin->created);
+	if (!error && origin->created)
+		error = settle(origin, skel, gate);
+	if (!error)
+		gate->book->generation = report->generation;
 	return error;
 }
 
@@ -274,6 +298,15 @@ struct turn {
 	bool trial, same_policy;
 };
 
+/* Can it be gone back to? Not to nothing, nor to a predecessor's that cannot be read. */
+static bool is_pinned(const struct gate *gate, unsigned slot)
+{
+	char path[PATH_MAX];
+
+	pins_path(path, gate->instance, "/gen-%" PRIu32, gate->line->generation[slot]);
+	return !access(path, F_OK);
+}
+
 /* A generation that is on trial is never gone back to, nor the same policy for other addresses. Nor is nothing, but by a trial. */
 static uint64_t turn_to(uint64_t word, const void *context)
 {
@@ -283,7 +316,7 @@ static uint64_t turn_to(uint64_t word, const void *context)
 
 	if (!was_trial && turn->same_policy)
 		back = zw_gate_fallback(word) == zw_gate_active(word) ? turn->slot : zw_gate_fallback(word);
-	if (!trial && !turn->gate->line->generation[back])
+	if (!trial && !is_pinned(turn->gate, back))
 		back = turn->slot;
 	return zw_gate_word(turn->slot, back, trial ? ZW_GATE_ON_TRIAL : ZW_GATE_CONFIRMED) | (word & ZW_GATE_PARTLY);
 }
@@ -328,14 +361,14 @@ static int flip(struct gate *gate, uint32_t number, const int program[ZW_HOOKS],
 }
 
 /*
- * flip(), with live connections seeded around it if this is the first generation; and after it if interfaces were attached,
+ * flip(), with live connections seeded around it if this is the first generation, or the first with these flow tables; and after it if interfaces were attached,
  * where what the generation before does not name has passed unseen until now.
  */
 static int flip_seeded(struct gate *gate, uint32_t number, const int program[ZW_HOOKS],
 		       const struct publish_options *options, const struct attach_plan *plan, struct seeder *seeder,
-		       unsigned *busy)
+		       bool new_flows, unsigned *busy)
 {
-	bool is_first = !change_is_deciding(gate);
+	bool is_first = new_flows || !change_is_deciding(gate);
 	int error;
 
 	if (is_first)
@@ -376,9 +409,10 @@ static int publish_prepared(struct gate *gate, const struct tables *tables, cons
 	if (!error)
 		error = get_ready(gate, report->generation, &plan, &seeder, waiting);
 	if (!error)
-		error = programs_get(gate->instance, report->generation, programs_attached(gate), true, program);
+		error = programs_get(gate->instance, report->generation, programs_attached(gate->book), true, program);
 	if (!error)
-		error = flip_seeded(gate, report->generation, program, options, &plan, &seeder, &waiting->busy);
+		error = flip_seeded(gate, report->generation, program, options, &plan, &seeder, report->new_flows,
+				    &waiting->busy);
 	if (error) {
 		change_undo(gate, &plan, was_marked);
 		return error;
@@ -420,36 +454,68 @@ static int compare(const struct gate *gate, bool created, const struct publish_o
 	return -ESTALE;
 }
 
+/* If nothing is published by this ABI: what another one has published, if it may be taken over. */
+static int find_predecessor(const char *instance, const struct publish_options *options, struct predecessor *ret_predecessor)
+{
+	int error;
+
+	if (options->is_running && pins_are_others(instance)) {
+		edge_error(0, "a zonewall of another ABI has taken over instance '%s'", instance);
+		return -ESTALE;
+	}
+	error = predecessor_open(instance, ret_predecessor);
+	if (error == -ENOENT)
+		return 0;
+	return error ? error : predecessor_check(instance, ret_predecessor, options->confirm_s);
+}
+
+static void begin_report(struct publish_report *report, const struct predecessor *predecessor)
+{
+	report->predecessor = predecessor->abi;
+	report->new_flows = predecessor->abi && !predecessor_keeps(predecessor, ZW_PART_FLOWS);
+}
+
+/* What was prepared is not to be found any more. What a predecessor had attached may be ours already, and stays. */
+static void clear_away(const struct origin *origin, uint32_t generation)
+{
+	change_remove_pins(origin->instance, "-new");
+	if (origin->created && !origin->predecessor)
+		change_remove_instance(origin->instance);
+	else
+		change_remove_generation(origin->instance, generation);
+}
+
 int publish(const char *instance, const struct tables *tables, const struct publish_options *options,
 	    struct publish_report *ret_report)
 {
 	int program[ZW_HOOKS] = PROGRAMS_NONE;
+	_cleanup_predecessor_ struct predecessor predecessor = { 0 };
 	_cleanup_close_ int lock = -1;
 	_cleanup_gate_ struct gate gate;
 	struct publish_report report = { 0 };
+	struct origin origin = { .instance = instance };
 	struct waiting waiting;
-	bool created;
 	int error = change_begin_existing(instance, true, &lock, &gate);
 
-	created = error == -ENOENT;
-	if (error && !created)
-		return error;
-	error = compare(&gate, created, options);
+	origin.created = error == -ENOENT;
+	if (origin.created)
+		error = find_predecessor(instance, options, &predecessor);
+	if (!error)
+		error = compare(&gate, origin.created, options);
 	if (error)
 		return error;
-	wait_begin(&waiting, created ? 0 : 1u << gate_current(gate.line));
-	error = prepare(instance, tables, options, created, &gate, &report, program);
+	if (predecessor.abi)
+		origin.predecessor = &predecessor;
+	begin_report(&report, &predecessor);
+	wait_begin(&waiting, origin.created ? 0 : 1u << gate_current(gate.line));
+	error = prepare(&origin, tables, options, &gate, &report, program);
 	if (!error)
 		error = publish_prepared(&gate, tables, options, program, &report, &waiting);
 	load_close(program);
 	if (waiting.started)
 		wait_end(&waiting);
 	if (error) {
-		change_remove_pins(instance, "-new");
-		if (created)
-			change_remove_instance(instance);
-		else
-			change_remove_generation(instance, report.generation);
+		clear_away(&origin, report.generation);
 		return error;
 	}
 	if (!change_is_on_trial(&gate)) /* else `confirm` keeps it */
@@ -464,13 +530,20 @@ int publish_try(const char *instance, const struct tables *tables, const struct 
 		struct publish_report *ret_report)
 {
 	_cleanup_(zonewall_bpf__destroyp) struct zonewall_bpf *skel = NULL;
-	int program[ZW_HOOKS] = PROGRAMS_NONE;
+	_cleanup_predecessor_ struct predecessor predecessor = { 0 };
+	int program[ZW_HOOKS] = PROGRAMS_NONE, error;
 	struct publish_report report = { 0 };
+	struct origin origin = { .instance = instance };
 	char path[PATH_MAX];
-	int error;
 
 	pins_path(path, instance, "%s", "");
-	error = load(instance, tables, options, 0, access(path, F_OK) != 0, PROGRAMS_ALL, &report, &skel, program);
+	origin.created = access(path, F_OK);
+	error = origin.created ? find_predecessor(instance, options, &predecessor) : 0;
+	if (predecessor.abi)
+		origin.predecessor = &predecessor;
+	begin_report(&report, &predecessor);
+	if (!error)
+		error = load(&origin, tables, options, 0, PROGRAMS_ALL, &report, &skel, program);
 	load_close(program);
 	if (!error)
 		*ret_report = report;

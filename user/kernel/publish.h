@@ -26,6 +26,7 @@ struct publish_options {
 	bool same_policy; /* the current one, for other addresses: a rollback goes where it would have gone before */
 	bool compare; /* only if `seen` decides still, see publish_seen() */
 	uint32_t seen;
+	bool is_running; /* by a loader that has been running: it takes nothing over from a zonewall of another ABI */
 	unsigned confirm_s; /* on trial for so long, unless confirmed; 0: as it stands, see publish() */
 };
 
@@ -38,7 +39,9 @@ struct publish_report {
 	size_t tables_len, counters_len; /* bytes of this generation's tables and rule counters */
 	uint64_t flows; /* entries a family, as they are */
 	bool flows_differ; /* the policy asks for another number, which takes effect after `down` */
-	uint64_t seeded; /* flows of live connections, added because something was attached */
+	uint64_t seeded; /* flows of live connections, added because something was attached, or the tables are new */
+	unsigned predecessor; /* ABI that it was taken over from, 0 none */
+	bool new_flows; /* which has another layout of flows */
 	struct attach_change *changes;
 	size_t change_count;
 };
@@ -56,6 +59,9 @@ uint32_t publish_seen(const char *instance);
  * On trial (options->confirm_s) the gate itself goes back to the generation before, or to letting everything pass if there
  * was none, unless publish_confirm() comes in time; nothing is detached until then. While a trial is on, what is published
  * is on trial, too: its time goes on unless it is given anew, and it goes back to what the first one would go back to.
+ *
+ * What a zonewall of another ABI has published is taken over first (predecessor.h); a publish that fails after that leaves
+ * its generation deciding.
  *
  * -ESTALE (told): another generation decides than the one that was seen.
  */

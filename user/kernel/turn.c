@@ -8,6 +8,7 @@
 #include "kernel/counters.h"
 #include "kernel/edge.h"
 #include "kernel/pins.h"
+#include "kernel/predecessor.h"
 #include "kernel/saved.h"
 #include "kernel/sources.h"
 #include "kernel/unnamed.h"
@@ -150,6 +151,33 @@ int publish_confirm(const char *instance, struct publish_report *ret_report)
 	return 0;
 }
 
+/* Of any other ABI. */
+static int remove_all_others(const char *instance)
+{
+	unsigned abi;
+	int error = 0;
+
+	while (!error && (abi = pins_other_abi(instance)))
+		error = predecessor_remove(instance, abi);
+	return error;
+}
+
+/* Nothing is published by this ABI. */
+static int remove_others(const char *instance, struct publish_report *ret_report)
+{
+	int error;
+
+	if (!pins_other_abi(instance))
+		return change_nothing(instance);
+	error = remove_all_others(instance);
+	if (error)
+		return error;
+	change_remove_instance(instance);
+	saved_mark_down(instance);
+	*ret_report = (struct publish_report){ 0 };
+	return 0;
+}
+
 int publish_down(const char *instance, struct publish_report *ret_report)
 {
 	_cleanup_free_ uint32_t *numbers = NULL;
@@ -161,7 +189,9 @@ int publish_down(const char *instance, struct publish_report *ret_report)
 	int error = change_begin(instance, &lock, &gate);
 
 	if (error == -ENOENT)
-		return change_nothing(instance);
+		return remove_others(instance, ret_report);
+	if (!error)
+		error = remove_all_others(instance);
 	if (error)
 		return error;
 	report.previous = gate.line->generation[gate_current(gate.line)];

@@ -13,6 +13,7 @@
 /* The generations that the slots hold; NULL: none, everything passes there anyway. */
 struct held {
 	struct generation *generation[ZW_GATE_SLOTS];
+	bool is_closed[ZW_GATE_SLOTS]; /* it has no pins to read: that of a predecessor */
 };
 
 static void held_clear(struct held *held)
@@ -27,20 +28,11 @@ static int held_open(const struct gate *gate, unsigned slot, uint32_t coming, st
 		uint32_t number = coming && i == slot ? coming : gate->line->generation[i];
 		int error = number ? pins_open_generation(gate->instance, number, &ret_held->generation[i]) : 0;
 
-		if (error)
+		ret_held->is_closed[i] = error == -ENOENT;
+		if (error && !ret_held->is_closed[i])
 			return edge_error(error, "cannot open generation %" PRIu32, number);
 	}
 	return 0;
-}
-
-static __u32 slots_without(const struct held *held, const char *ifname)
-{
-	__u32 slots = 0;
-
-	for (unsigned i = 0; i < ZW_GATE_SLOTS; i++)
-		if (held->generation[i] && !attach_is_named(held->generation[i]->names, ifname))
-			slots |= 1u << i;
-	return slots;
 }
 
 static bool is_attached(const struct book *book, unsigned ifindex)
@@ -49,6 +41,22 @@ static bool is_attached(const struct book *book, unsigned ifindex)
 		if (points_find(book, ifindex, hook))
 			return true;
 	return false;
+}
+
+/* What cannot be read names what was attached for it, but for what has been noted. */
+static __u32 slots_without(const struct gate *gate, const struct held *held, const struct netdev *device)
+{
+	__u32 ifindex = device->ifindex, slots = 0, noted = 0;
+
+	if (!is_attached(gate->book, ifindex))
+		noted = ~0u;
+	else
+		bpf_map_lookup_elem(gate->unnamed, &ifindex, &noted);
+	for (unsigned i = 0; i < ZW_GATE_SLOTS; i++)
+		if (held->is_closed[i] ? noted >> i & 1 :
+					 held->generation[i] && !attach_is_named(held->generation[i]->names, device->name))
+			slots |= 1u << i;
+	return slots;
 }
 
 static uint64_t set_partly(uint64_t word, const void *context)
@@ -70,7 +78,7 @@ int unnamed_mark(const struct gate *gate, const struct attach_plan *plan, unsign
 	bool any = false;
 
 	for (size_t i = 0; i < plan->device_count && !error; i++) {
-		__u32 ifindex = plan->devices[i].ifindex, slots = slots_without(&held, plan->devices[i].name);
+		__u32 ifindex = plan->devices[i].ifindex, slots = slots_without(gate, &held, &plan->devices[i]);
 
 		if (!attach_is_target(plan, ifindex) && !is_attached(gate->book, ifindex))
 			continue;

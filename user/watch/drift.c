@@ -90,6 +90,8 @@ static int read_lost(const struct drift *drift, struct attach_point **ret_points
 		return error;
 	free(*ret_points);
 	error = pins_lock(instance_name(drift->instance), &lock);
+	if (!error && pins_are_others(instance_name(drift->instance)))
+		error = -ESTALE;
 	return error ? error : instance_lost_points(drift->instance, ret_points, ret_count);
 }
 
@@ -121,7 +123,7 @@ static bool look_at_points(struct drift *drift)
 
 bool drift_look(struct drift *drift)
 {
-	if (!drift->instance)
+	if (!drift->instance || pins_are_others(instance_name(drift->instance)))
 		return false;
 	if (drift->keeper)
 		keeper_look(drift->keeper, tell_pin, drift);
