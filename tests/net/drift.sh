@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# drift.sh - somebody detaches, replaces, deletes or unpins what zonewall has attached, with a loader running: within a
+# drift.sh - somebody detaches, replaces, edits, deletes or unpins what zonewall has attached, with a loader running: within a
 # second it is told (in messages and status) and mended, and nothing denied passes afterwards. How long the way was open is
 # measured by a flood of denied packets, one a millisecond. publish.bash draws the hosts.
 # shellcheck source=tests/net/publish.bash
 . "${BASH_SOURCE%/*}/publish.bash" "drift-$$"
 set_up
 run='' sender=''
-trap 'kill $run $sender 2>/dev/null; clean_up' EXIT
+trap 'kill $run $sender 2>/dev/null; rm -rf "/sys/fs/bpf/$base"; clean_up' EXIT
 
 start_run()
 {
@@ -75,8 +75,38 @@ tampered()
 }
 detach() { bpftool link detach pinned "$pins/links/$1-$(index v0)"; }
 unpin() { rm "$pins/$1"; }
+# replace_link HOOK: the link goes on with a program that passes everything. bpf(2): 7 is BPF_OBJ_GET, 29 BPF_LINK_UPDATE
+replace_link()
+{
+	python3 - "$pins/links/$1-$(index v0)" "$(passing "$1")" <<-'END'
+		import ctypes, os, struct, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		def bpf(command, *words):
+		    attributes = ctypes.create_string_buffer(struct.pack(f"{len(words)}Q", *words), 128)
+		    result = libc.syscall({"x86_64": 321}.get(os.uname().machine, 280), command, attributes, 128)
+		    if result < 0:
+		        sys.exit(f"bpf({command}): {os.strerror(ctypes.get_errno())}")
+		    return result
+		def get(path):
+		    text = ctypes.create_string_buffer(path.encode())
+		    return bpf(7, ctypes.addressof(text))
+		bpf(29, get(sys.argv[1]) | get(sys.argv[2]) << 32)
+	END
+}
+# Programs that pass everything, under pins of their own.
+pass=/sys/fs/bpf/$base
+passing() { if [ "$1" = xdp ]; then echo "$pass/zw_pass_xdp"; else echo "$pass/zw_pass_tc"; fi; }
+# in_slots HOOK COMMAND...: on each slot of the gate
+in_slots()
+{
+	local slot
+	for slot in 0 1 2; do
+		bpftool map "$2" pinned "$pins/gate/zw_slot_$1" key "$slot" 0 0 0 "${@:3}" || [ "$2" = delete ] || return
+	done
+}
 index() { ip -n "$node" -o link show "$1" | cut -d: -f1; }
 
+bpftool prog loadall "${BUILD:-build}/gate.bpf.o" "$pass"
 for attached in $tc xdp clsact; do
 	export ZONEWALL_NO_TCX=
 	xdp=off
@@ -92,10 +122,12 @@ for attached in $tc xdp clsact; do
 	tcx)
 		tampered "a link is detached" "v0 (ingress, tcx)" detach ingress
 		tampered "its pin removed" "links/ingress-.* was removed, and is put back" unpin "links/ingress-$(index v0)"
+		tampered "its program replaced" "v0 (ingress, tcx)" replace_link ingress
 		;;
 	xdp)
 		tampered "a link is detached" "v0 (xdp, native)" detach xdp
 		tampered "its pin removed" "links/xdp-.* was removed, and is put back" unpin "links/xdp-$(index v0)"
+		tampered "its program replaced" "v0 (xdp, native)" replace_link xdp
 		;;
 	clsact)
 		tampered "the qdisc is deleted" "v0 (ingress, clsact)" at_node tc qdisc del dev v0 clsact
@@ -104,6 +136,10 @@ for attached in $tc xdp clsact; do
 		tampered "a filter is deleted" "v0 (ingress, clsact)" at_node tc filter del dev v0 ingress prio 1
 		;;
 	esac
+	hook=ingress
+	[ "$attached" != xdp ] || hook=xdp
+	tampered "the gate's slots are emptied" "slot . of the gate ($hook) was edited" in_slots "$hook" delete
+	tampered "another program is put in them" "slot . of the gate ($hook) was edited" in_slots "$hook" update value pinned "$(passing "$hook")"
 	generation=$(zw status -o json | sed -n 's/.*"generation":\([0-9]*\).*/\1/p' | head -n 1)
 	before=$(find "$pins" -type f | sort)
 	missed=$(arrived)

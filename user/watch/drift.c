@@ -11,6 +11,7 @@
 #include "kernel/edge.h"
 #include "kernel/keeper.h"
 #include "kernel/pins.h"
+#include "kernel/slots.h"
 #include "watch/output.h"
 #include "watch/report.h"
 
@@ -80,6 +81,13 @@ static void tell_pin(void *context, const char *path, int error)
 	     strerror(-error));
 }
 
+static void tell_slot(void *context, unsigned slot, enum zw_hook hook, uint32_t generation, int error)
+{
+	tell(context, error ? "slot %u of the gate (%s) was edited, and generation %u's program cannot be put back: %s" :
+		     "slot %u of the gate (%s) was edited, and generation %u's program is put back", slot,
+	     attach_hook_name(hook), generation, strerror(-error));
+}
+
 /* As they are while nobody else publishes: an apply enters an attach point before it attaches. */
 static int read_lost(const struct drift *drift, struct attach_point **ret_points, size_t *ret_count)
 {
@@ -127,6 +135,7 @@ bool drift_look(struct drift *drift)
 		return false;
 	if (drift->keeper)
 		keeper_look(drift->keeper, tell_pin, drift);
+	slots_look(drift->instance, tell_slot, drift);
 	return look_at_points(drift);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What others did to what is published: pins removed, programs detached, replaced, their qdisc deleted. Looked for every
- * second, and when the kernel tells of a change; told in the loader's messages, in its log of events (schema
- * "zonewall.drift/1") and, the last of them, in `status`. Pins are put back here
- * (kernel/keeper.h); attach points by publish_follow().
+ * What others did to what is published: pins removed, programs detached, replaced, their qdisc deleted, the gate's slots
+ * edited. Looked for every second, and when the kernel tells of a change; told in the loader's messages, in its log of events
+ * (schema "zonewall.drift/1") and, the last of them, in `status`. Pins (kernel/keeper.h) and slots (kernel/slots.h) are put back
+ * here; attach points by publish_follow().
  */
 #ifndef ZW_DRIFT_H
 #define ZW_DRIFT_H
