@@ -112,7 +112,8 @@ address=10.99.0.8
 check "and is followed" soon answers 10.99.0.3
 ip -n "$node" addr del 10.99.0.7/24 dev v0
 ip -n "$node" addr add 10.99.0.9/24 dev v0
-sleep 0.5
+address=10.99.0.9
+check "so are others, before somebody applies again" soon answers 10.99.0.3
 zw apply "$dir/host" >/dev/null 2>&1
 ip -n "$node" addr add 10.99.0.10/24 dev v0
 address=10.99.0.10
