@@ -386,6 +386,8 @@ def places_of_names():
     yield "a zone's file", zone("{file: %}"), WORDS
     yield "a zone's on-error", zone("{file: feed.txt, on-error: %}"), WORDS
     yield "a zone's min-entries", zone("{file: feed.txt, min-entries: %}"), WORDS
+    yield "a zone's max-age", zone("{file: feed.txt, max-age: %}"), BANS + WORDS
+    yield "a zone's column", zone("{file: feed.csv, column: %}"), WORDS
     services = SERVICES + WORDS + NAMES + sorted(set(icmp_names()))
     yield "a service's name", ("services:\n", "  %: tcp/1\n"), NAMES
     yield "a service", ("services:\n", "  s%N: %\n"), services

@@ -95,6 +95,26 @@ static void sets_unite_and_subtract(void **state)
 	policy_free(policy);
 }
 
+static void a_column_of_csv_is_a_feed(void **state)
+{
+	struct policy *policy;
+	const struct zone *zone;
+
+	(void)state;
+	write_file("feed.txt", "# when, \"the ip\" ,port\r\n\r\n\"2026-01-01, noon\",\"192.0.2.7\",80\r\n"
+			       "\"a \"\"b\"\"\", 2001:db8::/32 ,80\r\n # 10.0.0.1\r\nx,198.51.100.0/24");
+	policy = read_policy(HEAD "zones:\n  feed: {file: feed.txt, column: the ip, max-age: 2h, min-entries: 3, on-error: skip}\n", NULL);
+	assert_int_equal(policy_resolve(policy, NULL), 0);
+	zone = &policy->zones[policy_find_zone(policy, "feed")];
+	assert_int_equal(zone->feed.entries, 3);
+	assert_int_equal(zone->feed.max_age_s, 7200);
+	assert_true(zone->feed.skip && zone->feed.min_entries == 3);
+	assert_true(holds(policy, "feed", "192.0.2.7") && !holds(policy, "feed", "192.0.2.8"));
+	assert_true(holds(policy, "feed", "2001:db8:ffff::") && holds(policy, "feed", "198.51.100.255"));
+	assert_false(holds(policy, "feed", "10.0.0.1"));
+	policy_free(policy);
+}
+
 static void host_and_world_share_what_is_left(void **state)
 {
 	static const char *const host_text[] = { "10.2.0.9", "192.0.2.5", "127.0.0.1", "169.254.3.4", "fd00::5",
@@ -297,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sets_unite_and_subtract),
+		cmocka_unit_test(a_column_of_csv_is_a_feed),
 		cmocka_unit_test(host_and_world_share_what_is_left),
 		cmocka_unit_test(services_are_flat),
 		cmocka_unit_test(rules_have_all_they_say),

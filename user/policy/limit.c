@@ -109,23 +109,30 @@ const char *limit_print_ban(const struct limit *limit, char ret_text[32])
 	return ret_text;
 }
 
-static void read_ban(struct reader *reader, const struct node *key, const struct node *value, void *into)
+/* A number from 1 to 9999 with a unit. Without: ret_s is left alone after a report. */
+void want_time(struct reader *reader, const struct node *value, uint32_t *ret_s)
 {
-	struct draft *draft = into;
-	size_t len;
 	uint64_t number;
+	size_t len;
 
-	draft->ban = key;
 	if (!want_text(reader, value, "a time (30s, 5m, 1h, 1d)"))
 		return;
 	len = strlen(value->text);
 	for (size_t i = 0; i < ARRAY_LEN(times); i++)
 		if (value->text[len - 1] == times[i].letter && read_with_unit(value->text, len - 1, 9999, &number)) {
-			draft->limit.ban_s = number * times[i].seconds;
+			*ret_s = number * times[i].seconds;
 			return;
 		}
 	diag_error(reader->diag, &value->place, "write 30s, 5m, 1h or 1d: a number from 1 to 9999", "'%.60s' is not a time",
 		   value->text);
+}
+
+static void read_ban(struct reader *reader, const struct node *key, const struct node *value, void *into)
+{
+	struct draft *draft = into;
+
+	draft->ban = key;
+	want_time(reader, value, &draft->limit.ban_s);
 }
 
 static const struct schema limit_schema = {

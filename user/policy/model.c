@@ -22,6 +22,8 @@ static void free_zone(struct zone *zone)
 	free(zone->name);
 	free(zone->zones);
 	free(zone->file);
+	free(zone->feed.path);
+	free(zone->feed.column);
 	ranges_clear(&zone->listed);
 	ranges_clear(&zone->except);
 	ranges_clear(&zone->set);

@@ -24,6 +24,16 @@ enum zone_kind {
 	ZONE_WORLD,
 };
 
+/* What a `file:` zone says of its file, and what was found there. */
+struct zone_feed {
+	char *path; /* as it was read; NULL: it was not */
+	char *column; /* of CSV; NULL: an entry a line */
+	bool skip; /* on-error */
+	uint64_t min_entries;
+	uint32_t max_age_s; /* 0: not said */
+	size_t entries;
+};
+
 /* A set of addresses. `listed`, `except` and `zones` are what was written; `set` is what they mean. */
 struct zone {
 	char *name;
@@ -35,6 +45,7 @@ struct zone {
 	size_t zone_count;
 	bool is_union; /* has `zones:`: does not count for intra-zone */
 	char *file; /* of a `file:` zone, as written; NULL */
+	struct zone_feed feed;
 	struct ranges set; /* sorted, disjoint, not adjacent: (listed + members' sets) - except; see policy_resolve */
 };
 

@@ -109,6 +109,8 @@ void read_services(struct reader *reader);
 void keep_services(struct reader *reader); /* in the policy; nothing is read that names one afterwards */
 bool read_zone_list(struct reader *reader, const struct node *value, struct zone_list *ret_list);
 int read_zone(struct reader *reader, const struct node *node); /* index, or -1 */
+bool take_prefix(struct reader *reader); /* counts an entry against the limit of all; false: there is no room for it */
+void want_time(struct reader *reader, const struct node *value, uint32_t *ret_s); /* 30s, 5m, 1h, 1d; limit.c */
 /* Returns whether all of it was understood. */
 void read_limit_map(struct reader *reader, const struct node *value, struct limit *limit);
 bool read_service(struct reader *reader, const struct node *value, struct selectors *ret_selectors, char **ret_text);

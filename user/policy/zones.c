@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The key `zones`, and zones where they are named. */
 #include "policy/address.h"
+#include "policy/feed.h"
 #include "policy/schema.h"
-
-/* Of one feed, so many mistakes are shown line by line; the rest is counted. */
-#define FEED_MISTAKES_SHOWN 50
 
 static const char *const builtin_zones[] = { "any", "host", "world", NULL };
 
@@ -53,7 +51,7 @@ void declare_zones(struct reader *reader, const struct node *key, const struct n
 }
 
 /* Counts an entry against the limit of all. False: there is no room for it. */
-static bool take_prefix(struct reader *reader)
+bool take_prefix(struct reader *reader)
 {
 	if (reader->prefixes == PREFIXES_MAX) {
 		reader->prefixes_full = true;
@@ -98,9 +96,10 @@ static bool read_addresses(struct reader *reader, const struct node *list, struc
 /* What was written of a zone, besides what goes straight into it. */
 struct zone_text {
 	unsigned zone;
-	const struct node *file, *on_error, *min_entries;
-	bool has_source, skip, bad;
-	uint64_t min;
+	const struct node *file;
+	const struct node *of_file[4]; /* keys that are for zones with a file */
+	size_t of_file_count;
+	bool has_source, bad;
 };
 
 static void read_list(struct reader *reader, const struct node *key, const struct node *value, void *into)
@@ -180,21 +179,55 @@ static void read_file_key(struct reader *reader, const struct node *key, const s
 		text->bad = true;
 }
 
+static void note_key(struct zone_text *text, const struct node *key)
+{
+	if (text->of_file_count < ARRAY_LEN(text->of_file)) /* one that is given twice is a mistake by itself */
+		text->of_file[text->of_file_count++] = key;
+}
+
+static struct zone_feed *feed_of(struct reader *reader, const struct zone_text *text)
+{
+	return &reader->policy->zones[text->zone].feed;
+}
+
 static void read_on_error(struct reader *reader, const struct node *key, const struct node *value, void *into)
 {
 	static const char *const words[] = { "refuse", "skip", NULL };
 	struct zone_text *text = into;
 
-	text->on_error = key;
-	text->skip = want_word(reader, value, words) == 1;
+	note_key(text, key);
+	feed_of(reader, text)->skip = want_word(reader, value, words) == 1;
 }
 
 static void read_min_entries(struct reader *reader, const struct node *key, const struct node *value, void *into)
 {
 	struct zone_text *text = into;
 
-	text->min_entries = key;
-	want_number(reader, value, 0, PREFIXES_MAX, &text->min);
+	note_key(text, key);
+	want_number(reader, value, 0, PREFIXES_MAX, &feed_of(reader, text)->min_entries);
+}
+
+static void read_max_age(struct reader *reader, const struct node *key, const struct node *value, void *into)
+{
+	struct zone_text *text = into;
+
+	note_key(text, key);
+	want_time(reader, value, &feed_of(reader, text)->max_age_s);
+}
+
+static void read_column(struct reader *reader, const struct node *key, const struct node *value, void *into)
+{
+	struct zone_text *text = into;
+	struct zone_feed *feed = feed_of(reader, text);
+
+	note_key(text, key);
+	if (!want_text(reader, value, "the name of a column")) {
+		text->bad = true;
+		return;
+	}
+	free(feed->column);
+	feed->column = strdup(value->text);
+	failed(reader, feed->column ? 0 : -ENOMEM);
 }
 
 static const struct schema zone_schema = {
@@ -206,109 +239,11 @@ static const struct schema zone_schema = {
 		{ "file", false, read_file_key },
 		{ "on-error", false, read_on_error },
 		{ "min-entries", false, read_min_entries },
+		{ "max-age", false, read_max_age },
+		{ "column", false, read_column },
 		{ 0 },
 	},
 };
-
-/* A feed and what is told of it. */
-struct feed {
-	int file;
-	bool skip;
-	size_t mistakes, entries;
-	struct place place; /* of the line */
-};
-
-static void report_line(struct reader *reader, struct feed *feed, const char *line, const char *fix, const char *what)
-{
-	if (feed->mistakes++ >= FEED_MISTAKES_SHOWN)
-		return;
-	failed(reader, diag_quote(reader->diag, feed->file, feed->place.line, line, strlen(line)));
-	if (feed->skip)
-		diag_warning(reader->diag, &feed->place, fix, "%s", what);
-	else
-		diag_error(reader->diag, &feed->place, fix, "%s", what);
-}
-
-/* A feed with a few wrong digits must not be able to name half of the world. */
-static bool is_too_wide(const struct address_range *range)
-{
-	u128 more = range->last - range->first;
-
-	return range->family == 4 ? more >= (u128)1 << 24 : more >= (u128)1 << 112;
-}
-
-/* One line, cut at its comment; `line` is what stood there, for a quotation. */
-static void read_entry(struct reader *reader, struct feed *feed, char *text, const char *line, struct ranges *ranges)
-{
-	struct address_problem problem;
-	struct address_range range;
-	size_t indent = strspn(text, " \t"), len;
-
-	text += indent;
-	len = strcspn(text, "#");
-	while (len && strchr(" \t\r", text[len - 1]))
-		len--;
-	text[len] = 0;
-	if (!len)
-		return;
-	feed->place.column = indent + 1;
-	feed->place.length = len;
-	if (address_read(text, &range, &problem))
-		report_line(reader, feed, line, *problem.fix ? problem.fix : NULL, problem.what);
-	else if (is_too_wide(&range))
-		report_line(reader, feed, line, "write it into the policy itself if it is meant",
-			    "an entry wider than /8 (IPv6: /16) is too wide for a file of addresses");
-	else if (take_prefix(reader)) {
-		feed->entries++;
-		failed(reader, ranges_add(ranges, range.family, range.first, range.last));
-	}
-}
-
-#define LINE_MAX_SHOWN 200
-
-static void read_lines(struct reader *reader, struct feed *feed, char *text, size_t len, struct ranges *ranges)
-{
-	char *end = text + len, *next;
-	char line[LINE_MAX_SHOWN];
-
-	for (; text < end && !reader->prefixes_full; text = next) {
-		next = memchr(text, '\n', end - text);
-		next = next ? next : end;
-		*next = 0;
-		feed->place.line++;
-		/* A copy to quote: reading the entry cuts the text. */
-		memset(line, 0, sizeof(line));
-		memcpy(line, text, strnlen(text, sizeof(line) - 1));
-		if (strlen(text) != (size_t)(next - text)) {
-			feed->place.column = strlen(text) + 1;
-			feed->place.length = 1;
-			report_line(reader, feed, line, NULL, "not a text file: a NUL byte");
-		} else {
-			read_entry(reader, feed, text, line, ranges);
-		}
-		next++;
-	}
-}
-
-static void finish_feed(struct reader *reader, const struct feed *feed, const struct zone_text *text)
-{
-	struct place place = { .file = feed->file };
-
-	if (feed->mistakes > FEED_MISTAKES_SHOWN) {
-		size_t more = feed->mistakes - FEED_MISTAKES_SHOWN;
-
-		if (feed->skip)
-			diag_warning(reader->diag, &place, NULL, "%zu more lines were skipped", more);
-		else
-			diag_error(reader->diag, &place, NULL, "%zu more lines have mistakes", more);
-	}
-	if (feed->entries < text->min)
-		diag_error(reader->diag, &text->file->place, NULL, "'%.120s' has %zu entries, fewer than min-entries (%llu)",
-			   text->file->text, feed->entries, (unsigned long long)text->min);
-	else if (!feed->entries && !feed->mistakes)
-		diag_warning(reader->diag, &text->file->place, NULL, "'%.120s' is empty: it matches nothing",
-			     text->file->text);
-}
 
 static void read_feed(struct reader *reader, struct zone_text *text)
 {
@@ -316,7 +251,6 @@ static void read_feed(struct reader *reader, struct zone_text *text)
 	_cleanup_free_ char *path = path_beside(reader->document, text->file->text);
 	struct file_text file = { 0 };
 	_cleanup_free_ char *bytes = NULL;
-	struct feed feed = { .skip = text->skip };
 	int err;
 
 	zone->file = strdup(text->file->text);
@@ -333,23 +267,18 @@ static void read_feed(struct reader *reader, struct zone_text *text)
 		text->bad = true;
 		return;
 	}
-	feed.file = diag_file(reader->diag, path, NULL, 0);
-	if (failed(reader, feed.file < 0 ? feed.file : 0) || failed(reader, remember_file(reader, path)))
+	zone->feed.path = take_ptr(path);
+	if (failed(reader, remember_file(reader, zone->feed.path)))
 		return;
-	feed.place.file = feed.file;
-	read_lines(reader, &feed, bytes, file.len, &zone->listed);
-	finish_feed(reader, &feed, text);
-	text->bad |= feed.mistakes && !feed.skip;
+	text->bad |= !feed_read(reader, zone, &text->file->place, bytes, file.len, &zone->listed);
 }
 
 static void check_zone_keys(struct reader *reader, const struct zone_text *text, const struct node *value)
 {
 	if (!text->has_source && !value->cut)
 		diag_error(reader->diag, &value->place, NULL, "a zone needs one of the keys 'addresses', 'zones', 'file'");
-	if (text->on_error && !text->file)
-		diag_error(reader->diag, &text->on_error->place, NULL, "'on-error' is for zones with 'file'");
-	if (text->min_entries && !text->file)
-		diag_error(reader->diag, &text->min_entries->place, NULL, "'min-entries' is for zones with 'file'");
+	for (size_t i = 0; i < text->of_file_count && !text->file; i++)
+		diag_error(reader->diag, &text->of_file[i]->place, NULL, "'%s' is for zones with 'file'", text->of_file[i]->text);
 }
 
 static void read_zone_body(struct reader *reader, unsigned zone, const struct node *value)
