@@ -487,7 +487,9 @@ class Trial:
     def all(self):
         faults, calls, allocations = faults_of(self.command)
         chosen = choose(faults)
-        traffic = [Traffic(99, True), Traffic(98, False)] if self.command.traffic else []
+        traffic = [Traffic(99, True)] if self.command.traffic else []
+        if traffic and not self.clsact:  # whose qdisc cannot be made or deleted without the interface standing still a moment
+            traffic.append(Traffic(98, False))
         scene = self.scene()
         for fault in chosen:
             if scene is None:

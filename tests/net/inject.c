@@ -446,5 +446,8 @@ int main(int argc, char **argv)
 		fail(argv[1]);
 	status = trace(&injection, argv + 3 + used);
 	fclose(injection.report);
+	/* One that never returns, such as a thread's last, is no call to be killed after. */
+	if (injection.action == ACTION_KILL && injection.done && status != 128 + SIGKILL)
+		injection.done = false;
 	return injection.action != ACTION_LIST && !injection.done ? 125 : status;
 }
