@@ -131,13 +131,24 @@ open_ours()
 }
 allowed_ones="in4 in6 bound unheard out4 out6 udp-out udp-out6 udp-in"
 
+# Both connections of both streams are there, and say something.
+running()
+{
+	for _ in $(seq 50); do
+		sleep 0.1
+		[ "$(in_ns "$node" ss -Htn state established '( sport = 5201 or sport = 7005 )' | wc -l)" != 4 ] || return 0
+	done
+	in_ns "$node" ss -Htn
+	return 1
+}
+
 # iperf3 in both directions while the policy is applied for the first time.
 streams()
 {
 	local status=0 first second
 	in_ns "$client" timeout 10 iperf3 -c 10.1.0.1 -t 2 >"$dir/forth" 2>&1 & first=$!
 	in_ns "$client" timeout 10 iperf3 -c fd00:1::1 -p 7005 -R -t 2 >"$dir/back" 2>&1 & second=$!
-	sleep 0.7
+	running || status=1 # what is opened between seeding and deciding is not what this is about
 	zw apply "$dir/policy" >"$dir/apply" 2>&1 || status=1
 	wait "$first" || status=1
 	wait "$second" || status=1
@@ -189,8 +200,11 @@ bare_ack() # bare_ack FAMILY: of a connection that nobody knows, to a port that 
 	[ "$1" = 4 ] || from=fd00:1::2 to=fd00:1::1
 	before=$(dropped tcp-state)
 	talk "segment $client $from 33333 $to 7000 16" || return 1
-	sleep 0.2
-	after=$(dropped tcp-state)
+	for _ in $(seq 20); do
+		sleep 0.1
+		after=$(dropped tcp-state)
+		[ "$after" = "$before" ] || break
+	done
 	[ $((after - before)) -eq 1 ] || { echo "$before, then $after"; return 1; }
 }
 
