@@ -130,6 +130,11 @@ check "an ancestor's connection: refused" has "$out" "status 1"
 check "said whose" has "$out" "10.1.0.2:[0-9]* → 10.1.0.1:7002/tcp (of python3, process [0-9]*), dropped by default"
 out=$(session with-shell)
 check "a policy that lets it go on is applied" has "$out" "status 0"
+zw node apply "$dir/open" >/dev/null 2>&1
+zw node apply "$dir/refused" >/dev/null 2>&1
+has "$(at node ss -Htn state established)" "10.1.0.1:7001" || echo "Bail out! the connection is gone"
+out=$(dry no-tcp)
+check "what is cut already is not cut again" has "$out" "0 of 0 live connections would be cut"
 stop held
 stop server
 down node
