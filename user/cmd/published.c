@@ -178,6 +178,8 @@ int published_compile(const char *const *paths, size_t count, const struct publi
 	error = read_policy(&packing, diag, &policy);
 	if (!error)
 		error = compile(policy, options->budget_bytes, diag, &publication);
+	if (error == -ENOMEM)
+		return EXIT_FAILED; /* what was half read has mistakes that nobody made */
 	diag_print(diag, stderr, options->colour);
 	if (!error && options->werror && diag_warnings(diag)) {
 		fprintf(stderr, "zonewall: nothing was changed: --werror makes errors of warnings\n");

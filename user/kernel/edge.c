@@ -16,6 +16,7 @@
 
 int edge_error(int error, const char *format, ...)
 {
+	char why[128];
 	va_list args;
 
 	fflush(stdout);
@@ -23,8 +24,10 @@ int edge_error(int error, const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	if (error)
-		fprintf(stderr, ": %s", strerror(abs(error)));
+	if (error) {
+		libbpf_strerror(error, why, sizeof(why)); /* knows its own errors besides the system's */
+		fprintf(stderr, ": %s", why);
+	}
 	fputc('\n', stderr);
 	return error ? -abs(error) : -EINVAL;
 }
