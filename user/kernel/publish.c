@@ -210,11 +210,12 @@ static int load(const struct origin *origin, const struct tables *tables, const 
 
 	if (!error)
 		error = take_state(skel, origin, &report->flows_differ);
-	if (!error)
-		error = load_programs(skel, tables, hooks, ret_program);
 	if (error)
 		return error;
 	flows = load_flow_layout(skel, 4);
+	error = load_programs(skel, tables, hooks, ret_program);
+	if (error)
+		return error;
 	report->tables_len = tables->len;
 	report->counters_len = load_cpus() * load_rules_stride(&tables->layout);
 	report->flows = flows_room(&flows);
