@@ -22,7 +22,10 @@ struct files {
 	size_t named_count;
 };
 
-/* What a pack begins with; the rest is deflated: paths that were named, then files. */
+/*
+ * What a pack begins with; the rest is deflated: paths that were named, then files. One without a path is the folder, which
+ * older versions do not have, and do not ask for.
+ */
 struct pack_header {
 	char magic[8];
 	uint32_t version, pad;
@@ -168,7 +171,7 @@ static int glob_kept(const struct files *files, const char *pattern, char ***pat
 	int err = 0;
 
 	for (size_t i = 0; !err && i < files->count; i++)
-		if (!fnmatch(pattern, files->kept[i].path, FNM_PATHNAME | FNM_PERIOD))
+		if (*files->kept[i].path && !fnmatch(pattern, files->kept[i].path, FNM_PATHNAME | FNM_PERIOD))
 			err = add_path(paths, count, files->kept[i].path, strlen(files->kept[i].path));
 	return err;
 }
@@ -208,6 +211,26 @@ int files_glob(struct files *files, const char *pattern, char ***ret_paths, size
 
 /* --- Packs ------------------------------------------------------------------------------------------------------- */
 
+#define FOLDER ""
+
+const char *files_folder(const struct files *files)
+{
+	const struct kept *folder = find(files, FOLDER);
+
+	return folder ? folder->text : NULL;
+}
+
+static int keep_folder(struct files *files)
+{
+	char folder[PATH_MAX];
+	struct file_text file = { .text = folder };
+
+	if (files_folder(files) || !getcwd(folder, sizeof(folder)))
+		return 0;
+	file.len = strlen(folder);
+	return keep(files, FOLDER, 0, &file);
+}
+
 static uint64_t plain_length(const struct files *files, const char *const *named, size_t count)
 {
 	uint64_t len = 0;
@@ -245,15 +268,20 @@ static void put_all(z_stream *stream, const struct files *files, const char *con
 	}
 }
 
-int files_pack(const struct files *files, const char *const *named, size_t count, void **ret_bytes, size_t *ret_len)
+int files_pack(struct files *files, const char *const *named, size_t count, void **ret_bytes, size_t *ret_len)
 {
-	struct pack_header header = { .magic = MAGIC, .version = VERSION, .named = count, .files = files->count,
-				      .len = plain_length(files, named, count) };
-	size_t room = compressBound(header.len);
-	_cleanup_free_ char *packed = malloc(sizeof(header) + room);
+	struct pack_header header = { .magic = MAGIC, .version = VERSION, .named = count };
+	_cleanup_free_ char *packed = NULL;
 	z_stream stream = { 0 };
+	size_t room;
 	bool done;
 
+	if (keep_folder(files))
+		return -ENOMEM;
+	header.files = files->count;
+	header.len = plain_length(files, named, count);
+	room = compressBound(header.len);
+	packed = malloc(sizeof(header) + room);
 	if (!packed || room > UINT_MAX)
 		return -ENOMEM;
 	memcpy(packed, &header, sizeof(header));

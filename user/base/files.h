@@ -3,8 +3,8 @@
  * The files that a policy is read from: those of the file system, which can be kept as they are read; or such kept ones,
  * from a pack of bytes. So what was applied can be read again, whatever has become of the files since.
  *
- * A pack is the files' paths, identities and contents, and which of them were named rather than included, deflated (zlib,
- * RFC 1950). Host byte order: it does not leave the machine.
+ * A pack is the files' paths, identities and contents, which of them were named rather than included, and from which folder
+ * relative paths start, deflated (zlib, RFC 1950). Host byte order: it does not leave the machine.
  */
 #ifndef ZW_FILES_H
 #define ZW_FILES_H
@@ -27,12 +27,15 @@ int files_glob(struct files *files, const char *pattern, char ***ret_paths, size
 void files_paths_free(char **paths, size_t count);
 
 /* Everything that was read; `named` are the paths that a policy was asked for by. 0 or -ENOMEM. The caller frees. */
-int files_pack(const struct files *files, const char *const *named, size_t count, void **ret_bytes, size_t *ret_len);
+int files_pack(struct files *files, const char *const *named, size_t count, void **ret_bytes, size_t *ret_len);
 /*
  * From here on everything is read from what was kept, and this path as if its file held this text (copied). 0; -ENOENT: it was
  * not read; -ENOMEM.
  */
 int files_edit(struct files *files, const char *path, const char *text, size_t len);
+
+/* Of a pack: the working directory of who made it first; NULL: an older version did. Borrowed. */
+const char *files_folder(const struct files *files);
 
 /* Of a pack: those paths. Borrowed. */
 const char *const *files_named(const struct files *files, size_t *ret_count);

@@ -20,6 +20,7 @@
 #include "base/util.h"
 #include "cmd/budget.h"
 #include "cmd/command.h"
+#include "cmd/run_feeds.h"
 #include "cmd/run_policy.h"
 #include "kernel/edge.h"
 #include "kernel/pins.h"
@@ -44,6 +45,7 @@ static const struct option_help options[] = {
 
 #define RING_PAUSE_MS 10 /* between two looks at a ring that is busy: a wake-up for every record would cost more */
 #define RING_BUSY 64 /* events in one look */
+#define FEEDS_TICKS 10 /* from one look at files of addresses to the next, if nothing is heard of them */
 #define SETTLE_MS 150 /* from the first change of an interface or address to doing something about it */
 
 struct service {
@@ -54,12 +56,14 @@ struct service {
 	struct teller *teller;
 	struct server *server;
 	struct drift *drift;
+	struct run_feeds *feeds;
 	struct flow_alarm alarm;
 	int lock, epoll, timer, signals, links;
 	int64_t started; /* Unix time */
 	uint32_t generation; /* that decided when we last looked */
 	bool links_changed, addresses_changed;
-	int64_t settle_at_ms, ring_at_ms; /* monotonic; 0: nothing to wait for */
+	int64_t settle_at_ms, ring_at_ms, feeds_at_ms; /* monotonic; 0: nothing to wait for */
+	unsigned ticks;
 	bool stop;
 	int status;
 };
@@ -118,7 +122,7 @@ static int watch(struct service *service, int fd, uint32_t what)
 	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-enum source { SOURCE_RING, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LINKS, SOURCE_SOCKET };
+enum source { SOURCE_RING, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LINKS, SOURCE_SOCKET, SOURCE_FEEDS };
 
 static struct json_object *answer(void *context, const char *request)
 {
@@ -143,6 +147,7 @@ static struct json_object *answer(void *context, const char *request)
 	json_object_object_add(report, "run", run);
 	flow_alarm_report(&service->alarm, json_object_object_get(report, "warnings"));
 	drift_report(service->drift, report);
+	run_feeds_report(service->feeds, report);
 	return report;
 }
 
@@ -353,6 +358,12 @@ static void look_for_drift(struct service *service, bool links)
 	drift_look(service->drift);
 }
 
+static void hurry_feeds(struct service *service)
+{
+	if (!service->feeds_at_ms)
+		service->feeds_at_ms = now_ms() + FEEDS_SETTLE_MS;
+}
+
 static void tick(struct service *service)
 {
 	uint64_t expirations;
@@ -367,6 +378,8 @@ static void tick(struct service *service)
 	if (service->stop)
 		return;
 	look_at_gate(service);
+	if (++service->ticks % FEEDS_TICKS == 0)
+		hurry_feeds(service);
 	flow_alarm_tick(&service->alarm, teller_instance(service->teller));
 	server_tick(service->server);
 	server_pump(service->server);
@@ -446,14 +459,31 @@ static void settle(struct service *service)
 		edge_warn("the zone 'host' is not up to date: generation %u goes on", service->generation);
 }
 
+/* A file of addresses that has settled, and may be another than the one that is in force. */
+static void look_at_feeds(struct service *service)
+{
+	enum feeds_state state = run_feeds_look(service->feeds);
+
+	service->feeds_at_ms = state == FEEDS_SETTLING ? now_ms() + FEEDS_SETTLE_MS : 0;
+	if (state != FEEDS_CHANGED)
+		return;
+	if (waits_for_confirm(service)) {
+		service->feeds_at_ms = now_ms() + 1000;
+		return;
+	}
+	look_at_gate(service);
+	if (run_policy_is_current(service->policy, instance_current(teller_instance(service->teller))))
+		apply(service, RUN_POLICY_FEEDS);
+}
+
 static int timeout_ms(const struct service *service)
 {
+	const int64_t times[] = { service->settle_at_ms, service->ring_at_ms, service->feeds_at_ms };
 	int64_t now = now_ms(), next = -1;
 
-	if (service->settle_at_ms)
-		next = service->settle_at_ms;
-	if (service->ring_at_ms && (next < 0 || service->ring_at_ms < next))
-		next = service->ring_at_ms;
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		if (times[i] && (next < 0 || times[i] < next))
+			next = times[i];
 	return next < 0 ? -1 : next < now ? 0 : next - now;
 }
 
@@ -475,6 +505,10 @@ static void handle(struct service *service, enum source source)
 	case SOURCE_SOCKET:
 		server_handle(service->server);
 		break;
+	case SOURCE_FEEDS:
+		run_feeds_read(service->feeds);
+		hurry_feeds(service);
+		break;
 	}
 }
 
@@ -493,6 +527,8 @@ static void serve(struct service *service)
 			resume_ring(service);
 		if (service->settle_at_ms && now_ms() >= service->settle_at_ms)
 			settle(service);
+		if (!service->stop && service->feeds_at_ms && now_ms() >= service->feeds_at_ms)
+			look_at_feeds(service);
 	}
 	notify("STOPPING=1");
 	if (service->teller) {
@@ -544,8 +580,12 @@ static int start(struct service *service, const sigset_t *signals)
 		return edge_exit_status(r);
 	service->store = store_new(STORE_EVENTS);
 	service->drift = drift_new(service->output);
-	if (!service->store || !service->drift)
+	service->feeds = run_feeds_new(service->output);
+	if (!service->store || !service->drift || !service->feeds)
 		return edge_exit_status(edge_error(ENOMEM, "cannot keep events"));
+	run_policy_set_feeds(service->policy, service->feeds);
+	if (run_feeds_fd(service->feeds) >= 0 && watch(service, run_feeds_fd(service->feeds), SOURCE_FEEDS))
+		return edge_exit_status(edge_error(errno, "cannot wait for descriptors"));
 	/* Before the files are applied, so that no link or address of the meantime is missed. */
 	r = EXIT_DONE;
 	if (run_policy_has_files(service->policy))
@@ -576,6 +616,7 @@ static void finish(struct service *service)
 	store_free(service->store);
 	drift_free(service->drift);
 	run_policy_free(service->policy);
+	run_feeds_free(service->feeds);
 	closep(&service->links);
 	closep(&service->signals);
 	closep(&service->timer);
@@ -597,6 +638,7 @@ static int run_service(struct service *service)
 	status = start(service, &signals);
 	if (status == EXIT_DONE) {
 		notify("READY=1");
+		hurry_feeds(service);
 		say("ready; 'zonewall drops -f' shows what is dropped");
 		serve(service);
 		status = service->status;

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/util.h"
 #include "cmd/findings.h"
+#include "cmd/run_feeds.h"
 #include "compile/tables.h"
 #include "kernel/edge.h"
 #include "kernel/host.h"
@@ -26,6 +27,7 @@ struct reading {
 	struct diag *diag; /* knows its files by name */
 	void *pack; /* its files */
 	size_t pack_len;
+	char *folder; /* from which their relative paths start; NULL: not known */
 };
 
 struct run_policy {
@@ -33,6 +35,7 @@ struct run_policy {
 	const char *const *files;
 	size_t file_count;
 	uint64_t budget_bytes;
+	struct run_feeds *feeds; /* NULL: nobody follows them */
 	struct reading last; /* without a mistake: of these files, or of a generation that somebody else published */
 	struct ranges host; /* as resolved last */
 	uint32_t seen; /* what decided when reading began */
@@ -44,6 +47,7 @@ static void reading_clear(struct reading *reading)
 	policy_free(reading->policy);
 	diag_free(reading->diag);
 	free(reading->pack);
+	free(reading->folder);
 }
 
 struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count, uint64_t budget_bytes)
@@ -66,6 +70,11 @@ void run_policy_free(struct run_policy *policy)
 	reading_clear(&policy->last);
 	ranges_clear(&policy->host);
 	free(policy);
+}
+
+void run_policy_set_feeds(struct run_policy *policy, struct run_feeds *feeds)
+{
+	policy->feeds = feeds;
 }
 
 bool run_policy_has_files(const struct run_policy *policy)
@@ -120,6 +129,12 @@ bool run_policy_is_current(const struct run_policy *policy, uint32_t generation)
 	return policy->last.policy && generation == policy->generation;
 }
 
+/* Does it hold what was not admitted before? */
+static bool is_new(enum run_policy_what what)
+{
+	return what == RUN_POLICY_READ || what == RUN_POLICY_FEEDS;
+}
+
 /* What apply also says of a policy it has read (published.c). */
 static void judge(const struct policy *policy, struct diag *diag)
 {
@@ -136,7 +151,7 @@ static int compile(struct policy *policy, uint64_t budget_bytes, enum run_policy
 	const struct compile_options options = {
 		.analyse = what == RUN_POLICY_READ,
 		/* What was read before was admitted then, by whatever budget: another address of the host must not end that. */
-		.budget_bytes = what == RUN_POLICY_READ ? budget_bytes : ZW_TABLES_MAX,
+		.budget_bytes = is_new(what) ? budget_bytes : ZW_TABLES_MAX,
 	};
 	int r = policy_resolve(policy, host);
 
@@ -157,7 +172,7 @@ static int compile(struct policy *policy, uint64_t budget_bytes, enum run_policy
 static int test(const struct policy *policy, enum run_policy_what what, const struct tables *tables,
 		const struct diag *diag)
 {
-	if (what == RUN_POLICY_READ)
+	if (is_new(what))
 		return findings_check(policy, tables, diag);
 	findings_warn(policy, tables, diag);
 	return EXIT_DONE;
@@ -230,7 +245,11 @@ static int read_from(struct files *files, const char *const *paths, size_t count
 	if (!files || !reading->diag)
 		return -ENOMEM;
 	r = policy_read_from(files, paths, count, NULL, reading->diag, &reading->policy);
-	return r ? r : files_pack(files, paths, count, &reading->pack, &reading->pack_len);
+	if (!r)
+		r = files_pack(files, paths, count, &reading->pack, &reading->pack_len);
+	if (!r && files_folder(files))
+		reading->folder = strdup(files_folder(files));
+	return r;
 }
 
 static int read_files(const struct run_policy *run, struct reading *reading)
@@ -255,6 +274,8 @@ static void take_reading(struct run_policy *run, struct reading *reading)
 	reading_clear(&run->last);
 	run->last = *reading;
 	*reading = (struct reading){ 0 };
+	if (run->feeds && run_feeds_follow(run->feeds, run->last.policy, run->last.folder))
+		edge_warn("files of addresses are not followed: out of memory");
 }
 
 static int read_and_publish(struct run_policy *run, struct publish_report *ret_report)
@@ -294,11 +315,36 @@ int run_policy_adopt(struct run_policy *run, const struct instance *instance, ui
 	return status;
 }
 
+/* The policy as it was read, with other files of addresses. Without any that is new and good nothing is done. */
+static int refresh(struct run_policy *run, struct publish_report *ret_report)
+{
+	_cleanup_(files_freep) struct files *files = NULL;
+	_cleanup_(reading_clear) struct reading reading = { 0 };
+	const char *const *paths;
+	size_t count;
+	int status, r = files_unpack(run->last.pack, run->last.pack_len, &files);
+
+	if (r)
+		return edge_exit_status(edge_error(r, "cannot unpack the policy"));
+	if (!run_feeds_edit(run->feeds, files))
+		return EXIT_DONE;
+	paths = files_named(files, &count);
+	status = tell_reading(read_from(files, paths, count, &reading), &reading);
+	if (!status)
+		status = publish_reading(run, &reading, RUN_POLICY_FEEDS, ret_report);
+	if (!status)
+		take_reading(run, &reading);
+	run_feeds_end(run->feeds, !status, "the policy with it could not be published: see the loader's messages");
+	return status;
+}
+
 int run_policy_apply(struct run_policy *run, enum run_policy_what what, struct publish_report *ret_report)
 {
-	run->seen = what == RUN_POLICY_RESOLVE ? run->generation : publish_seen(run->globals->instance);
+	run->seen = what == RUN_POLICY_RESOLVE || what == RUN_POLICY_FEEDS ? run->generation : publish_seen(run->globals->instance);
 	if (what == RUN_POLICY_READ)
 		return read_and_publish(run, ret_report);
+	if (what == RUN_POLICY_FEEDS)
+		return refresh(run, ret_report);
 	diag_forget(run->last.diag);
 	return publish_reading(run, &run->last, what, ret_report);
 }

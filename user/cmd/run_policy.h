@@ -18,11 +18,15 @@ struct files;
 struct instance;
 struct json_object;
 struct publish_report;
+struct run_feeds;
 struct run_policy;
 
 /* Files are borrowed. budget_bytes: of the tables of what is read, 0: the default. NULL: out of memory. */
 struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count, uint64_t budget_bytes);
 void run_policy_free(struct run_policy *policy);
+
+/* Who follows the files of addresses (borrowed), of whatever policy is taken from now on. */
+void run_policy_set_feeds(struct run_policy *policy, struct run_feeds *feeds);
 
 bool run_policy_has_files(const struct run_policy *policy);
 struct json_object *run_policy_files(const struct run_policy *policy); /* array of names; caller owns */
@@ -31,6 +35,7 @@ enum run_policy_what {
 	RUN_POLICY_READ, /* read the files */
 	RUN_POLICY_RESOLVE, /* take what was read */
 	RUN_POLICY_COMPARE, /* the same, unless the tables that decide are already those of today's addresses */
+	RUN_POLICY_FEEDS, /* the same, with what has changed of its files of addresses and is good; nothing, if nothing is */
 };
 /* Compiles and publishes. Returns an exit status, having told what is wrong. */
 int run_policy_apply(struct run_policy *policy, enum run_policy_what what, struct publish_report *ret_report);

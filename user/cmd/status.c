@@ -136,6 +136,25 @@ static void print_flows(struct json_object *flows)
 	print_table(view_get(flows, "ipv6"), 6);
 }
 
+static void print_feeds(const struct globals *globals, struct json_object *feeds)
+{
+	struct libscols_table *table;
+	size_t count = feeds ? json_object_array_length(feeds) : 0;
+
+	if (!count)
+		return;
+	printf("\n");
+	table = view_table(globals, "ZONE FILE >ENTRIES >AGE STATE");
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *feed = json_object_array_get_idx(feeds, i);
+
+		view_line(table, view_string(feed, "zone"), view_string(feed, "file"), view_count(view_number(feed, "entries")),
+			  view_get(feed, "age_s") ? view_seconds(view_number(feed, "age_s")) : "-",
+			  view_get(feed, "problem") ? "KEPT: the file on disk is not taken" : "ok");
+	}
+	view_print(table);
+}
+
 /* Only where limits have been asked. */
 static void print_limits(struct json_object *limits)
 {
@@ -180,6 +199,7 @@ static void print(const struct globals *globals, struct json_object *report, boo
 	print_flows(view_get(report, "flows"));
 	print_limits(view_get(report, "limits"));
 	print_events(view_get(report, "events"));
+	print_feeds(globals, view_get(report, "feeds"));
 }
 
 static int run(const struct globals *globals, int argc, char **argv)

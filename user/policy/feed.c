@@ -178,8 +178,8 @@ static void judge(struct reader *reader, const struct feed *feed, const struct z
 		diag_warning(reader->diag, &place, NULL, "%zu more lines were skipped", more);
 	else if (more)
 		diag_error(reader->diag, &place, NULL, "%zu more lines have mistakes", more);
-	if (feed->no_header)
-		return;
+	if (feed->no_header || (feed->mistakes && !feed->terms->skip))
+		return; /* that there are few follows */
 	if (feed->entries < feed->terms->min_entries)
 		diag_error(reader->diag, at, NULL, "'%.120s' has %zu entries, fewer than min-entries (%llu)", zone->file,
 			   feed->entries, (unsigned long long)feed->terms->min_entries);
@@ -209,14 +209,13 @@ bool feed_read(struct reader *reader, struct zone *zone, const struct place *at,
 	return read_all(reader, zone, at, text, len, ranges, &zone->feed.entries);
 }
 
-bool feed_check(const struct zone *zone, char *text, size_t len, struct diag *diag, size_t *ret_entries)
+bool policy_check_feed(const struct zone *zone, char *text, size_t len, struct diag *diag)
 {
 	struct reader reader = { .diag = diag };
 	struct ranges ranges = { 0 };
-	bool good;
+	size_t entries;
+	bool good = read_all(&reader, zone, NULL, text, len, &ranges, &entries) && !diag_errors(diag);
 
-	*ret_entries = 0;
-	good = read_all(&reader, zone, NULL, text, len, &ranges, ret_entries) && !diag_errors(diag);
 	ranges_clear(&ranges);
 	return good && !reader.out_of_memory && !reader.prefixes_full;
 }

@@ -17,7 +17,4 @@
 bool feed_read(struct reader *reader, struct zone *zone, const struct place *at, char *text, size_t len,
 	       struct ranges *ranges);
 
-/* Would the text be read so? By itself, apart from a policy: what is wrong is in diag. *ret_entries is set in any case. */
-bool feed_check(const struct zone *zone, char *text, size_t len, struct diag *diag, size_t *ret_entries);
-
 #endif

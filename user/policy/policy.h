@@ -177,6 +177,14 @@ struct policy {
 #define ZONE_INDEX_WORLD 2
 #define ZONE_INDEX_FIRST_DECLARED 3
 
+#define FEED_FILE_BYTES (256u << 20) /* of a file of addresses */
+
+/*
+ * Would this text (which is cut up) be read for a `file:` zone as that wants it? Apart from the rest of the policy; what is
+ * wrong is in diag.
+ */
+bool policy_check_feed(const struct zone *zone, char *text, size_t len, struct diag *diag);
+
 /*
  * Reads the files, in order, as one policy. Mistakes and warnings go to diag, with places; every mistake in every file
  * is reported. Returns 0 and the policy (owned by the caller) if there is no error; -EINVAL if the policy has errors;

@@ -5,8 +5,8 @@
  * Reading goes on after a mistake: it is reported where it is found, and what it stood in is left out or kept with what
  * was understood. Running out of memory sets out_of_memory, and the result is thrown away at the end.
  */
-#ifndef ZW_READER_H
-#define ZW_READER_H
+#ifndef ZW_POLICY_READER_H
+#define ZW_POLICY_READER_H
 
 #include "base/files.h"
 #include "base/index.h"
@@ -16,7 +16,6 @@
 
 #define FIX_MAX 256
 #define POLICY_FILE_BYTES (64u << 20)
-#define FEED_FILE_BYTES (256u << 20)
 #define FILES_MAX 4096
 #define INCLUDE_DEPTH 32
 
