@@ -169,16 +169,13 @@ static void damage_is_noticed(void **state)
 
 		bytes[i] ^= 0x01;
 		if (files_unpack(bytes, len, &files)) {
-			bytes[i] ^= 0x01;
-			assert_int_equal(files_unpack(bytes, len, &files), 0);
+			noticed++;
 		} else {
-			bytes[i] ^= 0x01;
-			noticed--;
+			assert_text(files, "main", "one\n", 4, &ids[0]);
+			assert_text(files, "d/a", "a\0b", 3, &ids[1]);
+			assert_text(files, "d/b", "", 0, &ids[2]);
 		}
-		assert_text(files, "main", "one\n", 4, &ids[0]);
-		assert_text(files, "d/a", "a\0b", 3, &ids[1]);
-		assert_text(files, "d/b", "", 0, &ids[2]);
-		noticed++;
+		bytes[i] ^= 0x01;
 	}
 	assert_true(noticed + 16 > len);
 }
