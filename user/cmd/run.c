@@ -467,11 +467,11 @@ static void look_at_feeds(struct service *service)
 	service->feeds_at_ms = state == FEEDS_SETTLING ? now_ms() + FEEDS_SETTLE_MS : 0;
 	if (state != FEEDS_CHANGED)
 		return;
+	look_at_gate(service);
 	if (waits_for_confirm(service)) {
 		service->feeds_at_ms = now_ms() + 1000;
 		return;
 	}
-	look_at_gate(service);
 	if (run_policy_is_current(service->policy, instance_current(teller_instance(service->teller))))
 		apply(service, RUN_POLICY_FEEDS);
 }

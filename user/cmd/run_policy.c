@@ -219,7 +219,8 @@ static int publish_reading(struct run_policy *run, const struct reading *reading
 	if (r)
 		return edge_exit_status(edge_error(r, "cannot read the addresses of this host"));
 	r = compile(reading->policy, run->budget_bytes, what, &host, diag, &tables);
-	diag_print(diag, stderr, false);
+	if (what != RUN_POLICY_FEEDS || diag_errors(diag))
+		diag_print(diag, stderr, false); /* not each warning again with each feed */
 	if (r)
 		status = diag_errors(diag) ? EXIT_POLICY : edge_exit_status(r);
 	if (!status)
