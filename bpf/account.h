@@ -16,7 +16,7 @@ struct account {
 	__u32 cpu;
 	__u16 slot; /* attach point */
 	__u8 egress;
-	__u8 pad;
+	__u8 banned; /* the packet's source is banned for it */
 };
 
 static __always_inline void count_point(const struct packet *p, const struct account *a, __u32 reason)

@@ -242,25 +242,36 @@ static __always_inline bool is_list_used(void)
 	return *(const volatile __u32 *)&b->used;
 }
 
-/* A free slot for the prefix, in the bucket that has more of them, and its head. NULL: there is none. */
+static __always_inline bool is_block_free(__u64 head, __u64 now)
+{
+	return !(head & ZW_BLOCK_BUSY) && !is_block_live(head, now);
+}
+
+/* How many free slots the bucket has << 8 | the last one's number; 0: none. */
+static __always_inline __u32 free_slots(const struct zw_block *bucket, __u64 now)
+{
+	__u32 free = 0;
+
+	for (int i = 0; i < ZW_BLOCK_WAYS; i++)
+		if (is_block_free(load_word(&bucket[i].head), now))
+			free = ((free >> 8) + 1) << 8 | i;
+	return free;
+}
+
+/* A free slot for the prefix, in the bucket that has more of them, NULL if there is none; and its head. */
 static __always_inline struct zw_block *choose_block(struct zw_blocks *b, __u64 hash, __u64 now, __u64 *ret_head)
 {
-	struct zw_block *found[2] = { NULL, NULL };
-	__u64 head[2] = { 0, 0 };
-	int free[2] = { 0, 0 };
+	__u32 first = free_slots(block_bucket(b, hash, 0), now), second = free_slots(block_bucket(b, hash, 1), now);
+	bool other = second >> 8 > first >> 8;
+	__u64 n = other ? second : first;
+	struct zw_block *slot;
 
-	for (int i = 0; i < 2 * ZW_BLOCK_WAYS; i++) {
-		struct zw_block *slot = block_bucket(b, hash, i & 1) + (i >> 1);
-		__u64 word = load_word(&slot->head);
-
-		if ((word & ZW_BLOCK_BUSY) || is_block_live(word, now))
-			continue;
-		found[i & 1] = slot;
-		head[i & 1] = word;
-		free[i & 1]++;
-	}
-	*ret_head = free[1] > free[0] ? head[1] : head[0];
-	return free[1] > free[0] ? found[1] : found[0];
+	if (!n)
+		return NULL;
+	barrier_var(n);
+	slot = block_bucket(b, hash, other) + (n & (ZW_BLOCK_WAYS - 1));
+	*ret_head = load_word(&slot->head);
+	return slot;
 }
 
 /*
@@ -278,7 +289,7 @@ static __always_inline bool put_block(struct zw_blocks *b, const struct block_pr
 		if (!slot)
 			return false;
 		version = (head + (1ull << 48)) & FLOW_VERSION;
-		if (!exchange_word(&slot->head, head, version | ZW_BLOCK_BUSY))
+		if (!is_block_free(head, now) || !exchange_word(&slot->head, head, version | ZW_BLOCK_BUSY))
 			continue;
 		for (int i = 0; i < 3; i++)
 			*(volatile __u64 *)&slot->word[i] = prefix_word(p, i) | version;

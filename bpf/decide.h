@@ -6,6 +6,7 @@
 #ifndef ZW_DECIDE_H
 #define ZW_DECIDE_H
 
+#include "ban.h"
 #include "block.h"
 #include "fragment.h"
 #include "limit.h"
@@ -441,6 +442,8 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 				locate_rarely(p, o);
 			decide_failsafe(p, o);
 		}
+		if (zw_layout.has_bans && o->ban_s)
+			zw_ban(w);
 	}
 	return 0;
 }

@@ -144,7 +144,7 @@ static __always_inline void set_key(struct zw_event_key *key, const struct packe
 	key->port = bpf_htons(p->ends.port);
 	key->protocol = p->ends.protocol;
 	key->family = p->has_addresses ? p->family : 0;
-	key->flags = a->egress ? ZW_EVENT_EGRESS : 0;
+	key->flags = (a->egress ? ZW_EVENT_EGRESS : 0) | (a->banned ? ZW_EVENT_BANNED : 0);
 	key->slot = a->slot;
 }
 

@@ -15,7 +15,7 @@ struct outcome {
 	__u32 generation; /* whose numbering the cell's rule is in */
 	__u32 source, destination; /* atoms; ZW_NO_ATOM */
 	__u32 is_new; /* a first packet: opened a flow, or was denied by policy */
-	__u32 ban_s; /* the source has overrun its limit, which bans it for so long */
+	__u32 ban_s; /* the source has overrun its limit, which bans it for so long; in the end: it is banned */
 	__u16 port; /* that the policy, or a failsafe entry, was asked about */
 	__u16 is_reversed; /* and with source and destination exchanged */
 };
@@ -36,6 +36,8 @@ struct work {
 	struct lookup lookup;
 	struct quote quote;
 	struct token token;
+	struct address banned;
+	__u32 spans_found; /* memory for ban.h */
 	struct scratch scratch;
 };
 

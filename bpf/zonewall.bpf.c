@@ -297,6 +297,7 @@ static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 	if (is_told(o)) {
 		if (hook == ZW_HOOK_EGRESS && w->packet.counted)
 			a->cgroup = bpf_skb_cgroup_id(ctx);
+		a->banned = zw_layout.has_bans && o->ban_s;
 		zw_tell(&w->packet, a, o->cell, o->generation, o->reason);
 	}
 	if (zw_layout.simulate)

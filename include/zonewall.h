@@ -249,6 +249,15 @@ struct zw_limit {
 	__u32 ban_s; /* a source that overruns is blocked for so long; 0: it is not */
 	__u32 per_source; /* each IPv4 address, each IPv6 /64 has a bucket */
 };
+
+/*
+ * Who is never banned: addresses of this host, sources of failsafe entries (but of those from `any`), link-local addresses; of
+ * IPv6, each /64 that holds one of them, since a ban is of a /64. Ascending, not adjacent. Only where has_bans is set.
+ */
+struct zw_span {
+	__u64 first, last; /* IPv4 addresses; the upper halves of IPv6 addresses */
+};
+
 #define ZW_LIMIT_STEP_NS 4
 #define ZW_LIMIT_DEPTH_MAX_NS (1ull << 53) /* 104 days */
 
@@ -266,6 +275,8 @@ struct zw_layout {
 	__u32 limit_words; /* rule numbers from 0 to the last one with a limit; 0: no rule has one */
 	__u32 limit_records; /* first line */
 	__u32 limit_count; /* records */
+	__u32 spared[2]; /* first lines of the spans of IPv4, of IPv6, or 0 */
+	__u32 spared_count[2];
 	struct zw_matrix matrix[ZW_MATRICES];
 	__u32 rule_count; /* rules and failsafe entries have one numbering: rules 1..n, then failsafe entries */
 	__u32 generation; /* 0 is no generation: flows seeded or not yet decided */
@@ -273,9 +284,10 @@ struct zw_layout {
 	__u8 allow_non_ip; /* defaults.non-ip is allow */
 	__u8 tcp_strict;
 	__u8 has_failsafe;
+	__u8 has_bans; /* some limit bans */
 	__u8 simulate; /* time, attach point and direction come from the map zw_simulation; decisions are noted there */
 	__u8 has_tls; /* some rule has `tls` */
-	__u8 pad[2];
+	__u8 pad[1];
 };
 
 /*
@@ -508,6 +520,7 @@ struct zw_event_key {
 };
 #define ZW_EVENT_FOLDED 1u /* addresses, port and protocol are not one packet's */
 #define ZW_EVENT_EGRESS 2u
+#define ZW_EVENT_BANNED 8u /* this packet's source has overrun a limit, and is on the block list now */
 
 struct zw_event_entry {
 	struct zw_event_key key; /* 48 bytes */

@@ -648,7 +648,65 @@ static const struct rule *failsafe_entry(const struct oracle *oracle, const stru
 	return NULL;
 }
 
-static enum zw_reason over_failsafe(const struct oracle *oracle, const struct oracle_packet *p,
+/* Is an address from first to last in the list's zones? Where one of them begins, or goes on behind what is left out. */
+static bool meets(const struct oracle *oracle, const struct zone_list *list, const struct addr *first, u128 last)
+{
+	struct addr at = *first;
+
+	if (in_list(oracle, list, &at))
+		return true;
+	for (size_t z = 0; z < oracle->policy->zone_count; z++) {
+		const struct ranges *sets[] = {&oracle->policy->zones[z].listed, &oracle->policy->zones[z].except, oracle->host};
+
+		for (int s = 0; s < 3; s++) {
+			size_t count = !sets[s] ? 0 : at.family == 4 ? sets[s]->v4_count : sets[s]->v6_count;
+
+			for (size_t i = 0; i < count; i++) {
+				const struct range *range = at.family == 4 ? &sets[s]->v4[i] : &sets[s]->v6[i];
+
+				for (int end = 0; end < 2; end++) {
+					at.value = end ? range->last + 1 : range->first;
+					if (first->value <= at.value && at.value <= last && in_list(oracle, list, &at))
+						return true;
+				}
+			}
+		}
+	}
+	return false;
+}
+
+/* Never banned: this host, where failsafe lets somebody in from (but from anywhere), link-local addresses. */
+static bool is_spared(const struct oracle *oracle, const struct addr *first, u128 last)
+{
+	const struct rules *failsafe = &oracle->policy->failsafe;
+	unsigned host = ZONE_INDEX_HOST;
+	const struct zone_list hosts = {&host, 1};
+
+	if (is_link_local(first) || meets(oracle, &hosts, first, last))
+		return true;
+	for (size_t i = 0; i < failsafe->count; i++)
+		if (!zone_list_has(&failsafe->v[i].from, ZONE_INDEX_ANY) && meets(oracle, &failsafe->v[i].from, first, last))
+			return true;
+	return false;
+}
+
+/* A source has overrun its limit: its address, or its /64, is blocked from now on. */
+static void ban(struct oracle *oracle, const struct oracle_packet *p, const struct limit *limit)
+{
+	struct addr first = p->from;
+	u128 last = first.value;
+
+	if (first.family == 6) {
+		first.value = first.value >> 64 << 64;
+		last = first.value + UINT64_MAX;
+	}
+	if (!limit->ban_s || p->egress || is_spared(oracle, &first, last))
+		return;
+	/* The ends are whole milliseconds from now, as all times are. */
+	oracle->blocks = oracle_blocks_add(oracle->blocks, &first, first.family == 4 ? 32 : 64, p->time + limit->ban_s - 0.0005);
+}
+
+static enum zw_reason over_failsafe(struct oracle *oracle, const struct oracle_packet *p,
 				    const struct rule **ret_rule)
 {
 	enum zw_reason reason = ZW_REASON_NONE;
@@ -670,10 +728,12 @@ static enum zw_reason over_failsafe(const struct oracle *oracle, const struct or
 			return ZW_ALLOW_FAILSAFE;
 		}
 	}
+	if (reason == ZW_DROP_LIMIT)
+		ban(oracle, p, &(*ret_rule)->limit);
 	return reason;
 }
 
-static enum zw_reason decide(const struct oracle *oracle, struct rest *rest, struct oracle_packet *p,
+static enum zw_reason decide(struct oracle *oracle, struct rest *rest, struct oracle_packet *p,
 			     const struct rule **ret_rule)
 {
 	enum zw_reason reason = other_l3(oracle, rest, &p->family);

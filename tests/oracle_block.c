@@ -3,14 +3,12 @@
 
 #include <stdlib.h>
 
-#define BLOCKS_MAX 64
-
 struct oracle_blocks {
 	struct {
 		struct addr first;
 		unsigned length;
 		double until;
-	} v[BLOCKS_MAX];
+	} *v;
 	unsigned count;
 };
 
@@ -18,7 +16,10 @@ struct oracle_blocks *oracle_blocks_add(struct oracle_blocks *blocks, const stru
 {
 	if (!blocks)
 		blocks = calloc(1, sizeof(*blocks));
-	if (!blocks || blocks->count == BLOCKS_MAX)
+	if (!blocks)
+		abort();
+	blocks->v = realloc(blocks->v, (blocks->count + 1) * sizeof(*blocks->v));
+	if (!blocks->v)
 		abort();
 	blocks->v[blocks->count].first = *first;
 	blocks->v[blocks->count].length = length;
@@ -40,5 +41,7 @@ bool oracle_blocks_hold(const struct oracle_blocks *blocks, const struct addr *a
 
 void oracle_blocks_free(struct oracle_blocks *blocks)
 {
+	if (blocks)
+		free(blocks->v);
 	free(blocks);
 }

@@ -17,7 +17,7 @@
 #define PORT 100 /* of the first rule; the next ones follow */
 
 struct counts {
-	unsigned long decisions, allowed, limited, failsafe;
+	unsigned long decisions, allowed, limited, blocked, failsafe;
 };
 
 /* Anything from 1 an hour to 1,000,000 a second. */
@@ -34,7 +34,7 @@ static void write_rule(FILE *out, struct random *random, unsigned number, double
 	if (random_percent(random, 70))
 		fprintf(out, ", burst: %u", 1 + random_below(random, random_percent(random, 50) ? 3 : 50));
 	if (random_percent(random, 60))
-		fputs(", per: source", out);
+		fprintf(out, ", per: source%s", random_percent(random, 30) ? ", ban: 7s" : "");
 	fputs("}}\n", out);
 }
 
@@ -46,7 +46,9 @@ static char *write_policy(struct random *random, double ret_per_second[RULES])
 
 	if (!out)
 		abort();
-	fprintf(out, "version: 1\ndefaults: {action: drop}\nfailsafe: [{id: way-in, from: 10.0.0.7, to: any, service: tcp/%u}]\nrules:\n",
+	fprintf(out, "version: 1\ndefaults: {action: drop}\n"
+		     "failsafe:\n  - {id: way-in, from: [10.0.0.7, \"fd00::2\"], to: any, service: tcp/%u}\n"
+		     "  - {id: anyone, from: any, to: any, service: tcp/1}\nrules:\n",
 		PORT);
 	for (unsigned i = 0; i < RULES; i++)
 		write_rule(out, random, i, &ret_per_second[i]);
@@ -98,7 +100,7 @@ static double draw_pause(struct random *random, double per_second)
 static bool try_policy(uint64_t seed, bool kernel, struct counts *counts)
 {
 	struct random random = {.state = seed * 0x2545f4914f6cdd1dull};
-	const struct scene_options options = {.stateful = true, .kernel = kernel};
+	const struct scene_options options = {.stateful = true, .kernel = kernel, .host = "10.0.0.3 fd00:0:0:5::ffff"};
 	double per_second[RULES], ms = 1700000000000;
 	char *policy = write_policy(&random, per_second), text[SCENE_TEXT];
 	unsigned rule = 0;
@@ -122,6 +124,7 @@ static bool try_policy(uint64_t seed, bool kernel, struct counts *counts)
 		counts->decisions++;
 		counts->allowed += answer.reason == ZW_ALLOW_RULE;
 		counts->limited += answer.reason == ZW_DROP_LIMIT;
+		counts->blocked += answer.reason == ZW_DROP_BLOCKED;
 		counts->failsafe += answer.reason == ZW_ALLOW_FAILSAFE;
 	}
 	scene_close(&scene);
@@ -143,6 +146,7 @@ int main(int argc, char **argv)
 	ok(good, "oracle, tables%s agree on %lu packets", kernel ? " and kernel" : "", counts.decisions);
 	ok(counts.limited > counts.decisions / 10 && counts.allowed > counts.decisions / 10,
 	   "a tenth at least found a token, a tenth found none: %lu and %lu", counts.allowed, counts.limited);
+	ok(counts.blocked, "%lu came from who was banned", counts.blocked);
 	ok(counts.failsafe, "failsafe let %lu pass that found none", counts.failsafe);
 	return done();
 }

@@ -82,6 +82,42 @@ static void a_rule_keeps_its_key(void **state)
 	made_free(p);
 }
 
+/* Who is never banned: the host's, failsafe's sources but of those from anywhere, link-local ones; of IPv6 each /64 with one. */
+static void who_is_spared(void **state)
+{
+	static const struct zw_span want[2][4] = {
+		{ { 0x0a000000, 0x0a0000ff }, { 0x0a000205, 0x0a000205 }, { 0xa9fe0000, 0xa9feffff } },
+		{ { 0xfd00000000000001, 0xfd00000000000002 }, { 0xfd00000000000007, 0xfd00000000000007 },
+		  { 0xfe80000000000000, 0xfebfffffffffffff } },
+	};
+	struct policy *p = five_rules();
+	unsigned six = made_zone(p, "six", ZONE_DECLARED);
+	struct tables *tables;
+
+	(void)state;
+	made_range(p, six, "fd00:0:0:1::5", "fd00:0:0:1::9");
+	made_range(p, six, "fd00:0:0:2::", "fd00:0:0:2::1");
+	made_range(p, ZONE_INDEX_HOST, "10.0.2.5", "10.0.2.5");
+	made_range(p, ZONE_INDEX_HOST, "fd00:0:0:7::1", "fd00:0:0:7::1");
+	made_rule(&p->failsafe, "way-in", 3, ZONE_INDEX_HOST, made_ports(6, 22, 22), ACTION_ALLOW);
+	made_rule(&p->failsafe, "six-in", six, ZONE_INDEX_HOST, made_ports(6, 22, 22), ACTION_ALLOW);
+	made_rule(&p->failsafe, "anyone", ZONE_INDEX_ANY, ZONE_INDEX_HOST, made_ports(6, 25, 25), ACTION_ALLOW);
+	tables = made_tables(p, NULL);
+	assert_true(tables->layout.has_bans);
+	for (int n = 0; n < 2; n++) {
+		const struct zw_span *span = (const void *)((const struct zw_line *)tables->bytes + tables->layout.spared[n]);
+
+		assert_int_equal(tables->layout.spared_count[n], 3);
+		assert_memory_equal(span, want[n], 3 * sizeof(*span));
+	}
+	tables_free(tables);
+	p->rules.v[4].limit.ban_s = 0;
+	tables = made_tables(p, NULL);
+	assert_false(tables->layout.has_bans || tables->layout.spared_count[0]);
+	tables_free(tables);
+	made_free(p);
+}
+
 static void without_limits_there_is_nothing(void **state)
 {
 	struct policy *p = made_new();
@@ -101,6 +137,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rate_is_a_time),
 		cmocka_unit_test(a_rule_keeps_its_key),
+		cmocka_unit_test(who_is_spared),
 		cmocka_unit_test(without_limits_there_is_nothing),
 	};
 

@@ -81,6 +81,16 @@ static struct event folded(void)
 	};
 }
 
+static struct event overrun(void)
+{
+	struct event event = tcp4();
+
+	event.key.reason = ZW_DROP_LIMIT;
+	event.key.flags = ZW_EVENT_BANNED;
+	event.rule = "login";
+	return event;
+}
+
 static struct event frame(void)
 {
 	struct event event = tcp4();
@@ -101,14 +111,14 @@ static const struct {
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":40000,"
 	  "\"dport\":5432,\"icmp\":null,\"protocol\":\"tcp\",\"length\":60,\"tcp_flags\":\"S\",\"vlan\":null,"
 	  "\"from_zones\":[\"gateway\"],\"to_zones\":[\"db\",\"data\"],\"verdict\":\"drop\",\"reason\":\"default\","
-	  "\"rule\":null,\"count\":1,\"folded\":false,\"generation\":7,\"cgroup\":null}" },
+	  "\"rule\":null,\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null}" },
 	{ "repeats of it have a count, and nothing of one packet", repeats,
 	  "21:04:05 drop 10.1.0.7 → 10.2.0.9:5432/tcp gateway → db,data default (no rule allows it) on veth-gw ×3",
 	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":\"veth-gw\","
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":null,"
 	  "\"dport\":5432,\"icmp\":null,\"protocol\":\"tcp\",\"length\":null,\"tcp_flags\":null,\"vlan\":null,"
 	  "\"from_zones\":[\"gateway\"],\"to_zones\":[\"db\",\"data\"],\"verdict\":\"drop\",\"reason\":\"default\","
-	  "\"rule\":null,\"count\":3,\"folded\":false,\"generation\":7,\"cgroup\":null}" },
+	  "\"rule\":null,\"count\":3,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null}" },
 	{ "a local sender's packet that a rule drops on its way out", udp6,
 	  "21:04:05 drop [fd00:1::7]:40000 → [2001:db8::53]:53/udp gateway → world rule no-dns leaving veth-gw by "
 	  "/system.slice/resolver.service",
@@ -116,7 +126,7 @@ static const struct {
 	  "\"hook\":\"egress\",\"direction\":\"egress\",\"from\":\"fd00:1::7\",\"to\":\"2001:db8::53\","
 	  "\"sport\":40000,\"dport\":53,\"icmp\":null,\"protocol\":\"udp\",\"length\":60,\"tcp_flags\":null,"
 	  "\"vlan\":5,\"from_zones\":[\"gateway\"],\"to_zones\":[\"world\"],\"verdict\":\"drop\",\"reason\":\"rule\","
-	  "\"rule\":\"no-dns\",\"count\":1,\"folded\":false,\"generation\":7,"
+	  "\"rule\":\"no-dns\",\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,"
 	  "\"cgroup\":\"/system.slice/resolver.service\"}" },
 	{ "an echo request", ping,
 	  "21:04:05 drop 10.1.0.7 → 10.2.0.9 icmp/8/0 gateway → - default (no rule allows it) on veth-gw",
@@ -124,20 +134,27 @@ static const struct {
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":null,"
 	  "\"dport\":null,\"icmp\":[8,0],\"protocol\":\"icmp\",\"length\":60,\"tcp_flags\":null,\"vlan\":null,"
 	  "\"from_zones\":[\"gateway\"],\"to_zones\":[],\"verdict\":\"drop\",\"reason\":\"default\",\"rule\":null,"
-	  "\"count\":1,\"folded\":false,\"generation\":7,\"cgroup\":null}" },
+	  "\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null}" },
 	{ "a flood, folded by its rule", folded,
 	  "21:04:05 drop many rule guests ×123456",
 	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":null,"
 	  "\"hook\":null,\"direction\":null,\"from\":null,\"to\":null,\"sport\":null,\"dport\":null,\"icmp\":null,"
 	  "\"protocol\":null,\"length\":null,\"tcp_flags\":null,\"vlan\":null,\"from_zones\":[],\"to_zones\":[],"
-	  "\"verdict\":\"drop\",\"reason\":\"rule\",\"rule\":\"guests\",\"count\":123456,\"folded\":true,"
+	  "\"verdict\":\"drop\",\"reason\":\"rule\",\"rule\":\"guests\",\"count\":123456,\"folded\":true,\"banned\":false,"
 	  "\"generation\":7,\"cgroup\":null}" },
+	{ "a packet beyond a limit that bans", overrun,
+	  "21:04:05 drop 10.1.0.7:40000 → 10.2.0.9:5432/tcp gateway → db,data limit login (more new flows than the rule's limit), its source is blocked now on veth-gw",
+	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":\"veth-gw\","
+	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":40000,"
+	  "\"dport\":5432,\"icmp\":null,\"protocol\":\"tcp\",\"length\":60,\"tcp_flags\":\"S\",\"vlan\":null,"
+	  "\"from_zones\":[\"gateway\"],\"to_zones\":[\"db\",\"data\"],\"verdict\":\"drop\",\"reason\":\"limit\","
+	  "\"rule\":\"login\",\"count\":1,\"folded\":false,\"banned\":true,\"generation\":7,\"cgroup\":null}" },
 	{ "a frame that is not IP", frame,
 	  "21:04:05 drop a frame ethertype (neither IPv4 nor IPv6) on veth-gw",
 	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":\"veth-gw\","
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":null,\"to\":null,\"sport\":null,\"dport\":null,"
 	  "\"icmp\":null,\"protocol\":null,\"length\":60,\"tcp_flags\":null,\"vlan\":null,\"from_zones\":[],"
-	  "\"to_zones\":[],\"verdict\":\"drop\",\"reason\":\"ethertype\",\"rule\":null,\"count\":1,\"folded\":false,"
+	  "\"to_zones\":[],\"verdict\":\"drop\",\"reason\":\"ethertype\",\"rule\":null,\"count\":1,\"folded\":false,\"banned\":false,"
 	  "\"generation\":7,\"cgroup\":null}" },
 };
 
@@ -156,7 +173,7 @@ static void events_as_lines(void **state)
 		assert_string_equal(buffer.data, lines[i].json);
 		object = json_tokener_parse(buffer.data);
 		assert_non_null(object);
-		assert_int_equal(json_object_object_length(object), 23);
+		assert_int_equal(json_object_object_length(object), 24);
 		json_object_put(object);
 		buffer_free(&buffer);
 	}

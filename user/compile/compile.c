@@ -306,10 +306,31 @@ static int write_matrix(struct compiler *c, enum zw_matrix_id id)
 	return err;
 }
 
+/* Who may come in whatever else is decided. An entry from anywhere guards nobody: nothing could be blocked then. */
+static int find_guarded(const struct policy *policy, struct ranges *ret_guarded)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < policy->failsafe.count; i++) {
+		const struct zone_list *from = &policy->failsafe.v[i].from;
+		bool anywhere = false;
+
+		for (size_t j = 0; j < from->count; j++)
+			anywhere |= from->zone[j] == ZONE_INDEX_ANY;
+		for (size_t j = 0; j < from->count && !anywhere && !err; j++)
+			err = ranges_add_all(ret_guarded, &policy->zones[from->zone[j]].set);
+	}
+	return err ? err : ranges_normalise(ret_guarded);
+}
+
 static int write_limits(struct compiler *c)
 {
-	int err = limits_write(c->policy, c->order, &c->lines, &c->layout);
+	struct ranges spared = { 0 };
+	int err = limits_ban(c->policy) ? find_guarded(c->policy, &spared) : 0;
 
+	if (!err)
+		err = limits_write(c->policy, c->order, &spared, &c->lines, &c->layout);
+	ranges_clear(&spared);
 	if (err == -E2BIG)
 		return over_budget(c, TABLES_LIMITS, NULL);
 	close_part(c, TABLES_LIMITS);
@@ -450,23 +471,6 @@ static int take_lines(struct lines *lines, struct tables *tables)
 	aligned = (char *)tables->memory + (-(uintptr_t)tables->memory & (sizeof(struct zw_line) - 1));
 	tables->bytes = memmove(aligned, tables->memory, tables->len);
 	return 0;
-}
-
-/* Who may come in whatever else is decided. An entry from anywhere guards nobody: nothing could be blocked then. */
-static int find_guarded(const struct policy *policy, struct ranges *ret_guarded)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < policy->failsafe.count; i++) {
-		const struct zone_list *from = &policy->failsafe.v[i].from;
-		bool anywhere = false;
-
-		for (size_t j = 0; j < from->count; j++)
-			anywhere |= from->zone[j] == ZONE_INDEX_ANY;
-		for (size_t j = 0; j < from->count && !anywhere && !err; j++)
-			err = ranges_add_all(ret_guarded, &policy->zones[from->zone[j]].set);
-	}
-	return err ? err : ranges_normalise(ret_guarded);
 }
 
 static int hand_over(struct compiler *c, struct tables **ret_tables)

@@ -268,7 +268,6 @@ void policy_unsupported(const struct policy *policy, struct diag *diag)
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct rule *rule = &policy->rules.v[i];
 
-		refuse(diag, rule, rule->limit.ban_s != 0, "ban");
 		refuse(diag, rule, rule->expires, "until");
 		refuse(diag, rule, rule->mode == MODE_STAGE, "mode: stage");
 	}

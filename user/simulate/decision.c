@@ -31,7 +31,7 @@ struct decider {
 	bool stateful;
 	struct flow_table flows;
 	struct zw_limits *limits; /* NULL: no bucket is empty */
-	struct zw_blocks *blocks;
+	struct zw_blocks *blocks, *bans; /* a list that was given; one of our own for bans, if none was given */
 	struct work work;
 };
 
@@ -146,6 +146,19 @@ static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffi
 	return 1;
 }
 
+/* Token buckets, and a block list for those whom limits ban. */
+static bool make_buckets(struct decider *decider)
+{
+	decider->limits = calloc(1, sizeof(*decider->limits));
+	decider->bans = calloc(1, sizeof(*decider->bans));
+	if (!decider->limits || !decider->bans)
+		return false;
+	make_seeds(decider->limits->seeds);
+	decider->bans->lengths[0][0] = 32;
+	decider->bans->lengths[1][0] = 64;
+	return true;
+}
+
 int decider_new(const void *tables, const struct zw_layout *layout, bool stateful, struct decider **ret_decider)
 {
 	struct decider *decider = calloc(1, sizeof(*decider));
@@ -153,13 +166,10 @@ int decider_new(const void *tables, const struct zw_layout *layout, bool statefu
 	if (!decider)
 		return -ENOMEM;
 	decider->stateful = stateful;
-	decider->limits = stateful ? calloc(1, sizeof(*decider->limits)) : NULL;
-	if (stateful && !decider->limits) {
-		free(decider);
+	if (stateful && !make_buckets(decider)) {
+		decider_free(decider);
 		return -ENOMEM;
 	}
-	if (stateful)
-		make_seeds(decider->limits->seeds);
 	decider_replace(decider, tables, layout);
 	*ret_decider = decider;
 	return 0;
@@ -191,6 +201,7 @@ void decider_free(struct decider *decider)
 		current = NULL;
 	free(decider->flows.entries);
 	free(decider->limits);
+	free(decider->bans);
 	free(decider);
 }
 
@@ -201,7 +212,7 @@ static void use(struct decider *decider)
 	current = decider;
 	zw_tables_bytes = decider->tables;
 	zw_layout = decider->layout;
-	zw_blocks_value = decider->blocks;
+	zw_blocks_value = decider->blocks ? decider->blocks : decider->bans;
 	timeouts_set(&zw_timeouts, SIMULATED_HZ);
 	zw_limits_value = decider->limits;
 	zw_limit_tick_ns = limit_tick_ns(SIMULATED_HZ);

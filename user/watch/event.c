@@ -42,6 +42,11 @@ static bool is_folded(const struct event *event)
 	return event->key.flags & ZW_EVENT_FOLDED;
 }
 
+static bool is_banned(const struct event *event)
+{
+	return event->key.flags & ZW_EVENT_BANNED;
+}
+
 static bool has_addresses(const struct event *event)
 {
 	return event->key.family && !is_folded(event);
@@ -205,6 +210,7 @@ void event_json(const struct event *event, struct buffer *buffer)
 	json_text("rule", event->rule, buffer);
 	json_number("count", true, event->count, buffer);
 	buffer_printf(buffer, ",\"folded\":%s", is_folded(event) ? "true" : "false");
+	buffer_printf(buffer, ",\"banned\":%s", is_banned(event) ? "true" : "false");
 	json_number("generation", event->key.generation, event->key.generation, buffer);
 	json_text("cgroup", event->cgroup, buffer);
 	buffer_put(buffer, "}");
@@ -287,6 +293,8 @@ static void text_reason(const struct event *event, struct buffer *buffer)
 	}
 	if (*explained)
 		buffer_printf(buffer, " (%s)", explained);
+	if (is_banned(event))
+		buffer_put(buffer, ", its source is blocked now");
 }
 
 void event_text(const struct event *event, bool colour, struct buffer *buffer)

@@ -3,7 +3,8 @@
  * An event as people and programs read it: what was told, with the names that go with its numbers.
  *
  * As JSON (a contract, schema "zonewall.event/1") it is one object a line with always the same fields; what is not
- * known is null. Repeats have a count, and no length, source port, flags; a "folded" event has no addresses either.
+ * known is null. Repeats have a count, and no length, source port, flags; a "folded" event has no addresses either; with "banned"
+ * one, its source was put on the block list.
  */
 #ifndef ZW_EVENT_H
 #define ZW_EVENT_H
