@@ -38,6 +38,10 @@ needs() {
 	check curl                 command curl
 	check iperf3               command iperf3
 	check nginx                command nginx
+	check gnutls-bin           command gnutls-cli
+	check openssl              command openssl
+	check openssh-client       command ssh
+	check postgresql-client    command psql
 	check nftables             command nft
 	check wireguard-tools      command wg
 	check dnsmasq-base         command dnsmasq
