@@ -18,6 +18,7 @@
 	"  - {id: open, from: red, to: blue, service: [udp/53, tcp/80, sctp/2905], action: allow}\n"                       \
 	"  - {id: ping, from: red, to: blue, service: [icmp/echo-request, icmpv6/echo-request], action: allow}\n"          \
 	"  - {id: peers, from: red, to: red, service: tcp/7000, action: allow}\n"                                          \
+	"  - {id: private, from: red, to: blue, service: tcp/8443, action: allow, tls: {require: true, min: \"1.2\"}}\n"  \
 	"  - {id: front, from: world, to: blue, service: tcp/443, action: allow}\n"                                        \
 	"  - {id: mine, from: host, to: any, service: [tcp/443, udp/53], action: allow}\n"                                 \
 	"  - {id: groups, from: any, to: [224.0.0.0/4, \"ff00::/8\"], service: udp/5353, action: allow}\n"
@@ -27,7 +28,8 @@ const uint8_t evasion_mac[6] = {2, 0, 0, 0, 0, 10};
 
 const struct evasion_group *const evasion_groups[] = {
 	&evasion_link, &evasion_headers,   &evasion_fragments, &evasion_addresses,
-	&evasion_tcp,  &evasion_tcp_flags, &evasion_icmp,      &evasion_disguises,
+	&evasion_tcp,  &evasion_tcp_flags, &evasion_tls,       &evasion_icmp,
+	&evasion_disguises,
 };
 const size_t evasion_group_count = sizeof(evasion_groups) / sizeof(evasion_groups[0]);
 

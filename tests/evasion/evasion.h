@@ -6,7 +6,7 @@
  *
  * Each run of a case has hosts of its own, so that cases share no flow:
  *
- *   red   10.1.x.y  fd00:1::n    may open udp/53, tcp/80, sctp/2905 and ping to blue
+ *   red   10.1.x.y  fd00:1::n    may open udp/53, tcp/80, sctp/2905 and ping to blue, and tcp/8443 by TLS 1.2
  *   blue  10.2.x.y  fd00:2::n    may open nothing to red
  *   red2, blue2                  another host of each
  *   host  10.9.0.1  fd00:9::1    the firewall's own address
@@ -60,7 +60,7 @@ struct evasion_group {
 	size_t count;
 };
 extern const struct evasion_group evasion_link, evasion_headers, evasion_fragments, evasion_addresses, evasion_tcp,
-	evasion_tcp_flags, evasion_icmp, evasion_disguises;
+	evasion_tcp_flags, evasion_tls, evasion_icmp, evasion_disguises;
 extern const struct evasion_group *const evasion_groups[];
 extern const size_t evasion_group_count;
 
