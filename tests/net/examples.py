@@ -135,13 +135,16 @@ def serving(kind, family, address, port, host):
     return server
 
 
+QUESTION = bytes.fromhex("1603010200010001fc0303") + b"question"  # begins as a ClientHello, for rules with `tls`
+
+
 def talk_tcp(client, server, to):
     client.connect(to)
     accepted, _ = server.accept()
     with accepted:
-        client.sendall(b"question")
+        client.sendall(QUESTION)
         accepted.settimeout(5)
-        accepted.sendall(accepted.recv(64).replace(b"question", b"answer"))
+        accepted.sendall(accepted.recv(64).replace(QUESTION, b"answer"))
         return client.recv(64) == b"answer"
 
 
