@@ -33,7 +33,8 @@ static const char policy[] =
 	"  - {id: groups, from: any, to: [224.0.0.0/4, \"ff00::/8\"], service: udp/5353, action: allow}\n"
 	"  - {id: front, from: world, to: red, service: tcp/443, action: allow}\n"
 	"  - {id: mine, from: host, to: any, service: tcp/443, action: allow}\n"
-	"  - {id: to-me, from: red, to: host, service: tcp/9100, action: allow}\n";
+	"  - {id: to-me, from: red, to: host, service: tcp/9100, action: allow}\n"
+	"  - {id: private, from: red, to: blue, service: tcp/8443, action: allow, tls: {require: true, min: \"1.2\"}}\n";
 
 /* Ends by name, in both families. */
 static const struct {
@@ -73,6 +74,9 @@ struct row {
 #define MALFORMED {ZW_DROP_MALFORMED, NULL}
 #define ESSENTIAL {ZW_ALLOW_ESSENTIAL, NULL}
 #define STATE {ZW_DROP_TCP_STATE, NULL}
+#define PRIVATE TCP_TO("red", "blue", 8443)
+#define HELLO(version) .payload = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc" version, .payload_len = sizeof(version) + 8
+#define PLAINTEXT {ZW_DROP_PLAINTEXT, "private"}
 #define FRAGMENT {ZW_DROP_FRAGMENT, NULL}
 #define SPOOFED {ZW_DROP_SPOOFED, NULL}
 #define NON_IP {ZW_ALLOW_NON_IP, NULL}
@@ -525,6 +529,20 @@ static const struct row rows[] = {
 	 .payload_len = 8}, .want = FRAGMENT},
 	{"ICMPv6 in an IPv4 later fragment is malformed", .family = 4, .packet = {.from = "red", .to = "blue",
 	 .protocol = P_ICMPV6, .offset = 80, .payload_len = 8}, .want = MALFORMED},
+
+	/* TLS */
+	{"a SYN where TLS is asked for", .packet = {PRIVATE}, .want = ALLOWED("private")},
+	{"with a ClientHello", .packet = {PRIVATE, HELLO("\x03\x03")}, .want = ALLOWED("private")},
+	{"behind TCP options", .packet = {PRIVATE, .doff = 8, .payload_len = 23,
+	 .payload = "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"},
+	 .want = ALLOWED("private")},
+	{"with the ClientHello of an older TLS", .packet = {PRIVATE, HELLO("\x03\x02")}, .want = PLAINTEXT},
+	{"with plaintext", .packet = {PRIVATE, .payload = "GET / HTTP/1.1\r\n", .payload_len = 16}, .want = PLAINTEXT},
+	{"with a byte", .packet = {PRIVATE, .payload_len = 1}, .want = PLAINTEXT},
+	{"an ACK without a connection where TLS is asked for", .packet = {PRIVATE, .flags = F_ACK}, .want = STATE},
+	{"a first fragment that ends with its header", .packet = {PRIVATE, .more = true}, .want = PLAINTEXT},
+	{"a first fragment with a ClientHello", .packet = {PRIVATE, .more = true, HELLO("\x03\x03 and on")},
+	 .want = ALLOWED("private")},
 };
 
 /* The other defaults. */
