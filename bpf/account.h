@@ -49,28 +49,49 @@ static __always_inline void count_limited(const struct packet *p, const struct a
 	*(__u64 *)(base + at) += p->packets;
 }
 
+/* Where this CPU counts a rule of this generation; NULL: it has no rule of this number. */
+static __always_inline struct zw_rule_counters *rule_counters(const struct account *a, __u32 rule)
+{
+	const __u64 stride = zw_rules_stride(zw_layout.rule_count, zw_layout.limit_words);
+	__u8 *base = only_value(&zw_rules);
+	__u64 at = a->cpu * stride + rule * sizeof(struct zw_rule_counters);
+
+	if (!rule || rule > zw_layout.rule_count)
+		return NULL;
+	barrier_var(at);
+	if (at > zw_cpus * stride - sizeof(struct zw_rule_counters))
+		return NULL;
+	return (struct zw_rule_counters *)(base + at);
+}
+
 /* The cell's rule, if its number is one of this generation. */
 static __always_inline void count_rule(const struct packet *p, const struct account *a, const struct outcome *o)
 {
-	const __u64 stride = zw_rules_stride(zw_layout.rule_count, zw_layout.limit_words);
-	__u32 rule = o->cell & ZW_CELL_RULE;
-	__u8 *base = only_value(&zw_rules);
-	__u64 at = a->cpu * stride + rule * sizeof(struct zw_rule_counters);
-	struct zw_rule_counters *counters;
+	struct zw_rule_counters *counters = rule_counters(a, o->cell & ZW_CELL_RULE);
 
-	if (!rule || rule > zw_layout.rule_count || o->generation != zw_layout.generation || !p->counted)
+	if (!counters || o->generation != zw_layout.generation || !p->counted)
 		return;
 	if (zw_layout.limit_count && o->reason == ZW_DROP_LIMIT) {
-		count_limited(p, a, rule);
+		count_limited(p, a, o->cell & ZW_CELL_RULE);
 		return;
 	}
-	barrier_var(at);
-	if (at > zw_cpus * stride - sizeof(*counters))
-		return;
-	counters = (struct zw_rule_counters *)(base + at);
 	counters->flows += o->is_new;
 	counters->packets.packets += p->packets;
 	counters->packets.bytes += p->bytes;
+	counters->last = a->jiffies;
+}
+
+/* The staged rule that would have decided this first packet, where its rule counts it. */
+static __always_inline void count_staged(const struct packet *p, const struct account *a, const struct outcome *o)
+{
+	const bool allow = o->staged & ZW_CELL_ALLOW;
+	struct zw_staged_counters *counters = (void *)rule_counters(a, o->staged & ZW_CELL_RULE);
+
+	if (!counters || !p->counted)
+		return;
+	counters->allowed += allow;
+	counters->dropped += !allow;
+	counters->changed += allow == ZW_REASON_IS_DROP(o->reason);
 	counters->last = a->jiffies;
 }
 

@@ -121,23 +121,23 @@ static __always_inline __u32 with_hosts(__u32 cell, __u32 opener, __u32 other)
 }
 
 /*
- * Is this live flow allowed? Decided under this generation: as it was. Under any other: its first packet is decided
- * again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed flow is
- * stamped. Returns the cell, with what is known of the flow (ZW_TLS_STATE), or 0 if the flow is revoked. A cell that is
- * being replaced is no rule's, but it allowed; if that was by a rule with `tls`, nobody knows how the flow began.
+ * Is this live flow allowed? Decided under this generation, by a rule that has not ended: as it was. Else its first packet
+ * is decided again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed
+ * flow is stamped. Returns the cell, with what is known of the flow (ZW_TLS_STATE), or 0 if the flow is revoked. A cell that
+ * is being replaced is no rule's, but it allowed; if that was by a rule with `tls`, nobody knows how the flow began.
  */
 static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u8 protocol, __u32 source,
-					   __u32 destination)
+					   __u32 destination, struct asked *asked)
 {
 	const __u32 opener = from_opener ? source : destination, other = from_opener ? destination : source;
 	const __u64 terms = flow_terms(f);
 	__u32 cell;
 
-	if (flow_generation(f) == zw_layout.generation)
+	if (flow_generation(f) == zw_layout.generation && !is_over(terms, asked))
 		return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW | (zw_layout.has_tls ? ZW_CELL_TLS : 0);
 	if (!terms)
 		return 0;
-	cell = zw_policy_cell(opener, other, protocol, terms >> 32 & 0xffff);
+	cell = zw_policy_cell(opener, other, protocol, terms >> 32 & 0xffff, asked);
 	if (!(cell & ZW_CELL_ALLOW) || (zw_layout.has_tls && !takes_over(terms, cell)))
 		return 0;
 	cell |= taken_state(terms, cell);
@@ -150,7 +150,8 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
 {
 	struct outcome *o = &w->outcome;
 	bool from_opener = is_from_opener(f, &w->lookup.key);
-	__u32 cell = allowing_cell(f, from_opener, w->packet.ends.protocol, o->source, o->destination);
+	__u32 cell = allowing_cell(f, from_opener, w->packet.ends.protocol, o->source, o->destination,
+				   &w->packet.asked);
 
 	o->port = flow_terms(f) >> 32;
 	o->is_reversed = !from_opener;
@@ -179,7 +180,7 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
  * Stage related: an ICMP error about a packet of a live flow that stage flow would allow. Returns the flow's
  * cell, or 0.
  */
-ZW_GLOBAL __u32 zw_related_cell(const struct packet *p, struct quote *q)
+ZW_GLOBAL __u32 zw_related_cell(struct packet *p, struct quote *q)
 {
 	struct flow f;
 
@@ -188,7 +189,8 @@ ZW_GLOBAL __u32 zw_related_cell(const struct packet *p, struct quote *q)
 	if (!flow_find(p->family, &q->ends, p->now, &q->lookup, &f))
 		return 0;
 	return allowing_cell(&f, is_from_opener(&f, &q->lookup.key), q->ends.protocol,
-			     find_atom_rarely(p->family, q->ends.source), find_atom_rarely(p->family, q->ends.destination));
+			     find_atom_rarely(p->family, q->ends.source), find_atom_rarely(p->family, q->ends.destination),
+			     &p->asked);
 }
 
 static __always_inline bool decide_related(struct work *w)
@@ -266,9 +268,11 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 {
 	const struct packet *p = &w->packet;
 	struct outcome *o = &w->outcome;
-	__u32 cell = zw_policy_cell(o->source, o->destination, p->ends.protocol, p->ends.port);
+	__u32 cell = zw_policy_cell(o->source, o->destination, p->ends.protocol, p->ends.port, &w->packet.asked);
 
 	o->port = p->ends.port;
+	if (zw_layout.variants)
+		o->staged = p->asked.staged;
 	if (!(cell & ZW_CELL_ALLOW)) {
 		o->is_new = 1;
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
@@ -293,6 +297,7 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 		o->is_new = open_flow(w, cell);
 		return;
 	}
+	o->staged = 0; /* it was counted when it came first */
 	if (is_from_opener(repeated, &w->lookup.key))
 		repeat_opening(repeated, p);
 	flow_count(repeated, &w->lookup, p, is_from_opener(repeated, &w->lookup.key));
@@ -313,15 +318,16 @@ static __always_inline bool may_follow(const struct packet *p)
 }
 
 /*
- * Does all that the tables would say of this packet stand in its flow? This generation has decided the flow, and the attach
- * point takes any source but this host's. Then no table is read for it. Returns the flow's cell, or 0. What stage spoof asks
+ * Does all that the tables would say of this packet stand in its flow? This generation has decided the flow, by a rule that
+ * has not ended, and the attach point takes any source but this host's. Then no table is read for it. Returns the flow's cell, or 0. What stage spoof asks
  * is taken from this one reading: the slot may go to another flow at any time.
  */
-static __always_inline __u32 settled_cell(const struct packet *p, const struct flow *f)
+static __always_inline __u32 settled_cell(struct packet *p, const struct flow *f)
 {
 	__u32 cell = flow_terms(f);
 
-	if (!may_follow(p) || flow_generation(f) != zw_layout.generation || !(cell & ZW_CELL_HOSTS_KNOWN))
+	if (!may_follow(p) || flow_generation(f) != zw_layout.generation || !(cell & ZW_CELL_HOSTS_KNOWN) ||
+	    is_over(cell, &p->asked))
 		return 0;
 	return zw_layout.source_sets && p->source_set ? 0 : cell;
 }
@@ -353,27 +359,49 @@ static __always_inline void decide_state(struct work *w, struct flow *f)
 	decide_policy(w, f && syn && !gives_way(f->head_word) ? f : NULL);
 }
 
-/*
- * Failsafe, over stages block, flow, related, state, policy, limit and tls: the packet itself, or, unless it is a SYN, the
- * packet with its ends and ports exchanged. ICMP has no ports to exchange.
- */
+/* The failsafe entry that lets a packet pass, and how it was asked. */
+struct failsafe {
+	__u32 cell;
+	__u16 port, is_reversed;
+};
+
+/* The packet itself, or, unless it is a SYN, the packet with its ends and ports exchanged. ICMP has no ports to exchange. */
+static __always_inline bool find_failsafe(const struct packet *p, const struct outcome *o, struct failsafe *f)
+{
+	f->port = p->ends.port;
+	f->is_reversed = 0;
+	f->cell = zw_failsafe_cell(o->source, o->destination, p->ends.protocol, f->port);
+	if (!(f->cell & ZW_CELL_ALLOW) && !is_opening_syn(p)) {
+		if (p->ends.protocol == PROTO_TCP || p->ends.protocol == PROTO_UDP || p->ends.protocol == PROTO_SCTP)
+			f->port = bpf_ntohs(p->ends.sport);
+		f->cell = zw_failsafe_cell(o->destination, o->source, p->ends.protocol, f->port);
+		f->is_reversed = 1;
+	}
+	return f->cell & ZW_CELL_ALLOW;
+}
+
+/* Failsafe, over stages block, flow, related, state, policy, limit and tls. */
 static __always_inline void decide_failsafe(const struct packet *p, struct outcome *o)
 {
-	__u16 port = p->ends.port, reversed = 0;
-	__u32 cell = zw_failsafe_cell(o->source, o->destination, p->ends.protocol, port);
+	struct failsafe f;
 
-	if (!(cell & ZW_CELL_ALLOW) && !is_opening_syn(p)) {
-		if (p->ends.protocol == PROTO_TCP || p->ends.protocol == PROTO_UDP || p->ends.protocol == PROTO_SCTP)
-			port = bpf_ntohs(p->ends.sport);
-		cell = zw_failsafe_cell(o->destination, o->source, p->ends.protocol, port);
-		reversed = 1;
-	}
-	if (!(cell & ZW_CELL_ALLOW))
+	if (!find_failsafe(p, o, &f))
 		return;
 	o->is_new = 0;
-	o->port = port;
-	o->is_reversed = reversed;
-	end(o, ZW_ALLOW_FAILSAFE, cell, zw_layout.generation);
+	o->port = f.port;
+	o->is_reversed = f.is_reversed;
+	end(o, ZW_ALLOW_FAILSAFE, f.cell, zw_layout.generation);
+}
+
+/* A staged rule that would drop the packet decides nothing where failsafe would let it pass all the same. */
+static __always_inline void judge_staged(const struct packet *p, struct outcome *o)
+{
+	struct failsafe f;
+
+	if (!o->staged || (o->staged & ZW_CELL_ALLOW) || !zw_layout.has_failsafe)
+		return;
+	if (o->reason == ZW_ALLOW_FAILSAFE || (!ZW_REASON_IS_DROP(o->reason) && find_failsafe(p, o, &f)))
+		o->staged = 0;
 }
 
 /*
@@ -406,7 +434,7 @@ ZW_GLOBAL int zw_decide_blocked(struct work *w)
 ZW_GLOBAL int zw_decide_stages(struct work *w)
 {
 	const __u32 generation = zw_layout.generation;
-	const struct packet *p;
+	struct packet *p;
 	bool found, spoofed;
 	struct outcome *o;
 	struct flow f;
@@ -442,6 +470,8 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 				locate_rarely(p, o);
 			decide_failsafe(p, o);
 		}
+		if (zw_layout.variants)
+			judge_staged(p, o);
 		if (zw_layout.has_bans && o->ban_s)
 			zw_ban(w);
 	}

@@ -2,7 +2,7 @@
 /*
  * Maps of the accounts: all arrays with one value that user space maps, sized by the loader. The tables are in
  * lookup.h, the flows in flow.h. State (pinned, outlives a generation): zw_points, zw_counters, zw_events,
- * zw_ring and the flows. Of one generation: zw_tables, zw_rules and zw_sources.
+ * zw_ring, zw_clock and the flows. Of one generation: zw_tables, zw_rules and zw_sources.
  */
 #ifndef ZW_MAPS_H
 #define ZW_MAPS_H
@@ -26,6 +26,7 @@ ZW_ONE_VALUE(zw_counters, 64);
 ZW_ONE_VALUE(zw_rules, 64);
 ZW_ONE_VALUE(zw_sources, sizeof(struct zw_sources));
 ZW_ONE_VALUE(zw_events, 64);
+ZW_ONE_VALUE(zw_clock, sizeof(struct zw_clock));
 ZW_ONE_VALUE(zw_simulation, sizeof(struct zw_simulation));
 
 struct {

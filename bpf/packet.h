@@ -60,10 +60,18 @@ struct ends {
 };
 enum echo { ECHO_NONE, ECHO_REQUEST, ECHO_REPLY };
 
+/* What asking the policy takes, and tells, besides cells (variant.h). */
+struct asked {
+	__u64 seconds; /* now, by the wall clock: Unix seconds; 0: not read yet */
+	__u32 staged; /* the staged rule that would have decided, as in struct zw_variant */
+	__u32 pad;
+};
+
 struct packet {
 	/* given by the entry point */
 	__u32 frame_len; /* bytes of the frame, from the Ethernet header on; what is known so far unless whole */
 	__u64 now; /* jiffies */
+	struct asked asked;
 	__u16 tags; /* VLAN tags in metadata: 0 or 1 */
 	__u16 vlan; /* VID of the outermost tag; 0 none */
 	__be16 ethertype; /* of a frame without Ethernet header (l3) */

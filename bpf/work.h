@@ -6,8 +6,8 @@
 #define ZW_WORK_H
 
 #include "flow.h"
-#include "lookup.h"
 #include "tokens.h"
+#include "variant.h"
 
 struct outcome {
 	__u32 reason; /* enum zw_reason */
@@ -16,6 +16,7 @@ struct outcome {
 	__u32 source, destination; /* atoms; ZW_NO_ATOM */
 	__u32 is_new; /* a first packet: opened a flow, or was denied by policy */
 	__u32 ban_s; /* the source has overrun its limit, which bans it for so long; in the end: it is banned */
+	__u32 staged; /* the staged rule that would have decided a first packet, as in struct zw_variant; 0 none */
 	__u16 port; /* that the policy, or a failsafe entry, was asked about */
 	__u16 is_reversed; /* and with source and destination exchanged */
 };

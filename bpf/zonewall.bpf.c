@@ -76,6 +76,7 @@ static __always_inline void simulate_point(struct packet *p, struct account *a)
 	struct zw_simulation *s = only_value(&zw_simulation);
 
 	a->jiffies = s->jiffies;
+	p->asked.seconds = s->seconds;
 	a->slot = s->slot;
 	p->source_set = s->source_set;
 	p->l3 = s->flags & ZW_POINT_L3;
@@ -250,6 +251,7 @@ static __always_inline void note_simulation(const struct packet *p, struct outco
 	locate(p, o);
 	s->reason = o->reason;
 	s->rule = o->cell & ZW_CELL_RULE;
+	s->staged = o->staged;
 	s->atom[0] = o->source;
 	s->atom[1] = o->destination;
 }
@@ -294,6 +296,8 @@ static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 		decide_fully(w, ctx, hook);
 	count_point(&w->packet, a, o->reason);
 	count_rule(&w->packet, a, o);
+	if (zw_layout.variants)
+		count_staged(&w->packet, a, o);
 	if (is_told(o)) {
 		if (hook == ZW_HOOK_EGRESS && w->packet.counted)
 			a->cgroup = bpf_skb_cgroup_id(ctx);

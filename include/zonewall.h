@@ -27,9 +27,10 @@ enum zw_part {
 	ZW_PART_EVENTS, /* zw_events, zw_ring, zw_collected */
 	ZW_PART_LIMITS, /* zw_limits */
 	ZW_PART_BLOCKS, /* zw_blocks */
+	ZW_PART_CLOCK, /* zw_clock */
 	ZW_PARTS,
 };
-#define ZW_PART_NUMBERS { 1, 1, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
+#define ZW_PART_NUMBERS { 1, 1, 1, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -225,7 +226,9 @@ enum zw_port_table { ZW_PORT_TCP, ZW_PORT_UDP, ZW_PORT_SCTP, ZW_PORT_ICMP, ZW_PO
 #define ZW_CELL_TLS_MIN_1_2 ZW_CELL_INTRA /* with ZW_CELL_TLS, which only rules have: of TLS 1.2 or later */
 #define ZW_CELL_LIMIT 0x01000000u
 #define ZW_CELL_TLS 0x02000000u
-#define ZW_CELL_EXPIRES 0x04000000u
+#define ZW_CELL_EXPIRES 0x04000000u /* the rule ends: see "terms" below */
+/* Only in the tables: bits 0-19 are the index of a struct zw_variant instead, and nothing else is set. */
+#define ZW_CELL_VARIANT 0x08000000u
 /* Only in a flow's slot: its opener's address, the other side's, is this host's, as its generation sees it; that is known. */
 #define ZW_CELL_FROM_HOST 0x08000000u
 #define ZW_CELL_TO_HOST 0x10000000u
@@ -261,6 +264,37 @@ struct zw_span {
 #define ZW_LIMIT_STEP_NS 4
 #define ZW_LIMIT_DEPTH_MAX_NS (1ull << 53) /* 104 days */
 
+/*
+ * Terms: what a rule has besides a match and an action. Where rules end (`until`) or are staged, a cell alone does not say
+ * what holds: it names a variant.
+ *
+ * A variant holds until an instant; then `next` does. So a chain of variants is the list of all decisions that this pair
+ * and port will have. A rule's flows end with it: their cell has ZW_CELL_EXPIRES, and `instants` of the rule's number says
+ * when. `staged` is the staged rule that would decide, were all staged rules enforced; it only counts.
+ * Example: rule 1 allows until 1,000 and rule 2, which is staged, drops; the default drops. Variant 0 = {until 0, cell 0,
+ * next 0, staged 2}; variant 1 = {until 1000, cell 1 | EXPIRES | ALLOW, next VARIANT | 0, staged 0}: chains are made from their
+ * ends.
+ */
+struct zw_variant {
+	__u64 until; /* Unix seconds; 0: for good */
+	__u32 cell; /* never a variant */
+	__u32 next; /* a cell, or a variant that holds for longer */
+	__u32 staged; /* the rule's number, and ZW_CELL_ALLOW if it would allow; 0: no staged rule would decide */
+	__u32 pad[3];
+};
+#define ZW_VARIANTS_MAX 1048575u
+#define ZW_VARIANTS_CHAIN 64 /* variants, one after the other */
+
+/*
+ * State map zw_clock: what makes of CLOCK_TAI, which programs can read (since Linux 6.1, the oldest that is supported), the
+ * wall clock. Both are set together: only a correction of their difference (leap seconds, a time server's first word)
+ * needs user space, which looks each second.
+ */
+struct zw_clock {
+	__s64 tai_ahead_s; /* of CLOCK_REALTIME */
+	__u64 pad[7];
+};
+
 /* Where the sections stand and what the policy's defaults are: a load-time constant of the programs. */
 struct zw_layout {
 	__u32 lines; /* all lines of the tables */
@@ -278,6 +312,8 @@ struct zw_layout {
 	__u32 spared[2]; /* first lines of the spans of IPv4, of IPv6, or 0 */
 	__u32 spared_count[2];
 	struct zw_matrix matrix[ZW_MATRICES];
+	__u32 variants, variant_count; /* first line, number of struct zw_variant; 0: every cell says all */
+	__u32 instants, instant_count; /* of rules 0..count - 1: when they end (u64, as in a variant); 0: none does */
 	__u32 rule_count; /* rules and failsafe entries have one numbering: rules 1..n, then failsafe entries */
 	__u32 generation; /* 0 is no generation: flows seeded or not yet decided */
 	__u8 log_drops; /* drops without a rule send events (defaults.log is not none) */
@@ -473,6 +509,13 @@ struct zw_rule_counters {
 	__u64 last; /* jiffies64 of the last hit; 0 never */
 };
 
+/* The entry of a staged rule, which decides nothing: the first packets that it would have decided. */
+struct zw_staged_counters {
+	__u64 allowed, dropped;
+	__u64 changed; /* those among them whose verdict was another one */
+	__u64 last;
+};
+
 static inline __u64 zw_rules_limited(__u32 rule_count)
 {
 	return (rule_count + 1ull) * sizeof(struct zw_rule_counters);
@@ -619,6 +662,7 @@ static inline __u64 zw_gate_reverted(__u64 word)
 /* Simulation (layout.simulate): map zw_simulation, one value. */
 struct zw_simulation {
 	__u64 jiffies; /* in: now */
+	__u64 seconds; /* in: now, of the wall clock: Unix seconds */
 	__u32 slot; /* in: attach point */
 	__u32 flags; /* in: ZW_POINT_... */
 	__u8 mac[6]; /* in */
@@ -626,6 +670,7 @@ struct zw_simulation {
 	__u32 source_set; /* in: of the attach point, 0 none */
 	__u32 reason; /* out */
 	__u32 rule; /* out: number, 0 none */
+	__u32 staged; /* out: the staged rule that would have decided, as in a variant; 0 none */
 	__u32 atom[2]; /* out: of source and destination, ZW_NO_ATOM if no address was read */
 };
 #define ZW_NO_ATOM 0xffffffffu
@@ -638,6 +683,8 @@ struct zw_simulation {
 ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
+ZW_ASSERT(sizeof(struct zw_variant) == 32, "two variants a line");
+ZW_ASSERT(sizeof(struct zw_staged_counters) == sizeof(struct zw_rule_counters), "an entry is either");
 ZW_ASSERT(sizeof(struct zw_pair_bucket) == 64, "a bucket is a cache line");
 ZW_ASSERT(sizeof(struct zw_limit) == 32, "two limits a line");
 ZW_ASSERT(sizeof(struct zw_limit_set) == 128 && sizeof(struct zw_limits) % 128 == 0, "a set is two lines");

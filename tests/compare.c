@@ -157,6 +157,7 @@ static void make_shot(struct random *random, const struct model *model, struct s
 {
 	memset(shot, 0, sizeof(*shot));
 	generate_frame(random, model, settings.odd, &shot->packet);
+	shot->time = generate_time(random, model);
 	shot->hook = random_below(random, ZW_HOOKS);
 	shot->mac[0] = 2;
 	shot->mac[5] = random_below(random, 2) ? 2 : 10;

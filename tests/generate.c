@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/util.h"
 
@@ -313,6 +314,31 @@ static void ask_tls(struct random *random, struct model *model, struct model_rul
 	}
 }
 
+/* Soon after conversations begin, or between two of the long steps that their time makes. */
+static unsigned some_instant(struct random *random)
+{
+	unsigned begin = GENERATE_BEGIN + (random_percent(random, 50) ? 0 : random_below(random, 20) * 440000);
+
+	return begin + random_below(random, 3000);
+}
+
+unsigned generate_time(struct random *random, const struct model *model)
+{
+	const struct model_rule *rule = model->rule_count ? &model->rules[random_below(random, model->rule_count)] : NULL;
+
+	return rule && rule->until ? rule->until - 1 + random_below(random, 3) : random_below(random, 2 * GENERATE_BEGIN);
+}
+
+/* So that there are flows that end with it. */
+static void match_much(struct model_rule *rule)
+{
+	rule->from.count = rule->to.count = rule->service.count = 0;
+	add_word(&rule->from, "any");
+	add_word(&rule->to, "any");
+	add_word(&rule->service, "any");
+	rule->action = "allow";
+}
+
 static void add_rules(struct random *random, struct model *model)
 {
 	static const char *const actions[] = { "allow", "allow", "allow", "drop", "drop", "pass" };
@@ -323,7 +349,11 @@ static void add_rules(struct random *random, struct model *model)
 
 		snprintf(rule.id, sizeof(rule.id), "r%u", i);
 		rule.action = pick(random, actions);
-		rule.stage = random_percent(random, 3);
+		rule.stage = random_percent(random, 12);
+		if (random_percent(random, 15))
+			rule.until = some_instant(random);
+		if (rule.until && random_percent(random, 60))
+			match_much(&rule);
 		if (!strcmp(rule.action, "allow") && random_percent(random, 15))
 			add_limit(random, &rule);
 		if (!strcmp(rule.action, "allow") && random_percent(random, 25))
@@ -692,6 +722,15 @@ static void write_option(FILE *out, const char *key, const char *value)
 		fprintf(out, "  %s: %s\n", key, value);
 }
 
+static void write_until(FILE *out, time_t until)
+{
+	char text[32];
+	struct tm tm;
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&until, &tm));
+	fprintf(out, ", until: %s", text);
+}
+
 static void write_rule(FILE *out, const struct model_rule *rule)
 {
 	write_words(out, "  - {from: ", &rule->from);
@@ -709,6 +748,8 @@ static void write_rule(FILE *out, const struct model_rule *rule)
 		fprintf(out, ", limit: {%s}", rule->limit);
 	if (rule->tls)
 		fprintf(out, ", tls: %s", rule->tls);
+	if (rule->until)
+		write_until(out, rule->until);
 	fputs("}\n", out);
 }
 

@@ -42,6 +42,7 @@ struct model_rule {
 	bool stage;
 	char limit[MODEL_TEXT]; /* what stands in its map; "": not said */
 	const char *tls; /* NULL: not said */
+	unsigned until; /* Unix seconds; 0: not said */
 };
 
 struct model_interface {
@@ -90,11 +91,16 @@ struct model *model_copy(const struct model *model);
 /* A frame: mostly a good first packet between points of the model; `odd` percent are bent in some way. */
 void generate_frame(struct random *random, const struct model *model, unsigned odd, struct packet *ret_packet);
 
+/* Unix seconds of a packet that stands alone: mostly when a rule of the model ends. */
+unsigned generate_time(struct random *random, const struct model *model);
+#define GENERATE_BEGIN 1000000 /* when conversations begin, about */
+
 /* The name of an interface that some pattern of the model may match. */
 const char *generate_interface(struct random *random);
 
 /* A few ends of the model that talk to each other again and again. */
 struct talk {
+	const struct model *model;
 	double time;
 	struct talk_pair {
 		char end[2][ADDR_TEXT_MAX];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <math.h>
 #include <string.h>
 
 #include "generate.h"
@@ -252,7 +253,8 @@ void talk_begin(struct random *random, const struct model *model, struct talk *r
 	static const uint8_t protocols[] = {P_TCP, P_TCP, P_TCP, P_UDP, P_UDP, P_ICMP, P_SCTP, P_GRE};
 
 	memset(ret_talk, 0, sizeof(*ret_talk));
-	ret_talk->time = 1000000 + random_below(random, 1000);
+	ret_talk->model = model;
+	ret_talk->time = GENERATE_BEGIN + random_below(random, 1000);
 	for (size_t i = 0; i < sizeof(ret_talk->pair) / sizeof(ret_talk->pair[0]); i++) {
 		struct talk_pair *pair = &ret_talk->pair[i];
 
@@ -407,6 +409,18 @@ static void follow(struct random *random, struct talk *talk, struct packet *ret_
 	packet_build(&spec, ret_packet);
 }
 
+/* Until the next rule has ended, if connections live for so long. */
+static void wait_for_end(struct talk *talk)
+{
+	double until = talk->time + 400000;
+
+	for (size_t i = 0; i < talk->model->rule_count; i++)
+		if (talk->model->rules[i].until > talk->time && talk->model->rules[i].until < until)
+			until = talk->model->rules[i].until;
+	if (until < talk->time + 400000)
+		talk->time += 11 * ceil((until - talk->time) / 11);
+}
+
 /*
  * Time moves in steps of 11 seconds: no sum of them comes near a timeout, where a clock of ticks and one of seconds may
  * differ.
@@ -420,6 +434,8 @@ void talk_next(struct random *random, struct talk *talk, const struct packet *ea
 
 	if (random_percent(random, 15))
 		talk->time += 11 * pick(random, steps);
+	else if (random_percent(random, 3))
+		wait_for_end(talk);
 	if (has_ip && random_percent(random, 12))
 		quote(random, earlier, ret_packet);
 	else if (talk->train.left && random_percent(random, 70))

@@ -8,6 +8,7 @@
 #include "oracle_block.h"
 #include "oracle_flow.h"
 #include "oracle_limit.h"
+#include "oracle_tls.h"
 
 enum { ICMP = 1, IGMP = 2, TCP = 6, UDP = 17, ICMPV6 = 58, SCTP = 132, AH = 51 };
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
@@ -515,7 +516,7 @@ static enum zw_reason tcp_flags(const struct oracle_packet *p)
 static enum zw_reason fragment(const struct oracle *oracle, const struct oracle_packet *p, const struct rule **ret_rule)
 {
 	if (p->later_fragment)
-		return oracle->flows && oracle_fragment_passes(oracle->flows, p, ret_rule) ? ZW_ALLOW_FRAGMENT :
+		return oracle->flows && oracle_fragment_passes(oracle, oracle->flows, p, ret_rule) ? ZW_ALLOW_FRAGMENT :
 											     ZW_DROP_FRAGMENT;
 	return p->first_fragment && !p->has_header ? ZW_DROP_FRAGMENT : ZW_REASON_NONE;
 }
@@ -541,14 +542,22 @@ static bool in_service(const struct selectors *service, unsigned protocol, unsig
 	return false;
 }
 
-static bool matches(const struct oracle *oracle, const struct rule *rule, const struct oracle_packet *p)
+static bool matches(const struct oracle *oracle, const struct rule *rule, const struct oracle_asked *p)
 {
 	return in_list(oracle, &rule->from, &p->from) && in_list(oracle, &rule->to, &p->to) &&
 	       in_service(&rule->service, p->protocol, p->port);
 }
 
-/* Each tier in order; inside a tier the first match decides; NULL: none did. */
-static const struct rule *deciding_rule(const struct oracle *oracle, const struct oracle_packet *p)
+bool oracle_rule_ended(const struct rule *rule, double time)
+{
+	return rule && rule->expires && rule->until <= time;
+}
+
+/*
+ * Each tier in order; inside a tier the first match decides; NULL: none did. second: the second decision, with all staged
+ * rules enforced.
+ */
+static const struct rule *deciding_rule(const struct oracle *oracle, const struct oracle_asked *p, double time, bool second)
 {
 	const struct rules *rules = &oracle->policy->rules;
 
@@ -556,7 +565,8 @@ static const struct rule *deciding_rule(const struct oracle *oracle, const struc
 		for (size_t i = 0; i < rules->count; i++) {
 			const struct rule *rule = &rules->v[i];
 
-			if (rule->tier != tier || rule->mode != MODE_ENFORCE || !matches(oracle, rule, p))
+			if (rule->tier != tier || (rule->mode != MODE_ENFORCE && !second) ||
+			    oracle_rule_ended(rule, time) || !matches(oracle, rule, p))
 				continue;
 			if (rule->action == ACTION_PASS)
 				break;
@@ -577,12 +587,13 @@ static bool share_zone(const struct oracle *oracle, const struct addr *from, con
 	return false;
 }
 
-static enum zw_reason policy_decides(const struct oracle *oracle, const struct oracle_packet *p,
+static enum zw_reason policy_decides(const struct oracle *oracle, const struct oracle_asked *p, double time,
 				     const struct rule **ret_rule)
 {
 	const struct policy *policy = oracle->policy;
-	const struct rule *rule = deciding_rule(oracle, p);
+	const struct rule *rule = deciding_rule(oracle, p, time, false);
 
+	*ret_rule = NULL;
 	if (rule) {
 		*ret_rule = rule;
 		return rule->action == ACTION_ALLOW ? ZW_ALLOW_RULE : ZW_DROP_RULE;
@@ -592,7 +603,22 @@ static enum zw_reason policy_decides(const struct oracle *oracle, const struct o
 	return policy->default_action == ACTION_ALLOW ? ZW_ALLOW_DEFAULT : ZW_DROP_DEFAULT;
 }
 
+bool oracle_policy_allows(const struct oracle *oracle, const struct oracle_asked *asked, double time, const struct rule **ret_rule)
+{
+	const struct rule *rule;
+
+	if (ZW_REASON_IS_DROP(policy_decides(oracle, asked, time, &rule)))
+		return false;
+	*ret_rule = rule;
+	return true;
+}
+
 /* --- Stages block, flow, related, state, policy, and failsafe over them ------------------------------------------------- */
+
+static struct oracle_asked own_question(const struct oracle_packet *p)
+{
+	return (struct oracle_asked){ p->from, p->to, p->protocol, p->port };
+}
 
 static bool is_syn(const struct oracle_packet *p)
 {
@@ -608,14 +634,17 @@ static enum zw_reason state(const struct oracle *oracle, const struct oracle_pac
 	return ZW_REASON_NONE;
 }
 
-static enum zw_reason first_packet(const struct oracle *oracle, const struct oracle_packet *p,
-				   const struct rule **ret_rule)
+static enum zw_reason first_packet(const struct oracle *oracle, struct oracle_packet *p, const struct rule **ret_rule)
 {
 	enum zw_reason reason = state(oracle, p);
+	const struct rule *second;
 
 	if (reason)
 		return reason;
-	reason = policy_decides(oracle, p, ret_rule);
+	reason = policy_decides(oracle, &p->asked, p->time, ret_rule);
+	second = deciding_rule(oracle, &p->asked, p->time, true);
+	if (second && second->mode == MODE_STAGE)
+		p->staged = second;
 	if (reason != ZW_ALLOW_RULE)
 		return reason;
 	if ((*ret_rule)->tls_require && !is_syn(p))
@@ -628,22 +657,12 @@ static enum zw_reason first_packet(const struct oracle *oracle, const struct ora
 	return reason;
 }
 
-static const struct rule *failsafe_entry(const struct oracle *oracle, const struct oracle_packet *p)
+const struct rule *oracle_failsafe(const struct oracle *oracle, const struct oracle_asked *asked)
 {
 	const struct rules *failsafe = &oracle->policy->failsafe;
-	struct oracle_packet exchanged = *p;
 
 	for (size_t i = 0; i < failsafe->count; i++)
-		if (matches(oracle, &failsafe->v[i], p))
-			return &failsafe->v[i];
-	if (is_syn(p))
-		return NULL;
-	exchanged.from = p->to;
-	exchanged.to = p->from;
-	if (p->protocol == TCP || p->protocol == UDP || p->protocol == SCTP)
-		exchanged.port = p->source_port;
-	for (size_t i = 0; i < failsafe->count; i++)
-		if (matches(oracle, &failsafe->v[i], &exchanged))
+		if (matches(oracle, &failsafe->v[i], asked))
 			return &failsafe->v[i];
 	return NULL;
 }
@@ -706,20 +725,44 @@ static void ban(struct oracle *oracle, const struct oracle_packet *p, const stru
 	oracle->blocks = oracle_blocks_add(oracle->blocks, &first, first.family == 4 ? 32 : 64, p->time + limit->ban_s - 0.0005);
 }
 
-static enum zw_reason over_failsafe(struct oracle *oracle, const struct oracle_packet *p,
-				    const struct rule **ret_rule)
+static const struct rule *failsafe_entry(const struct oracle *oracle, const struct oracle_packet *p)
+{
+	struct oracle_asked asked = own_question(p);
+	const struct rule *entry = oracle_failsafe(oracle, &asked);
+
+	if (entry || is_syn(p))
+		return entry;
+	asked.from = p->to;
+	asked.to = p->from;
+	if (p->protocol == TCP || p->protocol == UDP || p->protocol == SCTP)
+		asked.port = p->source_port;
+	return oracle_failsafe(oracle, &asked);
+}
+
+/* A staged rule that would drop what failsafe lets pass decides nothing. */
+static void judge_staged(const struct oracle *oracle, struct oracle_packet *p)
+{
+	if (p->staged && p->staged->action == ACTION_DROP && failsafe_entry(oracle, p))
+		p->staged = NULL;
+}
+
+static enum zw_reason over_failsafe(struct oracle *oracle, struct oracle_packet *p, const struct rule **ret_rule)
 {
 	enum zw_reason reason = ZW_REASON_NONE;
 
+	p->asked = own_question(p);
 	if (oracle_blocks_hold(oracle->blocks, &p->from, p->time) || oracle_blocks_hold(oracle->blocks, &p->to, p->time))
 		reason = ZW_DROP_BLOCKED;
 	else if (oracle->flows)
-		reason = oracle_flows_decide(oracle->flows, p, ret_rule);
+		reason = oracle_flows_decide(oracle, oracle->flows, p, ret_rule);
 	if (!reason) {
 		reason = first_packet(oracle, p, ret_rule);
-		if (oracle->flows && !ZW_REASON_IS_DROP(reason))
-			oracle_flows_open(oracle->flows, p, *ret_rule);
+		if (oracle->flows && !ZW_REASON_IS_DROP(reason) && !oracle_flows_open(oracle->flows, p, *ret_rule))
+			p->staged = NULL; /* it was counted when it came first */
+		p->tls = oracle_tls_first(*ret_rule, p);
+		p->tls_1_2 = oracle_tls_is_1_2(p);
 	}
+	judge_staged(oracle, p);
 	if (ZW_REASON_IS_DROP(reason)) {
 		const struct rule *entry = failsafe_entry(oracle, p);
 
@@ -791,6 +834,8 @@ void oracle_decide(struct oracle *oracle, const struct oracle_frame *frame, stru
 		.allow = !ZW_REASON_IS_DROP(reason),
 		.reason = reason,
 		.rule = rule && shows_rule(reason) ? rule->id : NULL,
+		.staged = p.staged ? p.staged->id : NULL,
+		.staged_allows = p.staged && p.staged->action == ACTION_ALLOW,
 		.read_addresses = p.read_addresses,
 		.from = p.from,
 		.to = p.to,

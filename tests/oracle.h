@@ -30,7 +30,7 @@ struct oracle_frame {
 	const uint8_t *data; /* an Ethernet frame */
 	size_t len;
 	bool egress;
-	double time; /* seconds */
+	double time; /* Unix seconds */
 	uint8_t mac[6]; /* of the attach point */
 	const char *interface; /* its name; NULL: none that the policy knows */
 };
@@ -39,6 +39,8 @@ struct oracle_answer {
 	bool allow;
 	enum zw_reason reason;
 	const char *rule; /* id of the rule or failsafe entry that section 11 shows, or NULL */
+	const char *staged; /* id of the staged rule that decides the second decision of a first packet, or NULL */
+	bool staged_allows;
 	bool read_addresses; /* else from and to mean nothing */
 	struct addr from, to;
 };

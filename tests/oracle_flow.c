@@ -52,6 +52,8 @@ struct flow {
 	double seen;
 	const struct rule *rule;
 	enum oracle_tls tls; /* while it waits, `sent` of the opener is the number of its first byte */
+	bool tls_1_2; /* what it was checked as */
+	struct oracle_asked asked;
 };
 
 struct first_fragment {
@@ -63,6 +65,9 @@ struct first_fragment {
 	double seen;
 	bool forgotten;
 	const struct rule *rule;
+	struct oracle_asked asked;
+	enum oracle_tls tls; /* of its flow then */
+	bool tls_1_2;
 };
 
 struct oracle_flows {
@@ -365,11 +370,28 @@ static bool passes_tls(struct flow *flow, const struct oracle_packet *p, int sid
 	const struct sent *sent = &flow->sent[OPENER];
 	bool passes;
 
+	bool waited = flow->tls == TLS_WAITS;
+
 	flow->tls = oracle_tls_next(flow->tls, flow->rule, p, side == OPENER, sent->known ? &sent->end : NULL, &passes);
+	if (waited && flow->tls == TLS_CHECKED)
+		flow->tls_1_2 = oracle_tls_is_1_2(p);
 	return passes;
 }
 
-enum zw_reason oracle_flows_decide(struct oracle_flows *flows, const struct oracle_packet *p,
+/* Section 4: the flows of a rule end with it. Whatever allows their first packet then is their rule from now on. */
+static bool is_allowed(const struct oracle *oracle, struct flow *flow, double now)
+{
+	const struct rule *rule;
+
+	if (!oracle_rule_ended(flow->rule, now))
+		return true;
+	if (!oracle_policy_allows(oracle, &flow->asked, now, &rule) || !oracle_tls_goes_on(&flow->tls, flow->tls_1_2, rule))
+		return false;
+	flow->rule = rule;
+	return true;
+}
+
+enum zw_reason oracle_flows_decide(const struct oracle *oracle, struct oracle_flows *flows, struct oracle_packet *p,
 				   const struct rule **ret_rule)
 {
 	struct ends e = ends_of(p);
@@ -380,18 +402,27 @@ enum zw_reason oracle_flows_decide(struct oracle_flows *flows, const struct orac
 		return ZW_REASON_NONE;
 	flow = find(flows, &e, p->time, &side);
 	if (flow) {
+		bool allowed = is_allowed(oracle, flow, p->time);
+
 		*ret_rule = flow->rule;
+		p->asked = flow->asked;
+		if (!allowed)
+			return ZW_DROP_REVOKED;
 		if (!passes_tls(flow, p, side))
 			return ZW_DROP_PLAINTEXT;
+		p->tls = flow->tls;
+		p->tls_1_2 = flow->tls_1_2;
 		advance(flow, p, side);
 		return ZW_ALLOW_FLOW;
 	}
 	if (!is_error(p) || !read_quoted(p, &e) || !is_same(&p->to, &e.from))
 		return ZW_REASON_NONE;
 	flow = find(flows, &e, p->time, &side);
-	if (!flow)
+	if (!flow || !is_allowed(oracle, flow, p->time))
 		return ZW_REASON_NONE;
 	*ret_rule = flow->rule;
+	p->tls = flow->tls;
+	p->tls_1_2 = flow->tls_1_2;
 	return ZW_ALLOW_RELATED;
 }
 
@@ -435,12 +466,12 @@ bool oracle_flows_pass_tls(struct oracle_flows *flows, const struct oracle_packe
 	int side;
 	struct flow *flow = flows ? opened_before(flows, &e, p->time, &side) : NULL;
 
-	if (flow && flow->tls != TLS_NOT_ASKED)
+	if (flow && flow->rule && flow->rule->tls_require)
 		return passes_tls(flow, p, side);
 	return oracle_tls_first(rule, p) != TLS_REFUSED;
 }
 
-void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p, const struct rule *rule)
+bool oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p, const struct rule *rule)
 {
 	struct ends e = ends_of(p);
 	enum zw_flow_state state = opening_state(p, &e);
@@ -448,23 +479,24 @@ void oracle_flows_open(struct oracle_flows *flows, const struct oracle_packet *p
 	int side;
 
 	if (state == ZW_FLOW_FREE)
-		return;
+		return true;
 	flow = opened_before(flows, &e, p->time, &side);
 	if (flow) {
 		/* A SYN that repeats the opening, or the other side's: the first opener owns the flow. */
 		if (side == OPENER && (flow->state == ZW_FLOW_TCP_SYN || flow->state == ZW_FLOW_TCP_SYN_ACK) &&
 		    !in_window(&flow->sent[OPENER], p->sequence + 1))
 			flow->sent[OPENER].known = false; /* which of the two will be answered? */
-		return;
+		return false;
 	}
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		abort();
 	*flow = (struct flow){.next = flows->first, .opening = e, .state = state, .seen = p->time, .rule = rule,
-			      .tls = oracle_tls_first(rule, p)};
+			      .tls = oracle_tls_first(rule, p), .tls_1_2 = oracle_tls_is_1_2(p), .asked = p->asked};
 	if (p->protocol == TCP)
 		flow->sent[OPENER] = (struct sent){true, p->sequence + (is_syn(p) ? 1 : 0), end_of(p)};
 	flows->first = flow;
+	return true;
 }
 
 /* The last one of this key. */
@@ -477,15 +509,35 @@ static struct first_fragment *find_fragment(struct oracle_flows *flows, const st
 	return NULL;
 }
 
-bool oracle_fragment_passes(struct oracle_flows *flows, const struct oracle_packet *p, const struct rule **ret_rule)
+/* It was decided as a packet, and is again: failsafe overrides. */
+static const struct rule *again(const struct oracle *oracle, const struct first_fragment *f, double now, bool *ret_allowed)
+{
+	const struct rule *rule = f->rule;
+	enum oracle_tls tls = f->tls;
+
+	*ret_allowed = !oracle_rule_ended(rule, now) || (oracle_policy_allows(oracle, &f->asked, now, &rule) &&
+							 oracle_tls_goes_on(&tls, f->tls_1_2, rule));
+	if (*ret_allowed)
+		return rule;
+	rule = oracle_failsafe(oracle, &f->asked);
+	*ret_allowed = rule;
+	return rule;
+}
+
+bool oracle_fragment_passes(const struct oracle *oracle, struct oracle_flows *flows, const struct oracle_packet *p,
+			    const struct rule **ret_rule)
 {
 	struct first_fragment *f = find_fragment(flows, p);
+	const struct rule *rule;
+	bool allowed;
 
 	if (!f || p->fragment_at < f->holds || p->fragment_at + p->fragment_len > 65535 ||
 	    (p->more_fragments && p->fragment_len % 8))
 		return false;
-	*ret_rule = f->rule;
-	return true;
+	rule = again(oracle, f, p->time, &allowed);
+	if (allowed)
+		*ret_rule = rule;
+	return allowed;
 }
 
 void oracle_fragment_first(struct oracle_flows *flows, const struct oracle_packet *p, bool allowed, size_t fixed_header,
@@ -512,6 +564,9 @@ void oracle_fragment_first(struct oracle_flows *flows, const struct oracle_packe
 		.holds = is_error(p) ? p->fragment_len : p->transport - p->fragment_data + fixed_header,
 		.seen = p->time,
 		.rule = rule,
+		.asked = p->asked,
+		.tls = p->tls,
+		.tls_1_2 = p->tls_1_2,
 	};
 	flows->fragments = f;
 }

@@ -11,6 +11,24 @@ static bool is_client_hello(const struct rule *rule, const struct oracle_packet 
 	return !rule->tls_min_1_2 || payload[9] > 3 || (payload[9] == 3 && payload[10] >= 3);
 }
 
+bool oracle_tls_is_1_2(const struct oracle_packet *p)
+{
+	const struct rule asks = {.tls_min_1_2 = true};
+
+	return p->protocol == 6 && is_client_hello(&asks, p);
+}
+
+bool oracle_tls_goes_on(enum oracle_tls *tls, bool is_1_2, const struct rule *rule)
+{
+	bool asks = rule && rule->tls_require;
+
+	if (asks && *tls != TLS_WAITS && (*tls != TLS_CHECKED || (rule->tls_min_1_2 && !is_1_2)))
+		return false;
+	if (!asks && *tls != TLS_CHECKED)
+		*tls = TLS_NOT_ASKED;
+	return true;
+}
+
 /* A first fragment's segment goes on behind it. */
 static bool has_payload(const struct oracle_packet *p)
 {

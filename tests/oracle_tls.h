@@ -7,9 +7,6 @@
 
 #include "oracle_flow.h"
 
-/* Of a flow; WAITS and those behind it only where its rule has `tls`. */
-enum oracle_tls { TLS_NOT_ASKED, TLS_WAITS, TLS_CHECKED, TLS_REFUSED };
-
 /* What a first packet that the rule (NULL: a default) allows makes of its flow. REFUSED: it is `plaintext`, and leaves none. */
 enum oracle_tls oracle_tls_first(const struct rule *rule, const struct oracle_packet *packet);
 
@@ -19,5 +16,14 @@ enum oracle_tls oracle_tls_first(const struct rule *rule, const struct oracle_pa
  */
 enum oracle_tls oracle_tls_next(enum oracle_tls before, const struct rule *rule, const struct oracle_packet *packet,
 				bool from_opener, const uint32_t *next, bool *ret_passes);
+
+/* Does the packet's segment begin with a ClientHello of TLS 1.2 or later? */
+bool oracle_tls_is_1_2(const struct oracle_packet *packet);
+
+/*
+ * May another rule than the one that let it in (NULL: a default) go on with the flow? One that was not checked is revoked by a
+ * rule with `tls`; *tls becomes what it is under the other rule.
+ */
+bool oracle_tls_goes_on(enum oracle_tls *tls, bool is_1_2, const struct rule *rule);
 
 #endif

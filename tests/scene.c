@@ -186,9 +186,9 @@ void scene_close(struct scene *scene)
 	*scene = (struct scene){0};
 }
 
-/* "drop rule=x reason=rule from=[a b] to=[c]" */
+/* "drop reason=rule rule=x from=[a b] to=[c] staged=+y": the staged rule y would have allowed it. */
 static void describe(enum zw_reason reason, const char *rule, const char *const *from, size_t from_count,
-		     const char *const *to, size_t to_count, char *text, size_t size)
+		     const char *const *to, size_t to_count, const char *staged, bool staged_allows, char *text, size_t size)
 {
 	FILE *out = fmemopen(text, size, "w");
 
@@ -202,13 +202,15 @@ static void describe(enum zw_reason reason, const char *rule, const char *const 
 	for (size_t i = 0; i < to_count; i++)
 		fprintf(out, "%s%s", i ? " " : "", to[i]);
 	fputs("]", out);
+	if (staged)
+		fprintf(out, " staged=%c%s", staged_allows ? '+' : '-', staged);
 	fclose(out);
 	text[size - 1] = 0;
 }
 
-static const char *shown_rule(const struct scene *scene, const struct decision *decision)
+static const char *rule_id(const struct scene *scene, uint32_t number)
 {
-	const struct rule_name *name = decision->rule ? names_rule(scene->tables->names, decision->rule) : NULL;
+	const struct rule_name *name = number ? names_rule(scene->tables->names, number) : NULL;
 
 	return name ? name->id : NULL;
 }
@@ -223,7 +225,8 @@ void scene_describe(const struct scene *scene, const struct decision *decision, 
 		from_count = names_zones(names, decision->atom[0], &from);
 	if (decision->atom[1] != ZW_NO_ATOM)
 		to_count = names_zones(names, decision->atom[1], &to);
-	describe(decision->reason, shown_rule(scene, decision), from, from_count, to, to_count, ret_text, size);
+	describe(decision->reason, rule_id(scene, decision->rule), from, from_count, to, to_count,
+		 rule_id(scene, decision->staged & ZW_CELL_RULE), decision->staged & ZW_CELL_ALLOW, ret_text, size);
 }
 
 static void describe_answer(const struct oracle *oracle, const struct oracle_answer *answer, char *text, size_t size)
@@ -235,7 +238,8 @@ static void describe_answer(const struct oracle *oracle, const struct oracle_ans
 		from_count = oracle_zones(oracle, &answer->from, from, ZONES_MAX);
 		to_count = oracle_zones(oracle, &answer->to, to, ZONES_MAX);
 	}
-	describe(answer->reason, answer->rule, from, from_count, to, to_count, text, size);
+	describe(answer->reason, answer->rule, from, from_count, to, to_count, answer->staged, answer->staged_allows, text,
+		 size);
 }
 
 bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct oracle_answer *ret_answer,

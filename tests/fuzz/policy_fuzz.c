@@ -112,7 +112,6 @@ static void check_policy(struct policy *policy, struct diag *diag)
 		check_ranges(policy->zones[i].set.v6, policy->zones[i].set.v6_count);
 	}
 	policy_warn(policy, diag);
-	policy_unsupported(policy, diag);
 	if (ranges_add(&host, 4, 0x0a000001, 0x0a000001) || policy_resolve(policy, &host))
 		abort();
 	compile_policy(policy, &options, diag, &tables);

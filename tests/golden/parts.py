@@ -20,9 +20,9 @@ PARTS = {
     "control": [(HEADER, "zw_gate zw_gate_state zw_hook ZW_GATE_SLOTS ZW_GATE_PARTLY ZW_POINT_SLOTS"),
                 (PINS, "book_slot book BOOK_MAGIC BOOK_PARTS")],
     "generation": [(HEADER, "zw_line zw_tail zw_classes zw_atom zw_matrix zw_matrix_id zw_pair zw_pair_bucket zw_port_table "
-                            "zw_layout zw_sources zw_rule_counters zw_count "
-                            "zw_limit ZW_(LINK|NEXT|TAIL|BLOCK|BLOCK_WORDS|STEPS|STEP_INDEX|ROOT_WORDS) "
-                            "ZW_(SEARCH|LINE|NO_BOUND|PAIR|CELL|ATOM)\\w*"),
+                            "zw_layout zw_sources zw_rule_counters zw_staged_counters zw_count zw_variant "
+                            "zw_limit zw_span ZW_(LINK|NEXT|TAIL|BLOCK|BLOCK_WORDS|STEPS|STEP_INDEX|ROOT_WORDS) "
+                            "ZW_(SEARCH|LINE|NO_BOUND|PAIR|CELL|ATOM|VARIANT)\\w*"),
                    (PINS, "names_header")],
     "flows": [(HEADER, "zw_flow_slot zw_flow_account zw_flow_stats zw_flow_layout zw_flow_state ZW_(FLOW|FRAGMENT|CELL)\\w*"),
               ("bpf/flow_table.h", "FLOW_\\w*"), ("bpf/flow_count.h", "RECENT_\\w*"), ("bpf/fragment.h", "NOTE_\\w*")],
@@ -32,6 +32,7 @@ PARTS = {
     "limits": [(HEADER, "zw_limit_set zw_limits ZW_LIMIT_(WAYS|RULE_SETS|SOURCE_SETS|STEP_NS)"),
                ("bpf/tokens.h", "LIMIT_(VERSION|INSTANT|STATE|BUSY|LIVE)")],
     "blocks": [(HEADER, "zw_block zw_blocks ZW_BLOCK_(LENGTHS|NO_LENGTH|FILTER_LINES|BUCKETS|WAYS|BUSY|BAN|UNTIL|FOR_EVER)")],
+    "clock": [(HEADER, "zw_clock")],
 }
 # Constants of a program, or of one run.
 NOT_PINNED = ["zw_timeouts", "zw_simulation"]

@@ -56,9 +56,21 @@ check() {
 	sed 's/^/# /' "$folder/err"
 }
 
+cat > "$folder/ends.yaml" <<-YAML
+	version: 1
+	defaults: {action: drop}
+	zones:
+	  gateway: [10.1.0.0/24]
+	  db: [10.2.0.0/24]
+	  data: {zones: [db]}
+	rules: [{id: gateway-to-db, from: gateway, to: db, service: tcp/5432, action: allow, until: 1970-01-01T00:16:40Z}]
+YAML
+
 ALLOW='{"from":"10.1.0.7","to":"10.2.0.9","proto":"tcp","sport":40000,"dport":5432}'
 ALLOWED='{"verdict":"allow","reason":"rule","rule":"gateway-to-db","from_zones":["gateway"],"to_zones":["db","data"]}'
 SPOOFED='{"verdict":"drop","reason":"spoofed","rule":null,"from_zones":["gateway"],"to_zones":["db","data"]}'
+REVOKED='{"verdict":"drop","reason":"revoked","rule":"gateway-to-db","from_zones":["db","data"],"to_zones":["gateway"]}'
+FOLLOWED='{"verdict":"allow","reason":"flow","rule":"gateway-to-db","from_zones":["db","data"],"to_zones":["gateway"]}'
 OTHER='{"from":"10.1.0.7","to":"10.2.0.9","proto":"tcp","dport":22}'
 DROPPED='{"verdict":"drop","reason":"default","rule":null,"from_zones":["gateway"],"to_zones":["db","data"]}'
 WORLD='{"from":"192.0.2.1","to":"10.9.0.1","proto":"tcp","dport":22}'
@@ -76,6 +88,8 @@ private() { # WHAT {FLAGS:PAYLOAD REASON}... [OPTION...]: to a port that asks fo
 	policy=private check "$what ($*)" 0 "$input" "${output%$'\n'}" "$@"
 }
 
+at() { echo "${ALLOW%\}},\"time\":$1}"; }
+answer() { echo '{"from":"10.2.0.9","to":"10.1.0.7","proto":"tcp","sport":5432,"dport":40000,"flags":"SA","time":'"$1}"; }
 engine() { # the options of an engine: all that both must answer alike
 	check "an allowed packet ($*)" 0 "$ALLOW" "$ALLOWED" "$@"
 	check "answers come in order ($*)" 0 "$ALLOW"$'\n'"$OTHER"$'\n'"$ALLOW"$'\n' "$ALLOWED"$'\n'"$DROPPED"$'\n'"$ALLOWED" "$@"
@@ -111,6 +125,9 @@ engine() { # the options of an engine: all that both must answer alike
 		'{"verdict":"drop","reason":"spoofed","rule":null,"from_zones":["host"],"to_zones":["gateway"]}'$'\n''{"verdict":"drop","reason":"default","rule":null,"from_zones":["host"],"to_zones":["gateway"]}' \
 		--host 10.9.0.1 "$@"
 	enters() { echo "${ALLOW%\}},\"interface\":\"$1\"}"; }
+	policy=ends check "a rule ends at its instant, and its flows with it ($*)" 0 "$(at 999)"$'\n'"$(at 1000)"$'\n'"$(answer 999)"$'\n'"$(answer 1000)" \
+		"$ALLOWED"$'\n'"$DROPPED"$'\n'"$FOLLOWED"$'\n'"$REVOKED" --stateful "$@"
+	policy=ends check "without a time it is now ($*)" 0 "$ALLOW" "$DROPPED" "$@"
 	policy=bound check "a packet enters an interface whose source it comes from ($*)" 0 "$(enters veth1)" "$ALLOWED" "$@"
 	policy=bound check "and none where another zone is the source ($*)" 0 "$(enters veth-db)" "$SPOOFED" "$@"
 	policy=bound check "each line has its own interface ($*)" 0 "$(enters veth-db)"$'\n'"$ALLOW"$'\n'"$(enters veth-db)" \
@@ -174,7 +191,7 @@ feature 'limit: {rate: 5/s}' 0
 feature 'limit: {rate: 5/s}' 0 --stateful
 feature 'mode: stage' 0
 feature 'tls: {require: true}' 0
-feature 'until: 2999-01-01T00:00:00Z' 3
+feature 'until: 2999-01-01T00:00:00Z' 0
 status "no policy" 2
 status "an unknown option" 2 "$folder/policy.yaml" --colour
 status "an unknown engine" 2 "$folder/policy.yaml" --engine paper

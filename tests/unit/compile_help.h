@@ -202,9 +202,9 @@ static inline uint32_t expect_log(const struct policy *p, enum rule_log log, boo
 	}
 }
 
-/* Design 4.3, word for word. */
-static inline uint32_t expect_cell(const struct policy *p, const struct addr *from, const struct addr *to,
-				   uint8_t protocol, uint16_t port)
+/* Design 4.3, word for word, at a time (Unix seconds); with all staged rules enforced, or with none. */
+static inline uint32_t expect_cell_at(const struct policy *p, const struct addr *from, const struct addr *to,
+				      uint8_t protocol, uint16_t port, int64_t now, bool staged)
 {
 	enum action action = p->default_action;
 	uint32_t intra = 0;
@@ -214,7 +214,7 @@ static inline uint32_t expect_cell(const struct policy *p, const struct addr *fr
 			const struct rule *r = &p->rules.v[i];
 			bool allow = r->action == ACTION_ALLOW;
 
-			if (r->tier != tier || r->mode == MODE_STAGE ||
+			if (r->tier != tier || (r->mode == MODE_STAGE && !staged) || (r->expires && r->until <= now) ||
 			    !matches(p, r, from, to, protocol, port))
 				continue;
 			if (r->action == ACTION_PASS)
@@ -232,6 +232,25 @@ static inline uint32_t expect_cell(const struct policy *p, const struct addr *fr
 	}
 	return intra | (action == ACTION_ALLOW ? ZW_CELL_ALLOW : 0) |
 	       expect_log(p, LOG_UNSET, action == ACTION_ALLOW);
+}
+
+/* Before any rule ended. */
+static inline uint32_t expect_cell(const struct policy *p, const struct addr *from, const struct addr *to,
+				   uint8_t protocol, uint16_t port)
+{
+	return expect_cell_at(p, from, to, protocol, port, INT64_MIN, false);
+}
+
+/* The staged rule that decides with all of them enforced, as in struct zw_variant. */
+static inline uint32_t expect_staged(const struct policy *p, const struct addr *from, const struct addr *to,
+				     uint8_t protocol, uint16_t port, int64_t now)
+{
+	uint32_t cell = expect_cell_at(p, from, to, protocol, port, now, true);
+
+	for (size_t i = 0; i < p->rules.count; i++)
+		if (p->rules.v[i].mode == MODE_STAGE && number_of(p, i) == (cell & ZW_CELL_RULE))
+			return cell & (ZW_CELL_RULE | ZW_CELL_ALLOW);
+	return 0;
 }
 
 static inline uint32_t expect_failsafe(const struct policy *p, const struct addr *from, const struct addr *to,

@@ -58,6 +58,8 @@ static void random_ends(const struct policy *p, struct zone_list *list, uint64_t
 	made_list(list, n, zone);
 }
 
+#define LAST_INSTANT 8 /* of random rules that end */
+
 static void random_rules(struct policy *p, struct rules *rules, size_t count, uint64_t *seed)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -70,7 +72,8 @@ static void random_rules(struct policy *p, struct rules *rules, size_t count, ui
 		r->tier = rnd(seed) % p->tier_count;
 		r->log = rnd(seed) % 4;
 		r->mode = rnd(seed) % 10 == 0 ? MODE_STAGE : MODE_ENFORCE;
-		r->expires = rnd(seed) % 10 == 0;
+		r->expires = rnd(seed) % 5 == 0;
+		r->until = rnd(seed) % LAST_INSTANT;
 		if (r->action == ACTION_ALLOW) {
 			r->limit = (struct limit){ .set = rnd(seed) % 10 == 0, .per_hour = 3600, .burst = 1 };
 			r->tls_require = rnd(seed) % 10 == 0;
@@ -107,6 +110,28 @@ static struct policy *random_policy(uint64_t seed)
 	return p;
 }
 
+/* At each time at which a rule may end. */
+static void compare_terms(const struct policy *p, const struct tables *t, uint32_t cell, const struct addr *from,
+			  const struct addr *to, uint8_t protocol, uint16_t port)
+{
+	for (uint64_t now = 1; now <= LAST_INSTANT; now++) {
+		uint32_t staged, found = walk_variant(t, cell, now, &staged);
+
+		assert_int_equal(found, expect_cell_at(p, from, to, protocol, port, now, false));
+		assert_int_equal(staged, expect_staged(p, from, to, protocol, port, now));
+	}
+}
+
+static void compare_instants(const struct policy *p, const struct tables *t)
+{
+	for (size_t i = 0; i < p->rules.count; i++) {
+		const struct rule *r = &p->rules.v[i];
+
+		if (r->expires && r->mode == MODE_ENFORCE && r->from.count && r->to.count)
+			assert_int_equal(walk_instant(t, number_of(p, i)), r->until > 0 ? r->until : 1);
+	}
+}
+
 static void compare(const struct policy *p, const struct tables *t, uint64_t seed)
 {
 	for (int i = 0; i < 400; i++) {
@@ -121,8 +146,7 @@ static void compare(const struct policy *p, const struct tables *t, uint64_t see
 		to.value &= to.family == 4 ? ADDR_MAX4 : ADDR_MAX6;
 		a = walk_atom(t, &from);
 		b = walk_atom(t, &to);
-		assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, b, class),
-				 expect_cell(p, &from, &to, protocol, port));
+		compare_terms(p, t, walk_cell(t, ZW_MATRIX_POLICY, a, b, class), &from, &to, protocol, port);
 		assert_int_equal(walk_cell(t, ZW_MATRIX_FAILSAFE, a, b, class),
 				 expect_failsafe(p, &from, &to, protocol, port));
 	}
@@ -142,6 +166,7 @@ static void cells_are_what_the_rules_say(void **state)
 
 		compare(p, t, seed);
 		compare(p, s, seed);
+		compare_instants(p, t);
 		assert_false(t->stats.sparse);
 		assert_int_equal(s->stats.sparse, s->stats.source_classes * s->stats.destination_classes * 4 >
 							  sparse.dense_bytes);

@@ -306,8 +306,6 @@ static void the_rest_is_kept(void **state)
 	is_selector(&policy->tests[0].service, 1, 8 << 8, 8 << 8);
 	assert_string_equal(policy->tests[0].by, "r");
 	assert_int_equal(diag_errors(diag), 0);
-	policy_unsupported(policy, diag);
-	assert_int_equal(diag_errors(diag), 2); /* tls, until */
 	assert_int_equal(diag_warnings(diag), 0);
 	diag_free(diag);
 	policy_free(policy);

@@ -105,7 +105,7 @@ static void each_connection_by_its_first_packet(void **state)
 		print_message("# %s\n", r->what);
 		c.family = read_end(r->source, c.source);
 		assert_int_equal(read_end(r->destination, c.destination), c.family);
-		fate = fate_of(tables->bytes, &tables->layout, &c);
+		fate = fate_of(tables->bytes, &tables->layout, &c, 0);
 		assert_int_equal(fate.passes, r->passes);
 		assert_int_equal(fate.reason, r->reason);
 		assert_int_equal(fate.rule, r->rule);

@@ -46,7 +46,7 @@ static void print_size(const char *before, size_t bytes, const char *what)
 static void print_memory(const struct cost *cost, unsigned cpus)
 {
 	static const char *const words[] = { "IPv4 addresses", "IPv6 addresses", "sets of zones", "sources of interfaces",
-					     "ports", "pairs and rows", "limits of rules" };
+					     "ports", "pairs and rows", "limits of rules", "rules that end or are staged" };
 	const char *before = "memory      ";
 
 	for (int i = 0; i < TABLES_PARTS; i++) {
@@ -63,7 +63,7 @@ static void print_memory(const struct cost *cost, unsigned cpus)
 static void print_reads(const struct cost *cost)
 {
 	static const char *const words[] = { "addresses", "their sets of zones", "source of the interface", "port", "pair of zones",
-					     "row", "failsafe" };
+					     "row", "rules that end or are staged", "failsafe" };
 	const unsigned *reads = cost->reads[0];
 
 	printf("reads       a packet of no open flow reads at most %u (IPv4) or %u (IPv6) lines of 64 bytes:\n            ",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd/cuts.h"
 
+#include <time.h>
+
 #include <libmnl/libmnl.h>
 
 #include "base/util.h"
@@ -21,7 +23,7 @@ DEFINE_CLEANUP(struct mnl_socket *, mnl_socket_close)
 
 int cuts_read_ways(const struct instance *instance, const struct tables *tables, struct ways *ret_ways)
 {
-	struct ways ways = { .names = tables->names, .decides = instance && instance_current(instance) };
+	struct ways ways = { .names = tables->names, .decides = instance && instance_current(instance), .now = time(NULL) };
 	int error = netdevs_read(&ways.devices, &ways.device_count);
 
 	if (!error && instance)
@@ -87,7 +89,7 @@ static bool is_let_in(const struct ways *ways, const struct tables *tables, int 
 
 struct fate cuts_fate(const struct ways *ways, const struct tables *tables, const struct connection *c)
 {
-	struct fate fate = fate_of(tables->bytes, &tables->layout, c);
+	struct fate fate = fate_of(tables->bytes, &tables->layout, c, ways->now);
 
 	if (!tables->layout.source_sets || (is_let_in(ways, tables, c->family, c->source) &&
 					    is_let_in(ways, tables, c->family, c->destination)))
@@ -232,9 +234,9 @@ static int add(struct search *search, const struct connection *c, const struct f
 /* A flow that what runs has cut already is not cut again. */
 static bool passes_now(const struct search *search, const struct flow_record *record, const struct connection *c)
 {
-	if (record->generation == search->source.current)
+	if (record->generation == search->source.current && !(record->cell & ZW_CELL_EXPIRES))
 		return true;
-	return fate_of(search->now->bytes, &search->now->layout, c).passes;
+	return fate_of(search->now->bytes, &search->now->layout, c, search->ways.now).passes;
 }
 
 static int look_at_flow(struct search *search, struct flow_seen *flow)
@@ -340,7 +342,7 @@ static struct fate without_flow(struct fate fate, const struct tables *tables, c
 static int look_at_flowless(struct search *search, const struct connection *c)
 {
 	const struct tables *now = search->now, *then = search->then;
-	const struct fate before = without_flow(fate_of(now->bytes, &now->layout, c), now, c);
+	const struct fate before = without_flow(fate_of(now->bytes, &now->layout, c, search->ways.now), now, c);
 	const struct fate fate = without_flow(cuts_fate(&search->ways, then, c), then, c);
 	const struct rule_name *rule = before.rule ? names_rule(now->names, before.rule) : NULL;
 

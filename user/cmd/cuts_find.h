@@ -21,6 +21,7 @@ struct ways {
 	struct attach_point *points;
 	size_t point_count;
 	struct mnl_socket *socket; /* for routes */
+	uint64_t now; /* Unix seconds */
 };
 
 /* instance NULL: nothing is published. 0 or -errno. */

@@ -142,7 +142,6 @@ static int compile(struct policy *policy, uint64_t budget_bytes, struct diag *di
 	if (error)
 		return error;
 	policy_warn(policy, diag);
-	policy_unsupported(policy, diag);
 	warn_of_interfaces(policy, diag);
 	if (!policy->interface_count)
 		diag_error(diag, NULL, "name them under `interfaces:`", "the policy has no interfaces to attach to");

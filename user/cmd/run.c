@@ -22,6 +22,7 @@
 #include "cmd/command.h"
 #include "cmd/run_feeds.h"
 #include "cmd/run_policy.h"
+#include "kernel/clock.h"
 #include "kernel/edge.h"
 #include "kernel/pins.h"
 #include "kernel/publish.h"
@@ -378,6 +379,7 @@ static void tick(struct service *service)
 	if (service->stop)
 		return;
 	look_at_gate(service);
+	clock_keep(service->globals->instance);
 	if (++service->ticks % FEEDS_TICKS == 0)
 		hurry_feeds(service);
 	flow_alarm_tick(&service->alarm, teller_instance(service->teller));

@@ -139,7 +139,6 @@ static bool is_new(enum run_policy_what what)
 static void judge(const struct policy *policy, struct diag *diag)
 {
 	policy_warn(policy, diag);
-	policy_unsupported(policy, diag);
 	if (!policy->interface_count)
 		diag_error(diag, NULL, "name them under `interfaces:`", "the policy has no interfaces to attach to");
 }

@@ -152,22 +152,6 @@ static int read_arguments(int argc, char **argv, struct simulate_arguments *argu
 	return r;
 }
 
-static void refuse(struct diag *diag, const struct place *place, const char *what)
-{
-	diag_error(diag, place, NULL, "%s is not built in this version: simulate has no answer", what);
-}
-
-/* What would make answers wrong, as this version cannot decide it. Staged rules decide nothing: they are answered. */
-static void refuse_unbuilt(const struct policy *policy, struct diag *diag)
-{
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const struct rule *rule = &policy->rules.v[i];
-
-		if (rule->expires)
-			refuse(diag, &rule->place, "until");
-	}
-}
-
 static int compile(const struct simulate_arguments *arguments, const struct sources *files, struct diag *diag,
 		   struct tables **ret_tables)
 {
@@ -175,10 +159,6 @@ static int compile(const struct simulate_arguments *arguments, const struct sour
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	int r = policy_read(files->files, files->file_count, diag, &policy);
 
-	if (!r) {
-		refuse_unbuilt(policy, diag);
-		r = diag_errors(diag) ? -EINVAL : 0;
-	}
 	if (!r)
 		r = policy_resolve(policy, arguments->sources.has_host ? &arguments->sources.host : NULL);
 	if (!r)

@@ -3,6 +3,7 @@
  * zonewall simulate: packets as JSON lines on standard input, verdicts as JSON lines on standard output (design section 11).
  */
 #include <string.h>
+#include <time.h>
 
 #include "base/util.h"
 #include "cmd/simulate.h"
@@ -21,7 +22,7 @@ struct simulation {
 	enum zw_hook hook;
 	struct input_parser *parser;
 	struct conversations *conversations;
-	double time; /* of the line before */
+	double time; /* of the line before; of the first one, now */
 	bool failed; /* a line could not be read */
 	uint8_t bytes[FRAME_MAX];
 };
@@ -174,6 +175,7 @@ int simulate_lines(const struct simulate_arguments *arguments, const struct tabl
 		.hook = arguments->hook,
 		.parser = parser,
 		.conversations = conversations,
+		.time = time(NULL),
 	};
 	r = all_lines(simulation);
 	if (r)

@@ -175,7 +175,7 @@ static int hand_over(const struct analyser *a, struct analysis **ret_analysis)
 		const struct finding *finding = &a->finding[i];
 		bool is_judged = is_known(a, i) && can_match(a, i);
 
-		if (entry_at(a, i)->rule)
+		if (entry_at(a, i)->rule && !entry_at(a, i)->staged)
 			analysis->v[analysis->count++] = (struct rule_finding){
 				.rule = entry_at(a, i)->rule,
 				.shadowed = is_judged && !finding->decides,

@@ -16,7 +16,7 @@
 /* 0 or -ENOMEM. The caller frees with analysis_free. */
 int analyse(const struct policy *policy, const struct matrix *matrix, struct analysis **ret_analysis);
 
-/* What is known of an entry, over all cases. */
+/* What is known of an entry, over all cases. Staged ones match nothing here. */
 struct finding {
 	bool decides; /* at least one cell (or passes it on) */
 	bool loses; /* others decide at least one cell of its region */

@@ -118,7 +118,8 @@ static void close_part(struct compiler *c, enum tables_part part)
 static int over_budget(struct compiler *c, enum tables_part part, const struct matrix_trouble *trouble)
 {
 	static const char *const name[TABLES_PARTS] = { "addresses", "IPv6 addresses", "sets of zones", "sources of interfaces",
-							"ports", "pairs of zones and their rows", "limits of rules" };
+							"ports", "pairs of zones and their rows", "limits of rules",
+							"rules that end or are staged" };
 	size_t budget = c->lines.budget * sizeof(struct zw_line) >> 10;
 	const char *fix = budget < ZW_TABLES_MAX >> 10 ? "allow more with --budget, up to 512M" : NULL;
 	const struct zone *zone = largest_zone(c->policy);
@@ -284,6 +285,23 @@ static int write_ports(struct compiler *c)
 	return err;
 }
 
+static int too_many_variants(struct compiler *c)
+{
+	const struct variants *variants = &c->rows[ZW_MATRIX_POLICY].variants;
+	const struct rule *rule = variants->costly;
+
+	if (sets_count(&variants->all) > ZW_VARIANTS_MAX) {
+		diag_error(c->diag, &rule->place, "let rules end together, or take away those that have ended",
+			   "rules that end or are staged tell more than %u decisions apart; rule '%s' is one of them",
+			   ZW_VARIANTS_MAX, rule->id);
+		return -EINVAL;
+	}
+	diag_error(c->diag, &rule->place, "let rules end together, or take away those that have ended",
+		   "rule '%s' is one of more than %u that end one after the other for the same packets", rule->id,
+		   ZW_VARIANTS_CHAIN - 1);
+	return -EINVAL;
+}
+
 static int write_matrix(struct compiler *c, enum zw_matrix_id id)
 {
 	struct matrix_trouble trouble;
@@ -295,6 +313,8 @@ static int write_matrix(struct compiler *c, enum zw_matrix_id id)
 
 	if (err == -E2BIG && trouble.pairs)
 		return too_many_pairs(c, id, &trouble);
+	if (err == -ERANGE)
+		return too_many_variants(c);
 	if (!err)
 		err = matrix_write(matrix, &c->lines, &c->layout.matrix[id]);
 	if (err == -E2BIG)
@@ -334,6 +354,16 @@ static int write_limits(struct compiler *c)
 	if (err == -E2BIG)
 		return over_budget(c, TABLES_LIMITS, NULL);
 	close_part(c, TABLES_LIMITS);
+	return err;
+}
+
+static int write_terms(struct compiler *c)
+{
+	int err = variants_write(&c->rows[ZW_MATRIX_POLICY].variants, &c->entries[ZW_MATRIX_POLICY], &c->lines, &c->layout);
+
+	if (err == -E2BIG)
+		return over_budget(c, TABLES_TERMS, NULL);
+	close_part(c, TABLES_TERMS);
 	return err;
 }
 
@@ -440,6 +470,8 @@ static int build(struct compiler *c, const struct compile_options *options)
 		err = write_matrix(c, m);
 	if (!err)
 		err = write_limits(c);
+	if (!err)
+		err = write_terms(c);
 	if (!err)
 		err = write_atoms(c);
 	if (!err && options && options->analyse)

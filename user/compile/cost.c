@@ -7,14 +7,14 @@
 
 const char *cost_part_name(enum tables_part part)
 {
-	static const char *const names[] = { "addresses4", "addresses6", "atoms", "origins", "ports", "pairs", "limits" };
+	static const char *const names[] = { "addresses4", "addresses6", "atoms", "origins", "ports", "pairs", "limits", "terms" };
 
 	return names[part];
 }
 
 const char *cost_read_name(enum cost_read read)
 {
-	static const char *const names[] = { "addresses", "atoms", "origin", "port", "pair", "row", "failsafe" };
+	static const char *const names[] = { "addresses", "atoms", "origin", "port", "pair", "row", "terms", "failsafe" };
 
 	return names[read];
 }
@@ -45,6 +45,21 @@ static unsigned pair_reads(const struct tables *tables, enum zw_matrix_id id)
 	return matrix->pair_buckets ? longest_probe(tables, matrix) + 2 : 1;
 }
 
+/* A variant names only those before it: its chain was made from the end. */
+static unsigned longest_chain(const struct tables *tables)
+{
+	const struct zw_variant *variant = (const struct zw_variant *)((const struct zw_line *)tables->bytes + tables->layout.variants);
+	size_t count = tables->layout.variant_count;
+	_cleanup_free_ unsigned char *length = calloc(count + 1, 1);
+	unsigned longest = 0;
+
+	for (size_t i = 0; length && i < count; i++) {
+		length[i] = 1 + (variant[i].next & ZW_CELL_VARIANT ? length[variant[i].next & ZW_CELL_RULE] : 0);
+		longest = length[i] > longest ? length[i] : longest;
+	}
+	return length ? longest : ZW_VARIANTS_CHAIN;
+}
+
 static void count_reads(const struct tables *tables, unsigned address, unsigned ret_reads[COST_READS])
 {
 	const struct tables_stats *stats = &tables->stats;
@@ -55,6 +70,7 @@ static void count_reads(const struct tables *tables, unsigned address, unsigned 
 	ret_reads[COST_READ_PORT] = stats->row_reads[ZW_MATRIX_POLICY] || stats->row_reads[ZW_MATRIX_FAILSAFE];
 	ret_reads[COST_READ_PAIR] = pair_reads(tables, ZW_MATRIX_POLICY);
 	ret_reads[COST_READ_ROW] = stats->row_reads[ZW_MATRIX_POLICY];
+	ret_reads[COST_READ_TERMS] = longest_chain(tables);
 	if (tables->layout.has_failsafe)
 		ret_reads[COST_READ_FAILSAFE] = pair_reads(tables, ZW_MATRIX_FAILSAFE) + stats->row_reads[ZW_MATRIX_FAILSAFE];
 }

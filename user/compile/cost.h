@@ -17,6 +17,7 @@ enum cost_read {
 	COST_READ_PORT,
 	COST_READ_PAIR, /* which row the ends have */
 	COST_READ_ROW,
+	COST_READ_TERMS, /* which of the decisions that follow each other holds */
 	COST_READ_FAILSAFE, /* the same of the failsafe entries */
 	COST_READS,
 };

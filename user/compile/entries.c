@@ -85,6 +85,7 @@ static int add_intra_zone(const struct policy *policy, struct services *services
 	struct selectors service = { .v = &any, .count = 1 };
 	struct entry entry = { .action = policy->intra_zone,
 			       .tier = UINT32_MAX,
+			       .until = ENTRY_NEVER_ENDS,
 			       .cell = default_cell(policy, policy->intra_zone) };
 	int err = 0;
 
@@ -101,6 +102,14 @@ static int add_intra_zone(const struct policy *policy, struct services *services
 	return err;
 }
 
+/* The instant as tables have it, in which 0 is none. */
+static uint64_t end_of(const struct rule *rule)
+{
+	if (!rule->expires)
+		return ENTRY_NEVER_ENDS;
+	return rule->until > 0 ? rule->until : 1;
+}
+
 int entries_of_rules(const struct policy *policy, const uint32_t *order, struct services *services,
 		     struct entries *entries)
 {
@@ -109,10 +118,9 @@ int entries_of_rules(const struct policy *policy, const uint32_t *order, struct 
 	entries->default_cell = default_cell(policy, policy->default_action);
 	for (size_t i = 0; i < policy->rules.count && !err; i++) {
 		const struct rule *rule = &policy->rules.v[order[i]];
-		struct entry entry = { .rule = rule, .tier = rule->tier, .action = rule->action };
+		struct entry entry = { .rule = rule, .tier = rule->tier, .action = rule->action,
+				       .staged = rule->mode == MODE_STAGE, .until = end_of(rule) };
 
-		if (rule->mode == MODE_STAGE)
-			continue;
 		entry.cell = rule_cell(policy, rule, rule->action, i + 1);
 		err = add(entries, services, &entry, &rule->from, &rule->to, &rule->service);
 	}
@@ -126,7 +134,7 @@ int entries_of_failsafe(const struct policy *policy, struct services *services, 
 	entries->default_cell = 0;
 	for (size_t i = 0; i < policy->failsafe.count && !err; i++) {
 		const struct rule *rule = &policy->failsafe.v[i];
-		struct entry entry = { .rule = rule, .action = ACTION_ALLOW };
+		struct entry entry = { .rule = rule, .action = ACTION_ALLOW, .until = ENTRY_NEVER_ENDS };
 
 		entry.cell = rule_cell(policy, rule, ACTION_ALLOW, policy->rules.count + i + 1);
 		err = add(entries, services, &entry, &rule->from, &rule->to, &rule->service);

@@ -2,8 +2,8 @@
 /*
  * The entries of a matrix: what a policy decides with, in evaluation order, with numbers, cells and ends.
  *
- * Policy matrix: the enforced rules by tier, then by their order in the files; staged rules have a number but no entry,
- * and so have rules that match nothing because a list is empty. Unless both it and `action` drop, `intra-zone` is one
+ * Policy matrix: the rules by tier, then by their order in the files. Rules that match nothing because a list is empty have
+ * a number but no entry. Unless both it and `action` drop, `intra-zone` is one
  * last tier with an entry from each declared zone (not a union) to itself, for all services: so "both ends share a zone"
  * is decided like a rule, by classes, and an allow has its own reason even where `action` is the same.
  *
@@ -24,7 +24,17 @@ struct entry {
 	uint32_t tier;
 	uint32_t cell; /* of allow and drop */
 	enum action action;
+	bool staged; /* of the second decision alone */
+	uint64_t until; /* Unix seconds; ENTRY_NEVER_ENDS */
 };
+
+#define ENTRY_NEVER_ENDS UINT64_MAX
+
+/* Does what it says always hold? */
+static inline bool entry_is_plain(const struct entry *entry)
+{
+	return !entry->staged && entry->until == ENTRY_NEVER_ENDS;
+}
 
 struct entries {
 	ARRAY(struct entry) all;

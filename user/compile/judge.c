@@ -103,7 +103,8 @@ int judge_fill(struct analyser *a, const uint32_t *list, size_t count, unsigned 
 			tier->number = entry_at(a, list[i])->tier;
 			open_pieces(a);
 		}
-		put(a, list[i], tier);
+		if (!entry_at(a, list[i])->staged)
+			put(a, list[i], tier);
 	}
 	return err;
 }

@@ -106,8 +106,12 @@ int rows_make(struct rows *rows, const struct services *services, const struct e
 		err = grow_cells(rows, 2 * rows->pieces.count + 2);
 	if (err)
 		return err;
-	decide(rows, services, entries, list, count);
-	return keep(rows, lines, entries->default_cell, ret_row);
+	if (variants_needed(entries->all.v, list, count))
+		err = variants_decide(&rows->variants, &rows->pieces, services, entries->all.v, list, count,
+				      entries->default_cell, rows->cell);
+	else
+		decide(rows, services, entries, list, count);
+	return err ? err : keep(rows, lines, entries->default_cell, ret_row);
 }
 
 /* Counts a match in the open pieces of an entry's services; the last one closes them. Was there one? */
@@ -148,6 +152,8 @@ int rows_live(struct rows *rows, const struct services *services, const struct e
 		err = grow_cells(rows, pieces->count);
 	if (err)
 		return err;
+	if (depth == 1 && variants_needed(entries->all.v, list, count))
+		return variants_live(&rows->variants, pieces, services, entries->all.v, list, count, ret_live, ret_count);
 	for (size_t i = 0; i < count; i++) {
 		const struct entry *entry = &entries->all.v[list[i]];
 
@@ -182,6 +188,7 @@ void rows_clear(struct rows *rows)
 	array_free(&rows->row);
 	array_free(&rows->scratch);
 	pieces_clear(&rows->pieces);
+	variants_clear(&rows->variants);
 	free(rows->cell);
 	free(rows->words);
 	memset(rows, 0, sizeof(*rows));

@@ -71,6 +71,7 @@ enum tables_part {
 	TABLES_PORTS,
 	TABLES_PAIRS, /* and rows, of both matrices */
 	TABLES_LIMITS,
+	TABLES_TERMS, /* of rules that end or are staged */
 	TABLES_PARTS,
 };
 

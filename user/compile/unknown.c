@@ -5,7 +5,7 @@ bool unknown_names(const struct analyser *a, uint32_t entry)
 {
 	const struct rule *rule = entry_at(a, entry)->rule;
 
-	return !a->policy->host_known && rule && (zone_list_names_host(&rule->from) || zone_list_names_host(&rule->to));
+	return !a->policy->host_known && rule && !entry_at(a, entry)->staged && (zone_list_names_host(&rule->from) || zone_list_names_host(&rule->to));
 }
 
 /* An entry that names host or world: what is asked of very many pairs, close together. */

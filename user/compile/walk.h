@@ -153,4 +153,28 @@ static inline uint32_t walk_cell(const struct tables *t, enum zw_matrix_id id, u
 	return row & ZW_LINK ? walk_search(t, row & ~ZW_LINK, port_class, &reads) : row;
 }
 
+/* What a cell of the tables means at a time (Unix seconds); ret_staged: as in struct zw_variant. */
+static inline uint32_t walk_variant(const struct tables *t, uint32_t cell, uint64_t now, uint32_t *ret_staged)
+{
+	const struct zw_variant *v = walk_line(t, t->layout.variants);
+
+	*ret_staged = 0;
+	while (cell & ZW_CELL_VARIANT) {
+		const struct zw_variant *variant = &v[cell & ZW_CELL_RULE];
+
+		if (!variant->until || now < variant->until) {
+			*ret_staged = variant->staged;
+			return variant->cell;
+		}
+		cell = variant->next;
+	}
+	return cell;
+}
+
+/* When a rule ends (Unix seconds), that flows ask for. */
+static inline uint64_t walk_instant(const struct tables *t, uint32_t rule)
+{
+	return ((const uint64_t *)walk_line(t, t->layout.instants))[rule];
+}
+
 #endif

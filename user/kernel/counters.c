@@ -34,7 +34,8 @@ void rule_totals_free(struct rule_total *rules, size_t count)
 	free(rules);
 }
 
-static int add_rule(struct totals *totals, const char *id, const struct zw_rule_counters *counters, uint64_t limited)
+static int add_rule(struct totals *totals, const char *id, bool staged, const struct zw_rule_counters *counters,
+		    uint64_t limited)
 {
 	struct rule_total *rule;
 
@@ -42,6 +43,7 @@ static int add_rule(struct totals *totals, const char *id, const struct zw_rule_
 		return -ENOMEM;
 	rule = &totals->rules[totals->rule_count];
 	rule->id = strdup(id);
+	rule->is_staged = staged;
 	rule->counters = *counters;
 	rule->limited = limited;
 	if (!rule->id)
@@ -80,12 +82,12 @@ static int read_line(struct totals *totals, const char *line)
 {
 	struct zw_rule_counters c = { 0 };
 	unsigned long long limited = 0; /* not there: counted by a version without limits */
-	char id[64];
+	char kind[7], id[64];
 	uint32_t number;
 
-	if (sscanf(line, "rule %63s %llu %llu %llu %llu %llu", id, &c.flows, &c.packets.packets, &c.packets.bytes, &c.last,
-		   &limited) >= 5)
-		return add_rule(totals, id, &c, limited);
+	if (sscanf(line, "%6s %63s %llu %llu %llu %llu %llu", kind, id, &c.flows, &c.packets.packets, &c.packets.bytes, &c.last,
+		   &limited) >= 6 && (!strcmp(kind, "rule") || !strcmp(kind, "staged")))
+		return add_rule(totals, id, !strcmp(kind, "staged"), &c, limited);
 	if (sscanf(line, "generation %" SCNu32, &number) == 1)
 		return add_generation(totals, number);
 	if (sscanf(line, "highest %" SCNu32, &totals->highest) == 1 || sscanf(line, "boot %36s", totals->boot) == 1 ||
@@ -125,22 +127,24 @@ static int read_totals(const char *instance, struct totals *ret_totals, struct s
 	return 0;
 }
 
-static int by_id(const void *a, const void *b)
+int rule_total_compare(const void *a, const void *b)
 {
-	return strcmp(((const struct rule_total *)a)->id, ((const struct rule_total *)b)->id);
+	const struct rule_total *x = a, *y = b;
+
+	return x->is_staged != y->is_staged ? x->is_staged - y->is_staged : strcmp(x->id, y->id);
 }
 
-/* Rules of one id become one. */
+/* Rules of one id become one. A staged one's counters are three sums in the same places. */
 static void merge(struct totals *totals)
 {
 	size_t kept = 0;
 
 	if (totals->rule_count)
-		qsort(totals->rules, totals->rule_count, sizeof(*totals->rules), by_id);
+		qsort(totals->rules, totals->rule_count, sizeof(*totals->rules), rule_total_compare);
 	for (size_t i = 0; i < totals->rule_count; i++) {
 		struct rule_total *rule = &totals->rules[i], *last = kept ? &totals->rules[kept - 1] : NULL;
 
-		if (!last || strcmp(last->id, rule->id)) {
+		if (!last || rule_total_compare(last, rule)) {
 			totals->rules[kept++] = *rule;
 			continue;
 		}
@@ -175,7 +179,7 @@ static int add_live(struct totals *totals, const char *instance, uint32_t number
 
 		generation_count(NULL, generation, rule, &counters);
 		if (name && (all || !is_zero(&counters, limited)))
-			error = add_rule(totals, name->id, &counters, limited);
+			error = add_rule(totals, name->id, name->staged, &counters, limited);
 	}
 	generation_free(generation);
 	return error;
@@ -203,8 +207,9 @@ static int write_totals(const char *instance, const struct totals *totals)
 	for (size_t i = 0; i < totals->rule_count; i++) {
 		const struct zw_rule_counters *c = &totals->rules[i].counters;
 
-		fprintf(file, "rule %s %llu %llu %llu %llu %llu\n", totals->rules[i].id, c->flows, c->packets.packets,
-			c->packets.bytes, c->last, (unsigned long long)totals->rules[i].limited);
+		fprintf(file, "%s %s %llu %llu %llu %llu %llu\n", totals->rules[i].is_staged ? "staged" : "rule",
+			totals->rules[i].id, c->flows, c->packets.packets, c->packets.bytes, c->last,
+			(unsigned long long)totals->rules[i].limited);
 	}
 	error = fflush(file) || fsync(fileno(file)) ? -errno : ferror(file) ? -EIO : 0;
 	fclose(file);

@@ -6,7 +6,7 @@
  * sum. The file is replaced by rename().
  *
  * A line of text each: "zonewall-counters 1", "boot ID", "highest N", "generation N"..., "rule ID FLOWS PACKETS BYTES
- * LAST"... LAST is in jiffies of that boot.
+ * LAST"..., "staged ID ALLOWED DROPPED CHANGED LAST"... LAST is in jiffies of that boot.
  */
 #ifndef ZW_COUNTERS_H
 #define ZW_COUNTERS_H

@@ -7,7 +7,7 @@
  * Pins, below abi-N/:
  *   gate/      maps zw_gate and zw_unnamed, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress; the book zw_book
  *   links/     one XDP or TCX link for each attach point, named "<hook>-<ifindex>"
- *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_blocks zw_collected
+ *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_blocks zw_clock zw_collected
  *   gen-<N>/   zw_tables, zw_rules, zw_sources, zw_names and zw_policy of each generation that a slot holds, and of the programs
  *              zw_xdp, zw_ingress and zw_egress those that are needed (programs.h)
  *
@@ -111,19 +111,27 @@ void generation_free(struct generation *generation);
 struct files;
 int generation_files(const struct instance *instance, uint32_t number, struct files **ret_files);
 
-/* Sum over CPUs of one rule's counters in this generation (number 1..rule_count). */
+/* Sum over CPUs of one rule's counters in this generation (number 1..rule_count); if it is staged, of its struct zw_staged_counters. */
 void generation_count(const struct instance *instance, const struct generation *generation, uint32_t rule,
 		      struct zw_rule_counters *ret_counters);
 
 /* The same of packets that the rule's limit dropped. */
 uint64_t generation_limited(const struct generation *generation, uint32_t rule);
 
-/* Counters of rules by id: the saved sum of retired generations plus the live ones (design section 9). */
+/*
+ * Counters of rules by id: the saved sum of retired generations plus the live ones (design section 9). What a rule counted
+ * while it was staged is apart: an id may be there twice.
+ */
 struct rule_total {
 	char *id;
-	struct zw_rule_counters counters;
+	bool is_staged;
+	union {
+		struct zw_rule_counters counters;
+		struct zw_staged_counters staged;
+	};
 	uint64_t limited; /* packets that its limit dropped */
 };
+int rule_total_compare(const void *a, const void *b); /* by `is_staged`, then by id: the order of the totals */
 int instance_rule_totals(const struct instance *instance, struct rule_total **ret_totals, size_t *ret_count);
 void rule_totals_free(struct rule_total *totals, size_t count);
 

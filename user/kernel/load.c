@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "compile/timeouts.h"
 #include "kernel/blocks.h"
+#include "kernel/clock.h"
 #include "kernel/edge.h"
 #include "kernel/flows.h"
 #include "kernel/jiffies.h"
@@ -155,6 +156,7 @@ static struct state_map state_map(const struct zonewall_bpf *skel, unsigned inde
 		{ skel->maps.zw_points, ZW_PART_POINTS },    { skel->maps.zw_counters, ZW_PART_POINTS },
 		{ skel->maps.zw_events, ZW_PART_EVENTS },    { skel->maps.zw_ring, ZW_PART_EVENTS },
 		{ skel->maps.zw_limits, ZW_PART_LIMITS },    { skel->maps.zw_blocks, ZW_PART_BLOCKS },
+		{ skel->maps.zw_clock, ZW_PART_CLOCK },
 	};
 
 	return index < ARRAY_LEN(maps) ? maps[index] : (struct state_map){ 0 };
@@ -287,8 +289,10 @@ static int init_blocks(int fd)
 /* Of an object whose programs the kernel took. */
 static int fill_maps(struct zonewall_bpf *skel, const struct tables *tables)
 {
-	int error;
+	int error = clock_set(bpf_map__fd(skel->maps.zw_clock));
 
+	if (error)
+		return edge_error(error, "cannot tell the programs what time it is");
 	for (int family = 4; family <= 6; family += 2) {
 		struct bpf_map *map = flows_map(skel, family);
 

@@ -88,7 +88,7 @@ static void warn_of_losses(const struct predecessor *p)
 	};
 
 	for (unsigned part = 0; part < ZW_PARTS; part++)
-		if (!predecessor_keeps(p, part))
+		if (losses[part] && !predecessor_keeps(p, part))
 			edge_warn("ABI %u has another layout of %s", p->abi, losses[part]);
 }
 

@@ -149,6 +149,7 @@ static int set_clock(struct testrun *run, double time)
 {
 	struct zw_simulation *s = run->simulation;
 
+	s->seconds = time;
 	if (run->stateful) {
 		s->jiffies = simulated_jiffies(time);
 		return 0;
@@ -167,6 +168,7 @@ static void tell_place(struct testrun *run, const struct frame *frame)
 	s->source_set = frame->source_set;
 	s->reason = ZW_REASON_NONE;
 	s->rule = 0;
+	s->staged = 0;
 	s->atom[0] = s->atom[1] = ZW_NO_ATOM;
 }
 
@@ -207,6 +209,7 @@ int testrun_decide(struct testrun *run, const struct frame *frame, struct decisi
 		.allow = !ZW_REASON_IS_DROP(s->reason),
 		.reason = s->reason,
 		.rule = s->rule,
+		.staged = s->staged,
 		.atom = { s->atom[0], s->atom[1] },
 	};
 	return 0;

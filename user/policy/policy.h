@@ -232,9 +232,6 @@ void policy_warn(const struct policy *policy, struct diag *diag);
  */
 int policy_used_zones(const struct policy *policy, bool *used);
 
-/* Errors for what this version reads but cannot enforce yet (until, mode: stage): `apply` asks. */
-void policy_unsupported(const struct policy *policy, struct diag *diag);
-
 void policy_free(struct policy *policy);
 
 /* As the language has it. */

@@ -255,20 +255,3 @@ void policy_warn(const struct policy *policy, struct diag *diag)
 		warn_nested(policy, diag);
 	packet_ends_clear(&ends);
 }
-
-static void refuse(struct diag *diag, const struct rule *rule, bool uses, const char *what)
-{
-	if (uses)
-		diag_error(diag, &rule->place, NULL, "rule '%s' uses '%s', which this version reads but does not enforce yet",
-			   rule->id, what);
-}
-
-void policy_unsupported(const struct policy *policy, struct diag *diag)
-{
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const struct rule *rule = &policy->rules.v[i];
-
-		refuse(diag, rule, rule->expires, "until");
-		refuse(diag, rule, rule->mode == MODE_STAGE, "mode: stage");
-	}
-}

@@ -2,7 +2,7 @@
 #include "simulate/cells.h"
 
 #include "base/util.h"
-#include "lookup.h"
+#include "variant.h"
 
 #define PORTS 65536u
 
@@ -254,6 +254,14 @@ uint32_t cells_kind_count(const struct cells *cells, enum side side)
 	return cells->kind_count[side];
 }
 
+/* A cell as it was before any rule ended. */
+static uint32_t first_cell(uint32_t cell)
+{
+	struct asked asked = { 0 };
+
+	return cell & ZW_CELL_VARIANT ? zw_current_cell(cell, &asked) : cell;
+}
+
 /* The part of a search tree (zonewall.h) that keys low..high lead to. */
 static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t low, uint32_t high, int depth)
 {
@@ -270,7 +278,7 @@ static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t l
 		if (first >= end)
 			continue;
 		if (!(line->value[n] & ZW_LINK))
-			err = add_run(&cells->runs, bottom, first, line->value[n]);
+			err = add_run(&cells->runs, bottom, first, first_cell(line->value[n]));
 		else if (depth < ZW_SEARCH_DEPTH)
 			err = read_tree(cells, bottom, line->value[n] & ~ZW_LINK, first, end - 1, depth + 1);
 	}
@@ -294,8 +302,12 @@ static uint32_t *noted_row(struct cells *cells, enum zw_matrix_id matrix, uint32
 static int read_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t word, uint32_t *ret_row)
 {
 	struct row row = { .first = cells->runs.count, .matrix = matrix };
-	uint32_t *noted = noted_row(cells, matrix, word);
+	uint32_t *noted;
 	int err = 0;
+
+	if (!(word & ZW_LINK))
+		word = first_cell(word);
+	noted = noted_row(cells, matrix, word);
 
 	if (noted && *noted) {
 		*ret_row = *noted;

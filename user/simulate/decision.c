@@ -231,6 +231,7 @@ static int parse(struct work *w, const struct frame *frame)
 	p->ingress = frame->hook != ZW_HOOK_EGRESS;
 	p->counted = 1;
 	p->now = simulated_jiffies(frame->time);
+	p->asked.seconds = frame->time;
 	memcpy(p->mac, frame->mac, sizeof(p->mac));
 	p->source_set = frame->source_set;
 	err = parse_direct(p, &c, zw_layout.allow_non_ip);
@@ -272,6 +273,7 @@ void decider_decide(struct decider *decider, const struct frame *frame, struct d
 		.allow = !ZW_REASON_IS_DROP(o->reason),
 		.reason = o->reason,
 		.rule = o->cell & ZW_CELL_RULE,
+		.staged = o->staged,
 		.atom = { o->source, o->destination },
 	};
 }

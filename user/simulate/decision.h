@@ -28,7 +28,7 @@ struct frame {
 	const void *data; /* an Ethernet frame, without FCS */
 	size_t len;
 	enum zw_hook hook;
-	double time; /* seconds; only differences matter */
+	double time; /* Unix seconds */
 	uint8_t mac[6]; /* of the attach point */
 	uint32_t source_set; /* of the attach point: names_source_set(); 0 none */
 	/* Of test runs only. */
@@ -40,6 +40,7 @@ struct decision {
 	bool allow;
 	enum zw_reason reason;
 	uint32_t rule; /* number, 0 none */
+	uint32_t staged; /* the staged rule that would have decided, as in struct zw_variant; 0 none */
 	uint32_t atom[2]; /* of source and destination; ZW_NO_ATOM if no address was read */
 };
 

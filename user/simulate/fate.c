@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "simulate/fate.h"
 
-#include "lookup.h"
 #include "tls_state.h"
+#include "variant.h"
 
 bool fate_has_ports(uint8_t protocol)
 {
@@ -39,16 +39,17 @@ static enum zw_reason reason_of(__u32 cell)
 	return cell & ZW_CELL_RULE ? ZW_ALLOW_RULE : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT;
 }
 
-struct fate fate_of(const void *tables, const struct zw_layout *layout, const struct connection *c)
+struct fate fate_of(const void *tables, const struct zw_layout *layout, const struct connection *c, uint64_t now)
 {
 	__u32 source, destination, cell, failsafe;
 	bool goes_on;
+	struct asked asked = { .seconds = now };
 
 	zw_tables_bytes = tables;
 	zw_layout = *layout;
 	source = find_atom(c->family, c->source);
 	destination = find_atom(c->family, c->destination);
-	cell = zw_policy_cell(source, destination, c->protocol, c->port);
+	cell = zw_policy_cell(source, destination, c->protocol, c->port, &asked);
 	goes_on = (cell & ZW_CELL_ALLOW) && takes_over(c->cell, cell);
 	failsafe = goes_on ? 0 : failsafe_both_ways(c, source, destination);
 	return (struct fate){

@@ -31,7 +31,8 @@ struct fate {
 	uint32_t rule; /* that decides, 0 none */
 };
 
-struct fate fate_of(const void *tables, const struct zw_layout *layout, const struct connection *connection);
+/* now: Unix seconds; rules that end have ended by then, or not. */
+struct fate fate_of(const void *tables, const struct zw_layout *layout, const struct connection *connection, uint64_t now);
 
 /* Does an attach point that is bound to this source set (from 1) let packets from the address in? */
 bool fate_takes_source(const void *tables, const struct zw_layout *layout, uint32_t source_set, int family,

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "simulate/opener.h"
 
-#include "lookup.h"
+#include "variant.h"
+
+/* As before any rule ended: the connection may be older. */
+static __u32 ask_policy(__u32 source, __u32 destination, __u32 protocol, __u32 port)
+{
+	struct asked asked = { 0 };
+
+	return zw_policy_cell(source, destination, protocol, port, &asked);
+}
 
 enum opener tables_opener(const void *tables, const struct zw_layout *layout, int family, uint8_t protocol,
 			  const struct end *first, const struct end *second)
 {
-	__u32 (*const asks[])(__u32, __u32, __u32, __u32) = { zw_failsafe_cell, zw_policy_cell };
+	__u32 (*const asks[])(__u32, __u32, __u32, __u32) = { zw_failsafe_cell, ask_policy };
 	uint16_t port1 = bpf_ntohs(first->port), port2 = bpf_ntohs(second->port);
 	__u32 atom1, atom2;
 

@@ -84,12 +84,7 @@ static struct json_object *count_json(const struct zw_count *count)
 
 /* --- rules --- */
 
-static int by_id(const void *a, const void *b)
-{
-	return strcmp(((const struct rule_total *)a)->id, ((const struct rule_total *)b)->id);
-}
-
-/* A copy of the totals, sorted by id; .id is cleared as each is used. */
+/* The totals, and which of them were told. */
 struct totals {
 	struct rule_total *v;
 	size_t count;
@@ -108,8 +103,6 @@ static int read_totals(const struct instance *instance, struct totals *ret_total
 		rule_totals_free(totals.v, totals.count);
 		return -ENOMEM;
 	}
-	if (totals.count)
-		qsort(totals.v, totals.count, sizeof(*totals.v), by_id);
 	*ret_totals = totals;
 	return 0;
 }
@@ -119,7 +112,7 @@ static const struct rule_total *find_total(struct totals *totals, const char *id
 	const struct rule_total key = { .id = (char *)id }, *found = NULL;
 
 	if (totals->count)
-		found = bsearch(&key, totals->v, totals->count, sizeof(key), by_id);
+		found = bsearch(&key, totals->v, totals->count, sizeof(key), rule_total_compare);
 	if (found)
 		totals->used[found - totals->v] = true;
 	return found;
@@ -200,7 +193,7 @@ struct json_object *report_rules(const struct instance *instance)
 		}
 	}
 	for (size_t i = 0; i < totals.count; i++)
-		if (!totals.used[i])
+		if (!totals.used[i] && !totals.v[i].is_staged)
 			json_object_array_add(rules, retired_json(&totals.v[i], &clock));
 	generation_free(generation);
 	rule_totals_free(totals.v, totals.count);
