@@ -41,6 +41,8 @@ static const char zones[] =
 	"  red: [10.1.0.0/24, \"fd00:1::/64\", \"fe80::/16\"]\n"
 	"  blue: [10.2.0.0/24, \"fd00:2::/64\"]\n"
 	"rules:\n"
+	"  - {id: ends, from: red, to: blue, service: [tcp/80, udp/53], action: allow, until: 1970-01-01T00:17:00Z}\n"
+	"  - {id: staged, from: any, to: blue, service: [udp/53, sctp/9], action: drop, mode: stage}\n"
 	"  - {id: web, from: red, to: blue, service: [tcp/80, sctp/9, udp/53], action: allow}\n"
 	"  - {id: ping, from: red, to: blue, service: [icmp/echo-request, icmpv6/echo-request], action: "
 	"allow}\n"
@@ -144,6 +146,7 @@ static bool run(const struct shot *s)
 
 	*simulation = (struct zw_simulation){
 		.jiffies = simulated_jiffies(s->time),
+		.seconds = s->time,
 		.flags = s->way & WAY_L3 ? ZW_POINT_L3 : 0,
 		.atom = { ZW_NO_ATOM, ZW_NO_ATOM },
 	};
@@ -200,7 +203,7 @@ static void check_again(const struct under *u, const struct frame *frame)
 }
 
 /* Who is asked, and what they remember: new for each input. */
-struct asked {
+struct asking {
 	struct under *under;
 	struct oracle *oracle;
 	struct decider *decider;
@@ -216,7 +219,7 @@ static bool is_to_itself(const struct oracle_answer *answer)
 }
 
 /* What the program said stands in its map. */
-static void compare(struct asked *a, const struct shot *s)
+static void compare(struct asking *a, const struct shot *s)
 {
 	const struct zw_simulation *program = program_map(&zw_simulation);
 	struct oracle_frame to_oracle = {
@@ -237,14 +240,15 @@ static void compare(struct asked *a, const struct shot *s)
 	if (answer.reason != decision.reason || answer.reason != program->reason ||
 	    decision.atom[0] != program->atom[0] || decision.atom[1] != program->atom[1] ||
 	    strcmp(answer.rule ? answer.rule : "-", rule_id(a->under, decision.rule)) ||
-	    decision.rule != program->rule)
+	    decision.rule != program->rule || decision.staged != program->staged ||
+	    strcmp(answer.staged ? answer.staged : "-", rule_id(a->under, decision.staged & ZW_CELL_RULE)))
 		disagree(a->under, s, &answer, &decision);
 	check_again(a->under, &frame);
 	a->compare = !is_to_itself(&answer);
 	free(exact);
 }
 
-static void ask(struct asked *a, struct shot *s)
+static void ask(struct asking *a, struct shot *s)
 {
 	if (s->apply) {
 		a->under = &under[a->under == under];
@@ -291,7 +295,7 @@ static bool next_shot(const uint8_t **data, size_t *size, struct shot *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct asked a = { .compare = true };
+	struct asking a = { .compare = true };
 	struct shot s;
 
 	if (!size)

@@ -72,6 +72,11 @@ static uint64_t bpf_ktime_get_boot_ns(void)
 	return program_ticks;
 }
 
+static uint64_t bpf_ktime_get_tai_ns(void)
+{
+	return program_ticks;
+}
+
 static uint32_t bpf_get_smp_processor_id(void)
 {
 	return 0;
@@ -212,6 +217,7 @@ static void program_load(void)
 	add_map(&zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point));
 	add_map(&zw_counters, ZW_POINT_SLOTS * sizeof(struct zw_point_counters));
 	add_map(&zw_events, sizeof(struct events));
+	add_map(&zw_clock, sizeof(struct zw_clock));
 	add_map(&zw_simulation, sizeof(struct zw_simulation));
 	add_map(&zw_job, sizeof(struct job));
 	add_map(&zw_flows4, flows4.size);
