@@ -203,7 +203,7 @@ make_fuzz = $(sub_make) BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
 
 # One other kernel, and what is quick there. Without qemu or a kernel the rest is checked all the same.
 check: export KERNELS = 6.1
-check: export VM_TESTS = insns bpf/packets bpf/conversations bpf/terms vm/attach
+check: export VM_TESTS = insns bpf/packets bpf/conversations bpf/terms vm/attach vm/until
 check: export FUZZ_SECONDS ?= 10
 check: ## everything: both compilers, tests, sanitizers, fuzzers' smoke run, the oldest kernel (root)
 	@tools/deps.sh build check

@@ -10,8 +10,8 @@
 . "${BASH_SOURCE%/*}/net.bash" "revoke-$$"
 add_hosts a b
 join a e0 b e0 1
-stay=$(realpath "${BASH_SOURCE%/*}/stay.py")
-declare -A to=()
+# shellcheck source=tests/net/stay.bash
+. "${BASH_SOURCE%/*}/stay.bash"
 
 policy() # policy ACTION: the answers need none
 {
@@ -21,34 +21,7 @@ policy() # policy ACTION: the answers need none
 		rules: [{id: $1-$attached, from: a, to: b, service: all, action: $1}]
 	END
 }
-# speaker NAME HOST ARGUMENT...: stay.py in the background, with a pipe to its stdin in to[NAME]
-speaker()
-{
-	local fd
-	mkfifo "$dir/$1.in"
-	: >"$dir/$1"
-	nsenter --net="/run/netns/$base-$2" python3 "$stay" "${@:3}" <"$dir/$1.in" >"$dir/$1" 2>&1 &
-	started[$1]=$!
-	exec {fd}>"$dir/$1.in"
-	to[$1]=$fd
-}
-hush() # hush NAME...
-{
-	local name fd
-	for name; do
-		fd=${to[$name]}
-		exec {fd}>&-
-		stop "$name"
-		rm "$dir/$name.in"
-	done
-}
 talks=(tcp4 udp4 tcp6 udp6)
-say() { local name; for name; do echo "$line" >&"${to[$name]}"; done; }
-all_hear() { local name; for name; do says "$name" "$line" || return 1; done; }
-none_hears() { local name; for name; do not says "$name" "$line" >/dev/null || { echo "$name"; return 1; }; done; }
-answers() { grep -c 'bytes from' "$dir/$1"; } # answers ping4
-more_answers() { [ "$(answers ping4)" -gt "$1" ] && [ "$(answers ping6)" -gt "$2" ]; }
-
 ask() # ask LINE: everybody is answered
 {
 	line=$1

@@ -4,8 +4,8 @@
 # and test, and how many instructions the verifier processes there, against insns.txt.
 #
 #   KERNELS="6.1 6.12 newest"  which; VM_LIMIT=900  seconds that each has
-#   VM_TESTS="insns bpf/packets net/publish"  what: insns, programs of tests/bpf, scripts of tests/net (of the tools that
-#   these need only net_commands are there)
+#   VM_TESTS="insns bpf/packets net/publish"  what: insns, programs of tests/bpf, scripts of tests/net and tests/vm (of the tools
+#   that these need only net_commands are there)
 #   UPDATE=1  writes insns.txt
 #
 # What a machine said stays in build/vm: KERNEL.results, KERNEL.console.
@@ -17,9 +17,9 @@ cache=build/vm
 insns=$here/insns.txt
 growth=10 # percent that a number of instructions may grow
 read -ra kernels <<<"${KERNELS:-6.1 6.12 newest}"
-read -ra tests <<<"${VM_TESTS:-insns bpf/packets bpf/conversations bpf/spoof bpf/strays bpf/tcp_states vm/attach}"
+read -ra tests <<<"${VM_TESTS:-insns bpf/packets bpf/conversations bpf/spoof bpf/strays bpf/tcp_states bpf/terms vm/attach vm/until}"
 modules="veth dummy sch_ingress cls_bpf cls_flower inet_diag tcp_diag udp_diag"
-net_commands="bash basename bpftool cat cut dirname env find flock grep head ip kill ls mkdir mktemp nsenter ping realpath rm
+net_commands="bash basename bpftool cat cut date dirname env find flock grep head ip kill ls mkdir mktemp nsenter ping realpath rm
 	sed seq sleep sort tail tc test touch tr wc"
 
 for command in qemu-system-x86_64 busybox xz objcopy; do
@@ -58,10 +58,11 @@ files() # words for image.sh: what the tests need
 		case $test in
 		insns) program tests/vm/insns || return ;;
 		bpf/*) program "tests/$test" || return ;;
+		vm/until) program tests/vm/tai || return ;;
 		esac
 	done
 	[[ ${tests[*]} = *net/* || ${tests[*]} = *vm/* ]] || return 0
-	for test in include/zonewall.h tests/net/*.*sh tests/vm/attach.sh; do echo "$test:/zonewall/$test"; done
+	for test in include/zonewall.h tests/net/*.*sh tests/vm/{attach,until}.sh; do echo "$test:/zonewall/$test"; done
 	for command in $net_commands; do
 		command=$(PATH=$PATH:/usr/sbin:/sbin type -P "$command") || return
 		echo "$command:/usr/bin/${command##*/}"
