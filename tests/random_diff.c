@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compile/moment.h"
 #include "first.h"
 #include "policy/moments.h"
 #include "scene.h"
@@ -408,7 +407,7 @@ static bool sample(struct random *random, struct pair *pair, const struct model 
 static struct diff_source source_of(const struct scene *scene)
 {
 	return (struct diff_source){ scene->tables->bytes, &scene->tables->layout, scene->tables->names,
-				     scene->policy };
+				     scene->policy, TIME_BEGIN };
 }
 
 static bool find(const struct scene *old, const struct scene *new, struct diff *ret_diff)
@@ -578,23 +577,16 @@ static bool check_small(uint64_t seed)
 
 /* --- Rules that end ------------------------------------------------------------------------------------------------------ */
 
-/* What changes from an instant on (-1: before all), by the tables of that time. */
-static bool find_at(const struct scene whole[DIFF_SIDES], int instant, struct tables *tables[DIFF_SIDES], struct diff *ret_diff)
+/* What changes from an instant on (-1: before all). */
+static bool find_at(const struct scene whole[DIFF_SIDES], int instant, struct diff *ret_diff)
 {
-	int64_t time = instant < 0 ? TIME_BEGIN : universe_instants[instant];
 	struct diff_source sources[DIFF_SIDES];
-	struct diag *diag = diag_new();
-	bool good = diag;
 
-	for (int i = 0; i < DIFF_SIDES && good; i++) {
-		good = !compile_moment(whole[i].policy, time, diag, &tables[i]);
-		if (good)
-			sources[i] = (struct diff_source){ tables[i]->bytes, &tables[i]->layout, tables[i]->names,
-							   whole[i].policy };
+	for (int i = 0; i < DIFF_SIDES; i++) {
+		sources[i] = source_of(&whole[i]);
+		sources[i].time = instant < 0 ? TIME_BEGIN : universe_instants[instant];
 	}
-	good = good && !diff_find(sources, ret_diff);
-	diag_free(diag);
-	return good;
+	return !diff_find(sources, ret_diff);
 }
 
 /* The oracle has the policies as their text is from then on. */
@@ -602,10 +594,9 @@ static bool check_age(struct random *random, const struct scene whole[DIFF_SIDES
 		      const char *host)
 {
 	char *then[DIFF_SIDES] = { universe_at(texts[DIFF_OLD], instant), universe_at(texts[DIFF_NEW], instant) };
-	struct tables *tables[DIFF_SIDES] = { NULL };
 	struct pair pair = { 0 };
 	struct diff diff = { 0 };
-	bool good = open_pair(random, then, host, &pair) && find_at(whole, instant, tables, &diff);
+	bool good = open_pair(random, then, host, &pair) && find_at(whole, instant, &diff);
 
 	if (good) {
 		free(pair.has_packet);
@@ -617,10 +608,8 @@ static bool check_age(struct random *random, const struct scene whole[DIFF_SIDES
 	if (!good)
 		note("instant %d", instant);
 	close_pair(&pair);
-	for (int i = 0; i < DIFF_SIDES; i++) {
-		tables_free(tables[i]);
-		free(then[i]);
-	}
+	free(then[DIFF_OLD]);
+	free(then[DIFF_NEW]);
 	return good;
 }
 

@@ -13,6 +13,7 @@
 
 #include "oracle.h"
 #include "scene.h"
+#include "policy/moments.h"
 #include "simulate/zone_matrix.h"
 #include "test.h"
 #include "universe.h"
@@ -186,7 +187,7 @@ static bool check_scene(struct scene *scene, struct oracle_answer *answers)
 	bool(*in)[UNIVERSE_ADDRESSES_MAX] = calloc(scene->policy->zone_count, sizeof(*in)), good;
 	struct zone_matrix *matrix = NULL;
 
-	good = in && !zone_matrix_new(scene->policy, scene->tables, &matrix);
+	good = in && !zone_matrix_new(scene->policy, scene->tables, TIME_BEGIN, &matrix);
 	for (size_t zone = 0; zone < scene->policy->zone_count && good; zone++)
 		for (size_t i = 0; i < universe.address_count; i++)
 			in[zone][i] = oracle_in_zone(scene->oracle, zone, &universe.address[i].addr);

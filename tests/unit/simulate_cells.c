@@ -9,6 +9,7 @@
 #include "compile/walk.h"
 #include "generate.h"
 #include "scene.h"
+#include "policy/moments.h"
 #include "simulate/space.h"
 #include "test.h"
 
@@ -59,7 +60,25 @@ static bool ranges_are_whole(const struct tables *t, const struct atom_ranges *r
 	return ranges->count && ranges->v[ranges->count - 1].last == (family == 4 ? ADDR_MAX4 : ADDR_MAX6);
 }
 
-static bool cells_agree(struct random *random, const struct tables *t, struct cells *cells)
+/* Mostly when a rule ends, or a second before. */
+static int64_t draw_time(struct random *random, const struct tables *t)
+{
+	const uint64_t *instants = walk_line(t, t->layout.instants);
+
+	if (!t->layout.instant_count || random_percent(random, 20))
+		return TIME_BEGIN;
+	return (int64_t)instants[random_below(random, t->layout.instant_count)] - random_below(random, 2);
+}
+
+/* What holds then, as if its rule had no end. */
+static uint32_t cell_at(const struct tables *t, uint32_t cell, int64_t time)
+{
+	uint32_t staged;
+
+	return walk_variant(t, cell, time > 0 ? time : 0, &staged) & ~ZW_CELL_EXPIRES;
+}
+
+static bool cells_agree(struct random *random, const struct tables *t, int64_t time, struct cells *cells)
 {
 	static const uint8_t protocols[] = { P_TCP, P_UDP, P_SCTP, P_ICMP, P_ICMPV6, P_GRE, 0, 255 };
 
@@ -69,12 +88,11 @@ static bool cells_agree(struct random *random, const struct tables *t, struct ce
 		uint8_t protocol = protocols[random_below(random, sizeof(protocols))];
 		uint16_t port = random_percent(random, 50) ? random_below(random, 65536) : random_below(random, 512);
 		uint16_t class = walk_port(t, protocol, port);
-		uint32_t staged;
 
 		if (cells_class(cells, protocol, port) != class || class >= cells_class_count(cells))
 			return false;
 		if (cells_row(cells, matrix, from, to, &row) ||
-		    cells_cell(cells, row, class) != walk_variant(t, walk_cell(t, matrix, from, to, class), 0, &staged))
+		    cells_cell(cells, row, class) != cell_at(t, walk_cell(t, matrix, from, to, class), time))
 			return false;
 	}
 	return true;
@@ -103,15 +121,20 @@ static void random_policies(void)
 		struct random random;
 		struct scene scene;
 		struct space *space;
+		int64_t time = 0;
+		bool read = open_random(seed, &random, &scene);
 
-		if (!open_random(seed, &random, &scene) ||
-		    space_new(scene.tables->bytes, &scene.tables->layout, &space)) {
+		if (read) {
+			time = draw_time(&random, scene.tables);
+			read = !space_new(scene.tables->bytes, &scene.tables->layout, time, &space);
+		}
+		if (!read) {
 			ok(false, "policy %llu is read", (unsigned long long)seed);
 			return;
 		}
 		ranges = ranges && ranges_are_whole(scene.tables, space_ranges(space, 4), 4) &&
 			 ranges_are_whole(scene.tables, space_ranges(space, 6), 6);
-		cells = cells && cells_agree(&random, scene.tables, space_cells(space));
+		cells = cells && cells_agree(&random, scene.tables, time, space_cells(space));
 		for (int i = 0; i < 200; i++)
 			kinds = kinds && kinds_are_alike(&random, scene.tables, space_cells(space));
 		space_free(space);
@@ -132,7 +155,7 @@ static int ask_all(const struct tables *t)
 	const struct region region = { &all, &all, &service };
 	struct space_answer answer;
 	struct space *space;
-	int err = space_new(t->bytes, &t->layout, &space);
+	int err = space_new(t->bytes, &t->layout, TIME_BEGIN, &space);
 
 	if (err)
 		return err;

@@ -9,6 +9,7 @@
 
 #include "first.h"
 #include "scene.h"
+#include "policy/moments.h"
 #include "simulate/reach.h"
 #include "test.h"
 
@@ -307,7 +308,7 @@ static bool one_policy(uint64_t seed)
 	bool good = true;
 
 	if (!scene_open(yaml, &options, &scene)) {
-		good = !space_new(scene.tables->bytes, &scene.tables->layout, &space);
+		good = !space_new(scene.tables->bytes, &scene.tables->layout, TIME_BEGIN, &space);
 		for (int i = 0; i < QUESTIONS && good; i++)
 			good = one_question(&random, model, &scene, space);
 		if (!good)

@@ -44,7 +44,8 @@ static int begin(struct search *search)
 
 	for (int i = NOW; i <= THEN && !error; i++)
 		if (search->tables[i])
-			error = space_new(search->tables[i]->bytes, &search->tables[i]->layout, &search->space[i]);
+			error = space_new(search->tables[i]->bytes, &search->tables[i]->layout, search->ways->now,
+					  &search->space[i]);
 	if (!error)
 		error = host_addresses(&host);
 	if (!error)

@@ -6,7 +6,6 @@
 
 #include "base/files.h"
 #include "base/util.h"
-#include "compile/moment.h"
 #include "simulate/host_use.h"
 
 static void clear_side(struct differing *side)
@@ -20,17 +19,10 @@ static void clear_side(struct differing *side)
 	running_close(&side->running);
 }
 
-static void clear_time(struct difference *time)
-{
-	diff_clear(&time->diff);
-	for (int i = 0; i < DIFF_SIDES; i++)
-		tables_free(time->tables[i]);
-}
-
 void differences_clear(struct differences *differences)
 {
 	for (size_t i = 0; i < differences->time_count; i++)
-		clear_time(&differences->times[i]);
+		diff_clear(&differences->times[i].diff);
 	free(differences->times);
 	for (size_t i = 0; i < differences->change_count; i++)
 		free(differences->changes[i].key);
@@ -77,41 +69,20 @@ static int find_host_rule(struct differences *d)
 
 /* --- Moments ---------------------------------------------------------------------------------------------------------- */
 
-/* The tables of a side at one time; its own if they are the same. */
-static int source_at(const struct differing *side, int64_t time, struct tables **ret_made, struct diff_source *ret_source)
+static struct diff_source source_at(const struct differing *side, int64_t time)
 {
-	const struct tables *tables = side->tables;
-	int err = !policy_is_plain(side->policy) ? compile_moment(side->policy, time, side->diag, ret_made) : 0;
-
-	if (err)
-		return err;
-	tables = *ret_made ? *ret_made : tables;
-	*ret_source = (struct diff_source){ tables->bytes, &tables->layout, tables->names, side->policy };
-	return 0;
+	return (struct diff_source){ side->tables->bytes, &side->tables->layout, side->tables->names, side->policy, time };
 }
 
-/* What is told of the differences are names. */
-static void drop_bytes(struct difference *time)
+static int find_at(const struct differences *d, const struct moment *moment, struct difference *time)
 {
-	for (int i = 0; i < DIFF_SIDES; i++)
-		if (time->tables[i]) {
-			free(time->tables[i]->memory);
-			time->tables[i]->memory = time->tables[i]->bytes = NULL;
-		}
-}
-
-static int find_at(struct differences *d, const struct moment *moment, struct difference *time)
-{
-	struct diff_source sources[DIFF_SIDES];
-	int err = 0;
+	const struct diff_source sources[DIFF_SIDES] = {
+		source_at(&d->sides[DIFF_OLD], moment->begin),
+		source_at(&d->sides[DIFF_NEW], moment->begin),
+	};
 
 	time->moment = *moment;
-	for (int i = 0; i < DIFF_SIDES && !err; i++)
-		err = source_at(&d->sides[i], moment->begin, &time->tables[i], &sources[i]);
-	if (!err)
-		err = diff_find(sources, &time->diff);
-	drop_bytes(time);
-	return err;
+	return diff_find(sources, &time->diff);
 }
 
 static int find_all(struct differences *d)

@@ -29,7 +29,6 @@ struct differing {
 struct difference {
 	struct moment moment;
 	struct diff diff;
-	struct tables *tables[DIFF_SIDES]; /* of that time, names alone; NULL: the side's own are the same */
 };
 
 /* A region, and between which instants it is one: rules have `until`. */

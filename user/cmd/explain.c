@@ -14,7 +14,6 @@
 #include "cmd/running.h"
 #include "cmd/service_words.h"
 #include "cmd/sources.h"
-#include "compile/moment.h"
 #include "kernel/instance.h"
 #include "policy/moments.h"
 #include "policy/near.h"
@@ -171,8 +170,7 @@ static int compile(struct explained *x, const struct sources *sources)
 	if (!err)
 		err = policy_resolve(x->policy, sources->has_host ? &sources->host : NULL);
 	if (!err)
-		err = !policy_is_plain(x->policy) ? compile_moment(x->policy, x->at, x->diag, &x->compiled)
-						  : compile_policy(x->policy, &compile, x->diag, &x->compiled);
+		err = compile_policy(x->policy, &compile, x->diag, &x->compiled);
 	x->tables = x->compiled;
 	return err;
 }

@@ -89,8 +89,8 @@ static int add_follows(struct explained *x, int64_t from, const struct explanati
 	return EXIT_DONE;
 }
 
-/* What becomes of the packet as rules end, by the walk alone. */
-static int walk_on(struct explained *x, const struct moments *moments)
+/* What becomes of the packet as rules end. */
+static int walk_on(struct explained *x, const struct engines *engines, const struct moments *moments)
 {
 	struct follows last = { 0, x->explanation.reason, x->explanation.rule };
 	int status = EXIT_DONE;
@@ -100,9 +100,8 @@ static int walk_on(struct explained *x, const struct moments *moments)
 		struct first_packet packet = x->packet;
 
 		packet.time = moments->v[i].begin;
-		if (explain(x->policy, &packet, &then))
-			return out_of_memory();
-		if (then.reason != last.reason || then.rule != last.rule)
+		status = explain_one(x, engines, &packet, &then);
+		if (!status && (then.reason != last.reason || then.rule != last.rule))
 			status = add_follows(x, packet.time, &then);
 		last = (struct follows){ 0, then.reason, then.rule };
 		explanation_clear(&then);
@@ -119,7 +118,7 @@ static int answer_packet(struct explained *x, const struct engines *engines)
 	if (!status && moments_find(policies, 1, x->at, &moments))
 		return out_of_memory();
 	if (!status)
-		status = walk_on(x, &moments);
+		status = walk_on(x, engines, &moments);
 	moments_clear(&moments);
 	return status;
 }
@@ -150,7 +149,7 @@ static int answer_zones(struct explained *x, const struct engines *engines)
 		.own_leave = !x->packet.interface,
 	};
 	_cleanup_(space_freep) struct space *space = NULL;
-	int status = EXIT_DONE, err = space_new(x->tables->bytes, &x->tables->layout, &space);
+	int status = EXIT_DONE, err = space_new(x->tables->bytes, &x->tables->layout, x->at, &space);
 
 	if (!err)
 		err = reach_find(space, x->tables, &question, &x->reach);

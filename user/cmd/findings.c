@@ -125,12 +125,11 @@ void finding_packet(const struct findings *f, const struct outcome *outcome, str
 {
 	const struct space_packet *packet = &outcome->packet;
 
-	(void)f; /* the parts are of one type */
 	put_address(&packet->from, text);
-	put_zones(outcome->tables->names, outcome->decision.atom[0], text);
+	put_zones(f->tables->names, outcome->decision.atom[0], text);
 	buffer_put(text, " -> ");
 	put_address(&packet->to, text);
-	put_zones(outcome->tables->names, outcome->decision.atom[1], text);
+	put_zones(f->tables->names, outcome->decision.atom[1], text);
 	buffer_put(text, ", ");
 	put_service(packet, text);
 	if (packet->sport && packet->sport != 40000)

@@ -108,9 +108,9 @@ static void put_decision(const struct findings *f, const struct outcome *outcome
 	put_key(style, "owner", text);
 	buffer_json_or_null(text, rule ? rule->owner : NULL);
 	put_key(style, "from_zones", text);
-	put_zones(outcome->tables->names, outcome->decision.atom[0], text);
+	put_zones(f->tables->names, outcome->decision.atom[0], text);
 	put_key(style, "to_zones", text);
-	put_zones(outcome->tables->names, outcome->decision.atom[1], text);
+	put_zones(f->tables->names, outcome->decision.atom[1], text);
 }
 
 static const char *result_name(const struct outcome *outcome)

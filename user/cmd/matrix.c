@@ -101,7 +101,7 @@ int matrix_view_open(const struct policy *policy, const struct tables *tables, i
 	if (!status)
 		status = add_zones(policy, "--to", to, &view.to, &view.to_count);
 	view.rules = array_new(names_rule_count(tables->names) + 1, sizeof(*view.rules));
-	if (!status && (!view.rules || zone_matrix_new(policy, tables, &view.matrix)))
+	if (!status && (!view.rules || zone_matrix_new(policy, tables, at, &view.matrix)))
 		status = out_of_memory();
 	if (status) {
 		matrix_view_clear(&view);

@@ -23,7 +23,7 @@ struct matrix_view {
 };
 
 /*
- * tables: of the policy as it is at a time. from, to: names of zones with commas between them; NULL: all that are declared, host and world, as far as they have
+ * at: Unix seconds. from, to: names of zones with commas between them; NULL: all that are declared, host and world, as far as they have
  * addresses. Returns an exit status, having told what is wrong.
  */
 int matrix_view_open(const struct policy *policy, const struct tables *tables, int64_t at, const char *from,

@@ -10,9 +10,7 @@
 #include "cmd/matrix.h"
 #include "cmd/sources.h"
 #include "cmd/view.h"
-#include "compile/moment.h"
 #include "policy/canonical.h"
-#include "policy/moments.h"
 #include "policy/policy.h"
 
 #define SHOW_SCHEMA "zonewall.show/1"
@@ -178,8 +176,6 @@ static int load(struct work *work)
 	if (!err)
 		err = policy_resolve(work->policy, work->sources.has_host ? &work->sources.host : NULL);
 	work->at = sources_time(&work->sources);
-	if (!err && !policy_is_plain(work->policy))
-		return compile_moment(work->policy, work->at, work->diag, &work->tables);
 	return err ? err : compile_policy(work->policy, &compile, work->diag, &work->tables);
 }
 

@@ -8,14 +8,6 @@ static bool is_enforced_until(const struct rule *rule)
 	return rule->expires && rule->mode == MODE_ENFORCE;
 }
 
-bool policy_is_plain(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->rules.count; i++)
-		if (policy->rules.v[i].expires || policy->rules.v[i].mode == MODE_STAGE)
-			return false;
-	return true;
-}
-
 const struct rule *policy_next_end(const struct policy *policy, int64_t time)
 {
 	const struct rule *first = NULL;

@@ -28,9 +28,6 @@ struct moments {
 int moments_find(const struct policy *const *policies, size_t count, int64_t since, struct moments *ret_moments);
 void moments_clear(struct moments *moments);
 
-/* Does no rule end, and is none staged? Then the tables of the whole are those of any moment (compile/moment.h). */
-bool policy_is_plain(const struct policy *policy);
-
 /* The first enforced rule to end after a time; NULL: none does. */
 const struct rule *policy_next_end(const struct policy *policy, int64_t time);
 

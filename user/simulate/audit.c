@@ -208,7 +208,7 @@ static int look_at_zones(struct auditor *a)
 
 	layout.has_failsafe = 0;
 	policy.failsafe.count = 0;
-	err = space_new(a->tables->bytes, &layout, &space);
+	err = space_new(a->tables->bytes, &layout, TIME_BEGIN, &space);
 	if (!err)
 		err = host_use_find(&policy, TIME_BEGIN, &use);
 	for (size_t i = ZONE_INDEX_FIRST_DECLARED; i < a->policy->zone_count && !err; i++) {

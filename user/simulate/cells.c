@@ -26,6 +26,7 @@ struct row {
 struct cells {
 	const uint8_t *tables;
 	struct zw_layout layout;
+	uint64_t time; /* Unix seconds */
 	struct runs ports[ZW_PORT_TABLES];
 	struct cell_run others[256]; /* of protocols without ports: their one run */
 	uint32_t class_count;
@@ -147,7 +148,7 @@ static int add_row(struct cells *cells, struct row row)
 	return 0;
 }
 
-int cells_new(const void *tables, const struct zw_layout *layout, struct cells **ret_cells)
+int cells_new(const void *tables, const struct zw_layout *layout, int64_t time, struct cells **ret_cells)
 {
 	struct cells *cells = calloc(1, sizeof(*cells));
 	int err;
@@ -156,6 +157,7 @@ int cells_new(const void *tables, const struct zw_layout *layout, struct cells *
 		return -ENOMEM;
 	cells->tables = tables;
 	cells->layout = *layout;
+	cells->time = time > 0 ? time : 0;
 	cells->row_at = array_new(layout->lines, sizeof(*cells->row_at));
 	use(cells);
 	for (int m = 0; m < ZW_MATRICES; m++)
@@ -254,12 +256,12 @@ uint32_t cells_kind_count(const struct cells *cells, enum side side)
 	return cells->kind_count[side];
 }
 
-/* A cell as it was before any rule ended. */
-static uint32_t first_cell(uint32_t cell)
+/* A cell as it is at that time, as if its rule had no end. */
+static uint32_t cell_then(const struct cells *cells, uint32_t cell)
 {
-	struct asked asked = { 0 };
+	struct asked asked = { .seconds = cells->time };
 
-	return cell & ZW_CELL_VARIANT ? zw_current_cell(cell, &asked) : cell;
+	return (cell & ZW_CELL_VARIANT ? zw_current_cell(cell, &asked) : cell) & ~ZW_CELL_EXPIRES;
 }
 
 /* The part of a search tree (zonewall.h) that keys low..high lead to. */
@@ -278,7 +280,7 @@ static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t l
 		if (first >= end)
 			continue;
 		if (!(line->value[n] & ZW_LINK))
-			err = add_run(&cells->runs, bottom, first, first_cell(line->value[n]));
+			err = add_run(&cells->runs, bottom, first, cell_then(cells, line->value[n]));
 		else if (depth < ZW_SEARCH_DEPTH)
 			err = read_tree(cells, bottom, line->value[n] & ~ZW_LINK, first, end - 1, depth + 1);
 	}
@@ -306,7 +308,7 @@ static int read_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t word
 	int err = 0;
 
 	if (!(word & ZW_LINK))
-		word = first_cell(word);
+		word = cell_then(cells, word);
 	noted = noted_row(cells, matrix, word);
 
 	if (noted && *noted) {

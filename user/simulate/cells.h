@@ -25,8 +25,11 @@ struct cell_run {
 	uint32_t first, value;
 };
 
-/* tables are borrowed until cells_free. 0; -ENOMEM; -EINVAL if they are damaged. */
-int cells_new(const void *tables, const struct zw_layout *layout, struct cells **ret_cells);
+/*
+ * What holds at a time (Unix seconds; TIME_BEGIN: before any rule ended). tables are borrowed until cells_free. 0; -ENOMEM; -EINVAL
+ * if they are damaged.
+ */
+int cells_new(const void *tables, const struct zw_layout *layout, int64_t time, struct cells **ret_cells);
 void cells_free(struct cells *cells);
 
 bool cells_has_failsafe(const struct cells *cells); /* does the policy have entries? */

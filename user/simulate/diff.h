@@ -31,6 +31,7 @@ struct diff_source {
 	const struct zw_layout *layout;
 	const struct names *names;
 	const struct policy *policy; /* resolved, what the tables were made from: for what they do not say */
+	int64_t time; /* as for cells_new() */
 };
 
 /* A set of addresses in words: all of `of`, without all of `except`. */

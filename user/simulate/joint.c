@@ -298,7 +298,7 @@ int joint_make(const struct diff_source sources[DIFF_SIDES], struct joint *joint
 	int err = 0;
 
 	for (int i = 0; i < DIFF_SIDES && !err; i++)
-		err = space_new(sources[i].tables, sources[i].layout, &joint->space[i]);
+		err = space_new(sources[i].tables, sources[i].layout, sources[i].time, &joint->space[i]);
 	if (!err)
 		err = find_elements(joint);
 	if (!err)

@@ -4,12 +4,10 @@
 #include <netinet/in.h>
 
 #include "base/util.h"
-#include "compile/moment.h"
 #include "simulate/frame.h"
 #include "simulate/host_use.h"
 
 DEFINE_CLEANUP(struct decider *, decider_free)
-DEFINE_CLEANUP(struct diag *, diag_free)
 DEFINE_CLEANUP(struct space *, space_free)
 
 const struct rule *outcome_region(const struct policy *policy, const struct outcome *outcome)
@@ -42,35 +40,8 @@ const struct rule_name *outcome_rule(const struct tables *tables, const struct o
 
 void outcomes_clear(struct outcomes *outcomes)
 {
-	for (size_t i = 0; i < outcomes->table_count; i++)
-		tables_free(outcomes->tables[i]);
-	free(outcomes->tables);
 	free(outcomes->v);
 	*outcomes = (struct outcomes){ 0 };
-}
-
-/* --- Moments -------------------------------------------------------------------------------------------------------- */
-
-/* The tables of a time, which the outcomes keep; those of the whole policy if they are the same. */
-static int tables_at(const struct policy *policy, const struct tables *tables, int64_t time, struct outcomes *outcomes,
-		     const struct tables **ret_tables)
-{
-	_cleanup_(diag_freep) struct diag *diag = NULL;
-	struct tables *made;
-	int err;
-
-	*ret_tables = tables;
-	if (policy_is_plain(policy))
-		return 0;
-	diag = diag_new();
-	if (!diag || array_grow(&outcomes->tables, outcomes->table_count, sizeof(*outcomes->tables)))
-		return -ENOMEM;
-	err = compile_moment(policy, time, diag, &made);
-	if (err)
-		return err;
-	outcomes->tables[outcomes->table_count++] = made;
-	*ret_tables = made;
-	return 0;
 }
 
 static const struct moment all_times = { TIME_BEGIN, TIME_END };
@@ -109,19 +80,20 @@ static struct input input_of(const struct space_packet *packet)
 	};
 }
 
-static bool is_by(const struct outcome *outcome, const char *by)
+static bool is_by(const struct tables *tables, const struct outcome *outcome, const char *by)
 {
-	const struct rule_name *rule = outcome_rule(outcome->tables, outcome);
+	const struct rule_name *rule = outcome_rule(tables, outcome);
 
 	return !strcmp(by, reason_name(outcome->decision.reason)) || (rule && !strcmp(by, rule->id));
 }
 
 /* Room for a frame is the caller's: it is large. */
-static void run_test(const struct policy *policy, struct decider *decider, uint8_t *bytes, struct outcome *outcome)
+static void run_test(const struct policy *policy, const struct tables *tables, int64_t now, struct decider *decider,
+		     uint8_t *bytes, struct outcome *outcome)
 {
 	const struct test *test = &policy->tests[outcome->index];
 	bool is_own = ranges_contain(&policy->zones[ZONE_INDEX_HOST].set, &test->from);
-	struct frame frame = { .data = bytes, .hook = is_own ? ZW_HOOK_EGRESS : ZW_HOOK_XDP };
+	struct frame frame = { .data = bytes, .hook = is_own ? ZW_HOOK_EGRESS : ZW_HOOK_XDP, .time = now };
 	struct input input;
 
 	outcome->packet = packet_of(test);
@@ -130,28 +102,25 @@ static void run_test(const struct policy *policy, struct decider *decider, uint8
 	decider_decide(decider, &frame, &outcome->decision);
 	if (outcome->decision.allow != (test->expect == EXPECT_ALLOW))
 		outcome->result = OUTCOME_VERDICT;
-	else if (test->by && !is_by(outcome, test->by))
+	else if (test->by && !is_by(tables, outcome, test->by))
 		outcome->result = OUTCOME_BY;
 }
 
-static int run_tests(const struct policy *policy, const struct tables *whole, int64_t now, struct outcomes *outcomes)
+static int run_tests(const struct policy *policy, const struct tables *tables, int64_t now, struct outcomes *outcomes)
 {
 	_cleanup_(decider_freep) struct decider *decider = NULL;
 	_cleanup_free_ uint8_t *bytes = malloc(FRAME_MAX);
-	const struct tables *tables;
 	int err = bytes ? 0 : -ENOMEM;
 
 	if (!policy->test_count)
 		return 0;
 	if (!err)
-		err = tables_at(policy, whole, now, outcomes, &tables);
-	if (!err)
 		err = decider_new(tables->bytes, &tables->layout, false, &decider);
 	for (size_t i = 0; i < policy->test_count && !err; i++) {
 		struct outcome *outcome = &outcomes->v[outcomes->count++];
 
-		*outcome = (struct outcome){ .kind = OUTCOME_TEST, .index = i, .moment = all_times, .tables = tables };
-		run_test(policy, decider, bytes, outcome);
+		*outcome = (struct outcome){ .kind = OUTCOME_TEST, .index = i, .moment = all_times };
+		run_test(policy, tables, now, decider, bytes, outcome);
 	}
 	return err;
 }
@@ -253,17 +222,17 @@ static void add_regions(enum outcome_kind kind, size_t count, struct outcomes *o
 }
 
 /* Never and always, held against one more moment. */
-static int prove_in(const struct policy *policy, const struct tables *tables, const struct moment *moment,
-		    struct outcome *outcomes, size_t count)
+static int prove_moment(const struct policy *policy, const struct tables *tables, const struct moment *moment,
+			struct outcome *outcomes, size_t count)
 {
 	_cleanup_(space_freep) struct space *space = NULL;
 	struct host_use use = { 0 };
-	int err = space_new(tables->bytes, &tables->layout, &space);
+	int err = space_new(tables->bytes, &tables->layout, moment->begin, &space);
 
 	if (!err)
 		err = host_use_find(policy, moment->begin, &use);
 	for (size_t i = 0; i < count && !err; i++) {
-		struct outcome now = { .kind = outcomes[i].kind, .index = outcomes[i].index, .moment = *moment, .tables = tables };
+		struct outcome now = { .kind = outcomes[i].kind, .index = outcomes[i].index, .moment = *moment };
 
 		/* What has failed is asked again only to tell for how long it does. */
 		if (outcomes[i].result != OUTCOME_HOLDS && outcomes[i].moment.end != moment->begin)
@@ -280,33 +249,10 @@ static int prove_in(const struct policy *policy, const struct tables *tables, co
 	return err;
 }
 
-/* Tables in which nothing failed first are of no use any more. */
-static void drop_unused(struct outcomes *outcomes, const struct tables *tables)
-{
-	for (size_t i = 0; i < outcomes->count; i++)
-		if (outcomes->v[i].tables == tables)
-			return;
-	tables_free(outcomes->tables[--outcomes->table_count]);
-}
-
-static int prove_moment(const struct policy *policy, const struct tables *whole, const struct moment *moment, size_t first,
-			struct outcomes *outcomes)
-{
-	size_t table_count = outcomes->table_count;
-	const struct tables *tables;
-	int err = tables_at(policy, whole, moment->begin, outcomes, &tables);
-
-	if (!err)
-		err = prove_in(policy, tables, moment, &outcomes->v[first], outcomes->count - first);
-	if (!err && outcomes->table_count > table_count)
-		drop_unused(outcomes, tables);
-	return err;
-}
-
 static int run_proofs(const struct policy *policy, const struct tables *tables, struct outcomes *outcomes)
 {
+	struct outcome *first = &outcomes->v[outcomes->count];
 	struct moments moments = { 0 };
-	size_t first = outcomes->count;
 	int err;
 
 	if (!policy->never.count && !policy->always.count)
@@ -315,7 +261,7 @@ static int run_proofs(const struct policy *policy, const struct tables *tables, 
 	add_regions(OUTCOME_ALWAYS, policy->always.count, outcomes);
 	err = moments_find(&policy, 1, TIME_BEGIN, &moments);
 	for (size_t i = 0; i < moments.count && !err; i++)
-		err = prove_moment(policy, tables, &moments.v[i], first, outcomes);
+		err = prove_moment(policy, tables, &moments.v[i], first, &outcomes->v[outcomes->count] - first);
 	moments_clear(&moments);
 	return err;
 }

@@ -35,18 +35,15 @@ struct outcome {
 	struct decision decision; /* of the packet */
 	const struct rule *depends; /* OUTCOME_HOST: the rule or entry that names the host; NULL: the region does */
 	struct moment moment; /* of never and always: when they do not hold, first; else all times */
-	const struct tables *tables; /* that decided: of which the decision's atoms are (rules have the same numbers in all) */
 };
 
 struct outcomes {
 	struct outcome *v; /* tests, never, always; each in the order of the policy */
 	size_t count, failed; /* failed: those that do not hold */
-	struct tables **tables; /* of moments, which outcomes refer to */
-	size_t table_count;
 };
 
-/* now: when tests are, in Unix seconds. The policy is resolved, the tables are its own and, as the policy, borrowed until
- * outcomes_clear. 0; -ENOMEM; -EINVAL if the tables are damaged. */
+/* now: when tests are, in Unix seconds. The policy is resolved, the tables are its own. 0; -ENOMEM; -EINVAL if the tables are
+ * damaged. */
 int prove(const struct policy *policy, const struct tables *tables, int64_t now, struct outcomes *ret_outcomes);
 void outcomes_clear(struct outcomes *outcomes);
 

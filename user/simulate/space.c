@@ -39,14 +39,14 @@ static int find_sports(struct space *space)
 	return place_classes_find(space->cells, &service, &origin, &space->sports);
 }
 
-int space_new(const void *tables, const struct zw_layout *layout, struct space **ret_space)
+int space_new(const void *tables, const struct zw_layout *layout, int64_t time, struct space **ret_space)
 {
 	struct space *space = calloc(1, sizeof(*space));
 	int err;
 
 	if (!space)
 		return -ENOMEM;
-	err = cells_new(tables, layout, &space->cells);
+	err = cells_new(tables, layout, time, &space->cells);
 	for (int i = 0; i < 2 && !err; i++) {
 		err = atom_ranges_read(tables, layout, i ? 6 : 4, &space->ranges[i]);
 		if (!err)

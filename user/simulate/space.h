@@ -23,8 +23,8 @@
 
 struct space;
 
-/* tables are borrowed until space_free. 0; -ENOMEM; -EINVAL if they are damaged. */
-int space_new(const void *tables, const struct zw_layout *layout, struct space **ret_space);
+/* As cells_new(). tables are borrowed until space_free. */
+int space_new(const void *tables, const struct zw_layout *layout, int64_t time, struct space **ret_space);
 void space_free(struct space *space);
 
 /* Sets as addr.h has them, borrowed for the call. */

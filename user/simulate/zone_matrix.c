@@ -41,10 +41,10 @@ static const struct selectors any_service = { (struct selector *)&any_selector, 
 
 /* --- The object ---------------------------------------------------------------------------------------------------- */
 
-static int make_room(struct zone_matrix *m, const struct tables *tables)
+static int make_room(struct zone_matrix *m, const struct tables *tables, int64_t time)
 {
 	size_t deciders = (size_t)tables->layout.rule_count + 1 + ZW_REASONS;
-	int err = space_new(tables->bytes, &tables->layout, &m->space);
+	int err = space_new(tables->bytes, &tables->layout, time, &m->space);
 
 	if (err)
 		return err;
@@ -60,7 +60,8 @@ static int make_room(struct zone_matrix *m, const struct tables *tables)
 	return m->zones && m->notes && m->decided[0] && m->decided[1] ? err : -ENOMEM;
 }
 
-int zone_matrix_new(const struct policy *policy, const struct tables *tables, struct zone_matrix **ret_matrix)
+int zone_matrix_new(const struct policy *policy, const struct tables *tables, int64_t time,
+		    struct zone_matrix **ret_matrix)
 {
 	struct zone_matrix *m = calloc(1, sizeof(*m));
 	int err;
@@ -68,7 +69,7 @@ int zone_matrix_new(const struct policy *policy, const struct tables *tables, st
 	if (!m)
 		return -ENOMEM;
 	m->policy = policy;
-	err = make_room(m, tables);
+	err = make_room(m, tables, time);
 	if (err) {
 		zone_matrix_free(m);
 		return err;

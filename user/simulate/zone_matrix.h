@@ -32,9 +32,9 @@ struct matrix_cell {
 	size_t decider_count;
 };
 
-/* The policy is resolved, the tables are its own; both are borrowed until zone_matrix_free. 0; -ENOMEM; -EINVAL if the tables
+/* At a time, as cells_new(). The policy is resolved, the tables are its own; both are borrowed until zone_matrix_free. 0; -ENOMEM; -EINVAL if the tables
  * are damaged. */
-int zone_matrix_new(const struct policy *policy, const struct tables *tables,
+int zone_matrix_new(const struct policy *policy, const struct tables *tables, int64_t time,
 		    struct zone_matrix **ret_matrix);
 void zone_matrix_free(struct zone_matrix *matrix);
 
