@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/candidate.h"
+#include "compile/candidate.h"
 #include "scene.h"
 #include "simulate/explain.h"
 #include "test.h"

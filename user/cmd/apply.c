@@ -11,13 +11,14 @@
 #include "cmd/cuts.h"
 #include "cmd/differences.h"
 #include "cmd/published.h"
+#include "cmd/stage.h"
 #include "kernel/edge.h"
 #include "kernel/load.h"
 #include "policy/policy.h"
 
 #define DRY_RUN_SCHEMA "zonewall.apply-dry-run/1"
 
-enum { OPTION_CONFIRM = 256, OPTION_DRY_RUN, OPTION_FORCE, OPTION_WERROR, OPTION_NO_TEST, OPTION_BUDGET };
+enum { OPTION_CONFIRM = 256, OPTION_DRY_RUN, OPTION_FORCE, OPTION_WERROR, OPTION_NO_TEST, OPTION_BUDGET, OPTION_STAGE };
 
 static const struct option_help options[] = {
 	{ { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, NULL,
@@ -29,11 +30,13 @@ static const struct option_help options[] = {
 	{ { "budget", required_argument, NULL, OPTION_BUDGET }, "SIZE", BUDGET_HELP },
 	{ { "confirm", required_argument, NULL, OPTION_CONFIRM }, "TIME",
 	  "go back by itself after this time, unless confirmed: 30s, 10m, 2h" },
+	{ { "stage", no_argument, NULL, OPTION_STAGE }, NULL,
+	  "what decides stays: only count what this policy would decide otherwise (rules --staged)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
 struct arguments {
-	bool dry_run, force, werror, no_test;
+	bool dry_run, force, werror, no_test, stage;
 	uint64_t budget_bytes; /* 0: the default */
 	unsigned confirm_s; /* 0: as it stands */
 	const char *const *files;
@@ -72,6 +75,9 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 		case OPTION_NO_TEST:
 			arguments->no_test = true;
 			break;
+		case OPTION_STAGE:
+			arguments->stage = true;
+			break;
 		case OPTION_BUDGET:
 			status = budget_read("apply", optarg, &arguments->budget_bytes);
 			if (status)
@@ -87,9 +93,13 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 		}
 	arguments->files = (const char *const *)argv + optind;
 	arguments->count = argc - optind;
-	if (arguments->count)
+	if (!arguments->count)
+		edge_error(0, "apply needs a policy file");
+	else if (arguments->stage && (arguments->dry_run || arguments->confirm_s))
+		edge_error(0, "--stage changes no verdict: there is nothing to foresee or to confirm\n"
+			      "fix: leave out --stage, or --dry-run and --confirm");
+	else
 		return EXIT_DONE;
-	edge_error(0, "apply needs a policy file");
 	return EXIT_USAGE;
 }
 
@@ -187,6 +197,38 @@ static int dry_run(const struct globals *globals, struct publication *policy, co
 	return globals->json ? print_foresight_json(policy->tables, &foresight) : print_foresight(globals, &foresight);
 }
 
+/* Of a policy that is read, tested and compiled: it is counted beside the one that decides. */
+static int stage(const struct globals *globals, const struct arguments *arguments, struct publication *candidate, uint32_t seen)
+{
+	_cleanup_(publication_clear) struct publication both = { 0 };
+	struct publish_report report = { 0 };
+	struct publish_options how;
+	int status = stage_compile(globals, candidate, arguments->budget_bytes, &both);
+
+	if (status)
+		return status;
+	how = (struct publish_options){
+		.flows = both.flows,
+		.pack = both.pack,
+		.pack_len = both.pack_len,
+		.candidate = candidate->pack,
+		.candidate_len = candidate->pack_len,
+		.quiet = true,
+		.same_policy = true,
+		.compare = true,
+		.seen = seen,
+	};
+	status = edge_exit_status(publish(globals->instance, both.tables, &how, &report));
+	if (status)
+		return status;
+	published_print(globals, "apply", &report, both.tables);
+	if (!globals->json)
+		printf("what decided before still does; what the candidate would change is counted: zonewall rules --staged\n");
+	published_warn_alone(globals->instance);
+	publish_report_clear(&report);
+	return EXIT_DONE;
+}
+
 static int run(const struct globals *globals, int argc, char **argv)
 {
 	_cleanup_(publication_clear) struct publication policy = { 0 };
@@ -206,6 +248,8 @@ static int run(const struct globals *globals, int argc, char **argv)
 	status = published_compile(arguments.files, arguments.count, &compile, &policy);
 	if (status)
 		return status;
+	if (arguments.stage)
+		return stage(globals, &arguments, &policy, seen);
 	/* Quiet: published_compile has warned, with places. */
 	how = (struct publish_options){
 		.flows = policy.flows,

@@ -8,7 +8,7 @@
 #include "base/util.h"
 #include "cmd/findings.h"
 #include "cmd/run_feeds.h"
-#include "compile/tables.h"
+#include "compile/candidate.h"
 #include "kernel/edge.h"
 #include "kernel/host.h"
 #include "kernel/instance.h"
@@ -28,6 +28,9 @@ struct reading {
 	void *pack; /* its files */
 	size_t pack_len;
 	char *folder; /* from which their relative paths start; NULL: not known */
+	struct policy *candidate; /* that is staged beside it; NULL: none is */
+	void *candidate_pack;
+	size_t candidate_len;
 };
 
 struct run_policy {
@@ -48,6 +51,8 @@ static void reading_clear(struct reading *reading)
 	diag_free(reading->diag);
 	free(reading->pack);
 	free(reading->folder);
+	policy_free(reading->candidate);
+	free(reading->candidate_pack);
 }
 
 struct run_policy *run_policy_new(const struct globals *globals, const char *const *files, size_t count, uint64_t budget_bytes)
@@ -144,9 +149,12 @@ static void judge(const struct policy *policy, struct diag *diag)
 }
 
 /* 0, or -errno with the reason in diag or told. */
-static int compile(struct policy *policy, uint64_t budget_bytes, enum run_policy_what what, const struct ranges *host,
-		   struct diag *diag, struct tables **ret_tables)
+static int compile(const struct reading *reading, uint64_t budget_bytes, enum run_policy_what what, const struct ranges *host,
+		   struct tables **ret_tables)
 {
+	struct policy *policy = reading->policy;
+	struct diag *diag = reading->diag;
+
 	const struct compile_options options = {
 		.analyse = what == RUN_POLICY_READ,
 		/* What was read before was admitted then, by whatever budget: another address of the host must not end that. */
@@ -154,13 +162,16 @@ static int compile(struct policy *policy, uint64_t budget_bytes, enum run_policy
 	};
 	int r = policy_resolve(policy, host);
 
+	if (!r && reading->candidate)
+		r = policy_resolve(reading->candidate, host);
 	if (r)
 		return edge_error(r, "cannot resolve the policy");
 	if (what == RUN_POLICY_READ)
 		judge(policy, diag); /* its warnings are not said again when an address changes */
 	if (diag_errors(diag))
 		return -EINVAL;
-	r = compile_policy(policy, &options, diag, ret_tables);
+	r = reading->candidate ? candidate_compile(policy, reading->candidate, &options, diag, ret_tables)
+			       : compile_policy(policy, &options, diag, ret_tables);
 	return r == -ENOMEM ? edge_error(r, "cannot compile the policy") : r;
 }
 
@@ -186,6 +197,8 @@ static int publish_tables(struct run_policy *run, const struct reading *reading,
 		.flows = reading->policy->flows,
 		.pack = reading->pack,
 		.pack_len = reading->pack_len,
+		.candidate = reading->candidate_pack,
+		.candidate_len = reading->candidate_len,
 		.quiet = what != RUN_POLICY_READ,
 		.same_policy = what != RUN_POLICY_READ,
 		.is_running = run->generation,
@@ -217,7 +230,7 @@ static int publish_reading(struct run_policy *run, const struct reading *reading
 	r = host_addresses(&host);
 	if (r)
 		return edge_exit_status(edge_error(r, "cannot read the addresses of this host"));
-	r = compile(reading->policy, run->budget_bytes, what, &host, diag, &tables);
+	r = compile(reading, run->budget_bytes, what, &host, &tables);
 	if (what != RUN_POLICY_FEEDS || diag_errors(diag))
 		diag_print(diag, stderr, false); /* not each warning again with each feed */
 	if (r)
@@ -302,6 +315,28 @@ int run_policy_take(struct run_policy *run, struct files *files)
 	return status;
 }
 
+/* Reads and packs the candidate that is staged in a generation, if one is. 0 or as read_from(). */
+static int read_candidate(struct files *files, struct reading *reading)
+{
+	size_t count;
+	const char *const *paths = files_named(files, &count);
+	int r = policy_read_from(files, paths, count, NULL, reading->diag, &reading->candidate);
+
+	return r ? r : files_pack(files, paths, count, &reading->candidate_pack, &reading->candidate_len);
+}
+
+static int adopt_candidate(struct run_policy *run, const struct instance *instance, uint32_t generation)
+{
+	_cleanup_(files_freep) struct files *files = NULL;
+	int r = generation_candidate(instance, generation, &files);
+
+	if (r == -ENOENT)
+		return EXIT_DONE;
+	if (r)
+		return edge_exit_status(edge_error(r, "cannot read the candidate of generation %u", generation));
+	return tell_reading(read_candidate(files, &run->last), &run->last);
+}
+
 int run_policy_adopt(struct run_policy *run, const struct instance *instance, uint32_t generation)
 {
 	_cleanup_(files_freep) struct files *files = NULL;
@@ -310,6 +345,8 @@ int run_policy_adopt(struct run_policy *run, const struct instance *instance, ui
 	if (r)
 		return edge_exit_status(edge_error(r, "cannot read the policy of generation %u", generation));
 	status = run_policy_take(run, files);
+	if (!status)
+		status = adopt_candidate(run, instance, generation);
 	if (!status)
 		run->generation = generation;
 	return status;

@@ -108,10 +108,11 @@ static void print_generations(struct json_object *generations)
 	for (size_t i = 0; i < json_object_array_length(generations); i++) {
 		struct json_object *generation = json_object_array_get_idx(generations, i);
 
-		printf("%s generation %llu: %llu rules, %llu zones, %llu atoms; tables %s, counters %s\n",
+		printf("%s generation %llu: %llu rules, %llu zones, %llu atoms; tables %s, counters %s%s\n",
 		       view_bool(generation, "current") ? "current" : "kept", number(generation, "number"),
 		       number(generation, "rules"), number(generation, "zones"), number(generation, "atoms"),
-		       view_bytes(number(generation, "tables_bytes")), view_bytes(number(generation, "counters_bytes")));
+		       view_bytes(number(generation, "tables_bytes")), view_bytes(number(generation, "counters_bytes")),
+		       view_bool(generation, "candidate") ? "; a candidate is staged: zonewall rules --staged" : "");
 	}
 }
 

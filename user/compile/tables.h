@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/diag.h"
@@ -25,6 +26,16 @@ struct rule_name {
 	const char *owner; /* "" if none */
 	uint8_t is_failsafe, action /* enum action */, staged, pad[5];
 };
+
+/*
+ * Ids of a candidate's rules (candidate.h) begin with it, which no id of a file can; behind it stands the rule's id, "default" or
+ * "intra-zone:ZONE". They count for one generation alone: another candidate's rules may have the same ids.
+ */
+#define CANDIDATE_PREFIX "candidate:"
+static inline bool rule_name_is_candidate(const struct rule_name *rule)
+{
+	return !strncmp(rule->id, CANDIDATE_PREFIX, sizeof(CANDIDATE_PREFIX) - 1);
+}
 
 /* What a reader of events, counters and verdicts needs of a policy. One relocatable block of bytes: see names_load. */
 struct names;

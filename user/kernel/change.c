@@ -52,7 +52,7 @@ void change_remove_generation(const char *instance, uint32_t number)
 /* What of a generation takes memory; its counters and their names stay until they can be saved. */
 static void remove_tables(const char *instance, uint32_t number)
 {
-	static const char *const files[] = { "zw_tables", "zw_sources", "zw_policy", "zw_xdp", "zw_ingress", "zw_egress" };
+	static const char *const files[] = { "zw_tables", "zw_sources", "zw_policy", "zw_candidate", "zw_xdp", "zw_ingress", "zw_egress" };
 	char file[64];
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -178,7 +178,7 @@ static int add_live(struct totals *totals, const char *instance, uint32_t number
 		struct zw_rule_counters counters;
 
 		generation_count(NULL, generation, rule, &counters);
-		if (name && (all || !is_zero(&counters, limited)))
+		if (name && !rule_name_is_candidate(name) && (all || !is_zero(&counters, limited)))
 			error = add_rule(totals, name->id, name->staged, &counters, limited);
 	}
 	generation_free(generation);

@@ -412,20 +412,30 @@ int generation_open(const struct instance *instance, uint32_t number, struct gen
 	return error;
 }
 
-int generation_files(const struct instance *instance, uint32_t number, struct files **ret_files)
+static int read_pack(const struct instance *instance, uint32_t number, const char *name, struct files **ret_files)
 {
 	const void *pack;
 	char path[PATH_MAX];
 	size_t size;
 	int error;
 
-	pins_path(path, instance->name, "/gen-%u/zw_policy", number);
+	pins_path(path, instance->name, "/gen-%u/%s", number, name);
 	error = pins_map_whole(path, &pack, &size);
 	if (error)
 		return error;
 	error = files_unpack(pack, size, ret_files);
 	munmap((void *)pack, pins_mapped_len(size));
 	return error == -EINVAL ? -EPROTO : error;
+}
+
+int generation_files(const struct instance *instance, uint32_t number, struct files **ret_files)
+{
+	return read_pack(instance, number, "zw_policy", ret_files);
+}
+
+int generation_candidate(const struct instance *instance, uint32_t number, struct files **ret_files)
+{
+	return read_pack(instance, number, "zw_candidate", ret_files);
 }
 
 int pins_open_generation(const char *instance, uint32_t number, struct generation **ret_generation)

@@ -12,7 +12,8 @@
  *              zw_xdp, zw_ingress and zw_egress those that are needed (programs.h)
  *
  * zw_names holds a struct names_header, the generation's struct zw_layout, who must not be blocked, and the bytes of its
- * names (tables.h); zw_policy a pack of the files that it was made from (base/files.h).
+ * names (tables.h); zw_policy a pack of the files that it was made from (base/files.h), zw_candidate one of a candidate's, if one is
+ * staged.
  * Everything read here is mapped read-only, except zw_collected, which belongs to the events' reader.
  */
 #ifndef ZW_INSTANCE_H
@@ -110,6 +111,8 @@ void generation_free(struct generation *generation);
 /* The policy's files as they were read for it. 0; -ENOENT: an older version published it; -EPROTO: they are damaged. */
 struct files;
 int generation_files(const struct instance *instance, uint32_t number, struct files **ret_files);
+/* Those of the candidate that is staged in it (compile/candidate.h). The same; -ENOENT: none is. */
+int generation_candidate(const struct instance *instance, uint32_t number, struct files **ret_files);
 
 /* Sum over CPUs of one rule's counters in this generation (number 1..rule_count); if it is staged, of its struct zw_staged_counters. */
 void generation_count(const struct instance *instance, const struct generation *generation, uint32_t rule,

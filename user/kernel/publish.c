@@ -142,7 +142,9 @@ static int pin_generation(const struct zonewall_bpf *skel, const int program[ZW_
 			  const struct publish_options *options, const char *instance, uint32_t generation, bool created)
 {
 	const struct part pack = { options->pack, options->pack_len };
+	const struct part staged = { options->candidate, options->candidate_len };
 	_cleanup_close_ int names = make_names(tables, generation), policy = make_frozen("zw_policy", &pack, 1);
+	_cleanup_close_ int candidate = staged.bytes ? make_frozen("zw_candidate", &staged, 1) : -ENOENT;
 	const struct {
 		int fd;
 		const char *file;
@@ -155,13 +157,15 @@ static int pin_generation(const struct zonewall_bpf *skel, const int program[ZW_
 		{ bpf_map__fd(skel->maps.zw_sources), "zw_sources" },
 		{ names, "zw_names" },
 		{ policy, "zw_policy" },
+		{ candidate, "zw_candidate" },
 	};
 	const char *suffix = created ? "-new" : "";
 	char path[PATH_MAX];
 	int error;
 
-	if (names < 0 || policy < 0)
-		return edge_error(names < 0 ? names : policy, "cannot make the map of names, or of the policy");
+	if (names < 0 || policy < 0 || (staged.bytes && candidate < 0))
+		return edge_error(names < 0 ? names : policy < 0 ? policy : candidate,
+				  "cannot make the map of names, or of the policy");
 	pins_path(path, instance, "%s/gen-%" PRIu32, suffix, generation);
 	pins_remove(path); /* of a first apply that was killed before its number was in the book */
 	error = pins_mkdir(path, 0700);

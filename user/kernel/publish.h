@@ -22,6 +22,8 @@ struct publish_options {
 	uint64_t flows; /* `flows:` of the policy: entries a family, 0 auto */
 	const void *pack; /* the files that the tables were made from (base/files.h); kept with the generation */
 	size_t pack_len;
+	const void *candidate; /* the same of a candidate (compile/candidate.h); NULL: none is staged */
+	size_t candidate_len;
 	bool quiet; /* no warnings of patterns without interfaces */
 	bool same_policy; /* the current one, for other addresses: a rollback goes where it would have gone before */
 	bool compare; /* only if `seen` decides still, see publish_seen() */

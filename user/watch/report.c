@@ -107,9 +107,9 @@ static int read_totals(const struct instance *instance, struct totals *ret_total
 	return 0;
 }
 
-static const struct rule_total *find_total(struct totals *totals, const char *id)
+static const struct rule_total *find_total(struct totals *totals, const char *id, bool staged)
 {
-	const struct rule_total key = { .id = (char *)id }, *found = NULL;
+	const struct rule_total key = { .id = (char *)id, .is_staged = staged }, *found = NULL;
 
 	if (totals->count)
 		found = bsearch(&key, totals->v, totals->count, sizeof(key), rule_total_compare);
@@ -129,10 +129,22 @@ static void add_counters(struct json_object *object, const struct rule_total *to
 	json_object_object_add(object, "last", time_of(clock, counters->last));
 }
 
-static struct json_object *rule_json(const struct rule_name *rule, uint32_t number, const struct rule_total *total,
-				     const struct clock *clock)
+static const struct rule_total no_counts;
+
+static struct json_object *staged_json(const struct zw_staged_counters *counters)
 {
-	static const struct rule_total none;
+	struct json_object *object = json_object_new_object();
+
+	add_number(object, "allowed", counters->allowed);
+	add_number(object, "dropped", counters->dropped);
+	add_number(object, "changed", counters->changed);
+	return object;
+}
+
+/* total: what it decided; staged: what it would have, NULL if it is enforced. */
+static struct json_object *rule_json(const struct rule_name *rule, uint32_t number, const struct rule_total *total,
+				     const struct zw_staged_counters *staged, const struct clock *clock)
+{
 	struct json_object *object = json_object_new_object();
 
 	add_string(object, "id", rule->id);
@@ -142,8 +154,36 @@ static struct json_object *rule_json(const struct rule_name *rule, uint32_t numb
 	add_string(object, "service", rule->service);
 	add_string(object, "place", rule->place);
 	add_string(object, "owner", *rule->owner ? rule->owner : NULL);
-	add_counters(object, total ? total : &none, clock);
+	add_counters(object, total, clock);
+	json_object_object_add(object, "staged", staged ? staged_json(staged) : NULL);
+	if (staged)
+		json_object_object_add(object, "last", time_of(clock, staged->last));
 	return object;
+}
+
+/* A candidate's rules count for their generation alone. */
+static struct zw_staged_counters count_candidate(const struct instance *instance, const struct generation *generation,
+						 uint32_t number)
+{
+	struct rule_total total;
+
+	generation_count(instance, generation, number, &total.counters);
+	return total.staged;
+}
+
+static struct json_object *counted_json(const struct instance *instance, const struct generation *generation, uint32_t number,
+					struct totals *totals, const struct clock *clock)
+{
+	const struct rule_name *rule = names_rule(generation->names, number);
+	const struct rule_total *total = find_total(totals, rule->id, false);
+	const struct rule_total *staged = rule->staged ? find_total(totals, rule->id, true) : NULL;
+	struct zw_staged_counters counters = { 0 };
+
+	if (rule_name_is_candidate(rule))
+		counters = count_candidate(instance, generation, number);
+	else if (staged)
+		counters = staged->staged;
+	return rule_json(rule, number, total ? total : &no_counts, rule->staged ? &counters : NULL, clock);
 }
 
 static struct json_object *retired_json(const struct rule_total *total, const struct clock *clock)
@@ -156,6 +196,29 @@ static struct json_object *retired_json(const struct rule_total *total, const st
 	for (size_t i = 0; i < 4; i++)
 		json_object_object_add(object, (const char *[]){ "action", "service", "place", "owner" }[i], NULL);
 	add_counters(object, total, clock);
+	json_object_object_add(object, "staged", NULL);
+	return object;
+}
+
+/* A candidate's rule that would allow has changed a drop, one that would drop an allow. */
+static struct json_object *candidate_json(const struct instance *instance, const struct generation *generation)
+{
+	struct json_object *object = NULL;
+	uint64_t changed[2] = { 0 };
+
+	for (uint32_t number = 1; number <= names_rule_count(generation->names); number++) {
+		const struct rule_name *rule = names_rule(generation->names, number);
+
+		if (!rule_name_is_candidate(rule))
+			continue;
+		if (!object)
+			object = json_object_new_object();
+		changed[rule->action == ACTION_ALLOW] += count_candidate(instance, generation, number).changed;
+	}
+	if (object) {
+		add_number(object, "newly_allowed", changed[true]);
+		add_number(object, "newly_dropped", changed[false]);
+	}
 	return object;
 }
 
@@ -180,21 +243,19 @@ struct json_object *report_rules(const struct instance *instance)
 	add_string(report, "schema", "zonewall.rules/1");
 	add_number(report, "generation", current);
 	json_object_object_add(report, "since", current ? time_published(instance, current) : NULL);
-	json_object_object_add(report, "rules", rules);
 	if (read_totals(instance, &totals) == -ENOMEM) {
+		json_object_put(rules);
 		json_object_put(report);
 		return NULL;
 	}
-	if (current && !generation_open(instance, current, &generation)) {
-		for (uint32_t number = 1; number <= names_rule_count(generation->names); number++) {
-			const struct rule_name *rule = names_rule(generation->names, number);
-
-			json_object_array_add(rules, rule_json(rule, number, find_total(&totals, rule->id), &clock));
-		}
-	}
+	if (current && !generation_open(instance, current, &generation))
+		for (uint32_t number = 1; number <= names_rule_count(generation->names); number++)
+			json_object_array_add(rules, counted_json(instance, generation, number, &totals, &clock));
+	json_object_object_add(report, "candidate", generation ? candidate_json(instance, generation) : NULL);
 	for (size_t i = 0; i < totals.count; i++)
 		if (!totals.used[i] && !totals.v[i].is_staged)
 			json_object_array_add(rules, retired_json(&totals.v[i], &clock));
+	json_object_object_add(report, "rules", rules);
 	generation_free(generation);
 	rule_totals_free(totals.v, totals.count);
 	free(totals.used);
@@ -319,6 +380,14 @@ static struct json_object *flows_json(const char *name, int family, unsigned cpu
 	return object;
 }
 
+/* A candidate's rules come first, its default being one. */
+static bool has_candidate(const struct generation *generation)
+{
+	const struct rule_name *first = names_rule(generation->names, 1);
+
+	return first && rule_name_is_candidate(first);
+}
+
 static struct json_object *generation_json(const struct instance *instance, uint32_t number, bool current)
 {
 	struct json_object *object = json_object_new_object();
@@ -333,6 +402,7 @@ static struct json_object *generation_json(const struct instance *instance, uint
 	add_number(object, "zones", names_zone_count(generation->names));
 	add_number(object, "tables_bytes", generation->tables_len);
 	add_number(object, "counters_bytes", generation->counters_len);
+	add_bool(object, "candidate", has_candidate(generation));
 	generation_free(generation);
 	return object;
 }

@@ -12,8 +12,12 @@ struct json_object;
 struct reader;
 
 /*
- * {"schema":"zonewall.rules/1","generation":N,"since":TIME,"rules":[...]} with every rule and failsafe entry of the generation that
- * decides, in order of evaluation, then ids of earlier ones that still have counts. NULL: out of memory.
+ * {"schema":"zonewall.rules/1","generation":N,"since":TIME,"candidate":{...},"rules":[...]} with every rule and failsafe entry of the
+ * generation that decides, in order of evaluation, then ids of earlier ones that still have counts. NULL: out of memory.
+ *
+ * "staged" of a staged rule: {"allowed","dropped","changed"}: first packets that it would have let pass and dropped, and those
+ * among them whose verdict was the other one. "candidate", if one is staged (compile/candidate.h): {"newly_allowed",
+ * "newly_dropped"}, the sums of its rules' `changed`; those count since the generation was published.
  */
 struct json_object *report_rules(const struct instance *instance);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "policy/candidate.h"
+#include "compile/candidate.h"
 
 #include "base/util.h"
 
@@ -209,4 +209,13 @@ void candidate_clear(struct candidate *candidate)
 	free(candidate->rules);
 	free(candidate->tiers);
 	*candidate = (struct candidate){ 0 };
+}
+
+int candidate_compile(const struct policy *enforced, const struct policy *policy, const struct compile_options *options,
+		      struct diag *diag, struct tables **ret_tables)
+{
+	_cleanup_(candidate_clear) struct candidate candidate = { 0 };
+	int err = candidate_make(enforced, policy, &candidate);
+
+	return err ? err : compile_policy(&candidate.policy, options, diag, ret_tables);
 }

@@ -14,10 +14,8 @@
 #ifndef ZW_CANDIDATE_H
 #define ZW_CANDIDATE_H
 
+#include "compile/tables.h"
 #include "policy/policy.h"
-
-/* Ids of the candidate's rules begin with it; no id of a file can. After it "default", "intra-zone:ZONE", or the rule's id. */
-#define CANDIDATE_PREFIX "candidate:"
 
 struct candidate {
 	struct policy policy; /* of both; it borrows from them, and is not to be resolved or freed */
@@ -30,5 +28,9 @@ struct candidate {
 /* Both are resolved, for the same host, and were read with the same diagnostics. 0 or -ENOMEM; cleared in any case. */
 int candidate_make(const struct policy *enforced, const struct policy *policy, struct candidate *candidate);
 void candidate_clear(struct candidate *candidate);
+
+/* Tables of both. As compile_policy(). */
+int candidate_compile(const struct policy *enforced, const struct policy *policy, const struct compile_options *options,
+		      struct diag *diag, struct tables **ret_tables);
 
 #endif
