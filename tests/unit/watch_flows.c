@@ -172,25 +172,25 @@ static void lines_of_json(void **state)
 		     "{\"schema\":\"zonewall.flow/1\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":40000,\"dport\":5432,"
 		     "\"icmp\":null,\"id\":null,\"protocol\":\"tcp\",\"state\":\"syn\",\"protected\":false,"
 		     "\"from_zones\":[\"web\",\"all\"],\"to_zones\":[\"db\",\"all\"],\"reason\":\"rule\","
-		     "\"rule\":\"web-to-db\",\"generation\":7,\"stale\":false,\"age\":10.500,\"idle\":10.500,"
+		     "\"rule\":\"web-to-db\",\"staged\":null,\"generation\":7,\"stale\":false,\"age\":10.500,\"idle\":10.500,"
 		     "\"from_opener\":{\"packets\":2,\"bytes\":120},\"to_opener\":{\"packets\":0,\"bytes\":0}}\n");
 	assert_lines("{\"filters\":{\"protocol\":\"icmp\"}}",
 		     "{\"schema\":\"zonewall.flow/1\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":null,\"dport\":null,"
 		     "\"icmp\":[8,0],\"id\":77,\"protocol\":\"icmp\",\"state\":\"open\",\"protected\":false,"
-		     "\"from_zones\":[\"web\",\"all\"],\"to_zones\":[\"db\",\"all\"],\"reason\":\"rule\",\"rule\":\"ping\","
+		     "\"from_zones\":[\"web\",\"all\"],\"to_zones\":[\"db\",\"all\"],\"reason\":\"rule\",\"rule\":\"ping\",\"staged\":null,"
 		     "\"generation\":7,\"stale\":false,\"age\":5.500,\"idle\":5.500,"
 		     "\"from_opener\":{\"packets\":2,\"bytes\":168},\"to_opener\":{\"packets\":0,\"bytes\":0}}\n");
 	assert_lines("{\"filters\":{\"protocol\":\"47\"}}",
 		     "{\"schema\":\"zonewall.flow/1\",\"from\":\"10.1.0.2\",\"to\":\"10.1.0.3\",\"sport\":null,\"dport\":null,"
 		     "\"icmp\":null,\"id\":null,\"protocol\":\"proto/47\",\"state\":\"open\",\"protected\":false,"
-		     "\"from_zones\":[\"web\",\"all\"],\"to_zones\":[\"web\",\"all\"],\"reason\":\"intra-zone\",\"rule\":null,"
+		     "\"from_zones\":[\"web\",\"all\"],\"to_zones\":[\"web\",\"all\"],\"reason\":\"intra-zone\",\"rule\":null,\"staged\":null,"
 		     "\"generation\":7,\"stale\":false,\"age\":100.500,\"idle\":100.500,"
 		     "\"from_opener\":{\"packets\":2,\"bytes\":99},\"to_opener\":{\"packets\":0,\"bytes\":0}}\n");
 	/* Of a generation that is gone: a rule's number says nothing now. */
 	assert_lines("{\"filters\":{\"from\":\"10.1.0.20\"}}",
 		     "{\"schema\":\"zonewall.flow/1\",\"from\":\"10.1.0.20\",\"to\":\"10.2.0.20\",\"sport\":1,\"dport\":5432,"
 		     "\"icmp\":null,\"id\":null,\"protocol\":\"tcp\",\"state\":\"picked-up\",\"protected\":false,"
-		     "\"from_zones\":[\"web\",\"all\"],\"to_zones\":[\"db\",\"all\"],\"reason\":null,\"rule\":null,"
+		     "\"from_zones\":[\"web\",\"all\"],\"to_zones\":[\"db\",\"all\"],\"reason\":null,\"rule\":null,\"staged\":null,"
 		     "\"generation\":6,\"stale\":true,\"age\":1.500,\"idle\":1.500,"
 		     "\"from_opener\":{\"packets\":2,\"bytes\":1},\"to_opener\":{\"packets\":0,\"bytes\":0}}\n");
 }

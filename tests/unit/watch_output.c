@@ -19,7 +19,7 @@ static char folder[] = "/tmp/zonewall-test-XXXXXX";
 static char path[64], moved[64];
 
 static const struct event event = {
-	.count = 3, .interface = "eth0", .rule = "guests", .cgroup = "", .from_zones = "a", .to_zones = "b",
+	.count = 3, .interface = "eth0", .rule = "guests", .staged = "", .cgroup = "", .from_zones = "a", .to_zones = "b",
 	.key = { .family = 4, .reason = ZW_DROP_RULE, .protocol = 6 },
 };
 

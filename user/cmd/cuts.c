@@ -179,16 +179,6 @@ static int compare_ends(const void *a, const void *b)
 	return compare_in_order(a, b);
 }
 
-static struct connection of_record(const struct flow_record *record)
-{
-	struct connection c = { .family = record->family, .protocol = record->protocol, .sport = record->sport,
-				.dport = record->dport, .port = record->port, .cell = record->cell };
-
-	memcpy(c.source, record->source, sizeof(c.source));
-	memcpy(c.destination, record->destination, sizeof(c.destination));
-	return c;
-}
-
 struct connection cuts_of_live(const struct live *live)
 {
 	struct connection c = { .family = live->family, .protocol = live->ends.protocol, .sport = live->ends.sport,
@@ -241,7 +231,7 @@ static bool passes_now(const struct search *search, const struct flow_record *re
 
 static int look_at_flow(struct search *search, struct flow_seen *flow)
 {
-	const struct connection c = of_record(&flow->record);
+	const struct connection c = flow_connection(&flow->record);
 	const struct fate fate = cuts_fate(&search->ways, search->then, &c);
 	int error = array_grow(&search->known, search->known_count, sizeof(*search->known));
 

@@ -13,7 +13,7 @@
 #include "watch/filter.h"
 
 enum { OPTION_SINCE = 256, OPTION_ZONE, OPTION_FROM, OPTION_TO, OPTION_PORT, OPTION_RULE, OPTION_REASON,
-       OPTION_INTERFACE, OPTION_VERDICT };
+       OPTION_INTERFACE, OPTION_STAGED, OPTION_VERDICT };
 
 static const struct option_help options[] = {
 	{ { "follow", no_argument, NULL, 'f' }, NULL, "go on with new ones until interrupted" },
@@ -26,6 +26,7 @@ static const struct option_help options[] = {
 	{ { "rule", required_argument, NULL, OPTION_RULE }, "ID", "decided by this rule" },
 	{ { "reason", required_argument, NULL, OPTION_REASON }, "REASON", "for this reason: default, rule, spoofed, ..." },
 	{ { "interface", required_argument, NULL, OPTION_INTERFACE }, "NAME", "at this interface" },
+	{ { "staged", no_argument, NULL, OPTION_STAGED }, NULL, "that a staged rule, or the candidate of apply --stage, would allow" },
 	{ { "verdict", required_argument, NULL, OPTION_VERDICT }, "drop|allow|any",
 	  "allowed packets too, where a rule logs them (default: drop)" },
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
@@ -82,6 +83,9 @@ static int read_option(int option, struct json_object *request, struct json_obje
 		return EXIT_DONE;
 	}
 	switch (option) {
+	case OPTION_STAGED:
+		json_object_object_add(filters, "staged", json_object_new_string("changed"));
+		return EXIT_DONE;
 	case 'f':
 		json_object_object_add(request, "follow", json_object_new_boolean(true));
 		return EXIT_DONE;

@@ -13,7 +13,7 @@
 #include "watch/client.h"
 #include "watch/flow_stream.h"
 
-enum { OPTION_ZONE = 256, OPTION_FROM, OPTION_TO, OPTION_PROTO, OPTION_PORT, OPTION_RULE, OPTION_STATE, OPTION_SORT,
+enum { OPTION_ZONE = 256, OPTION_FROM, OPTION_TO, OPTION_PROTO, OPTION_PORT, OPTION_RULE, OPTION_STATE, OPTION_STAGED, OPTION_SORT,
        OPTION_COUNT };
 
 static const struct option_help options[] = {
@@ -25,6 +25,7 @@ static const struct option_help options[] = {
 	{ { "rule", required_argument, NULL, OPTION_RULE }, "ID", "allowed by this rule, by default or by intra-zone" },
 	{ { "state", required_argument, NULL, OPTION_STATE }, "STATE",
 	  "syn, syn-ack, established, fin, closing, reset, picked-up; unanswered, answered, confirmed (udp, sctp); open" },
+	{ { "staged", no_argument, NULL, OPTION_STAGED }, NULL, "that a staged rule, or the candidate of apply --stage, would drop" },
 	{ { "ipv4", no_argument, NULL, '4' }, NULL, "IPv4 only" },
 	{ { "ipv6", no_argument, NULL, '6' }, NULL, "IPv6 only" },
 	{ { "sort", required_argument, NULL, OPTION_SORT }, "KEY",
@@ -86,6 +87,9 @@ static int read_option(int option, struct json_object *request, struct json_obje
 		return EXIT_DONE;
 	}
 	switch (option) {
+	case OPTION_STAGED:
+		json_object_object_add(filters, "staged", json_object_new_string("drop"));
+		return EXIT_DONE;
 	case '4':
 	case '6':
 		json_object_object_add(filters, "family", json_object_new_string(option == '4' ? "4" : "6"));

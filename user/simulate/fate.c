@@ -39,6 +39,16 @@ static enum zw_reason reason_of(__u32 cell)
 	return cell & ZW_CELL_RULE ? ZW_ALLOW_RULE : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT;
 }
 
+/* Failsafe lets pass what a staged rule would drop. */
+static __u32 staged_otherwise(const struct connection *c, const struct asked *asked, bool passes, __u32 source, __u32 destination)
+{
+	bool would_pass = asked->staged & ZW_CELL_ALLOW;
+
+	if (!asked->staged || would_pass == passes || (!would_pass && failsafe_both_ways(c, source, destination)))
+		return 0;
+	return asked->staged;
+}
+
 struct fate fate_of(const void *tables, const struct zw_layout *layout, const struct connection *c, uint64_t now)
 {
 	__u32 source, destination, cell, failsafe;
@@ -54,6 +64,7 @@ struct fate fate_of(const void *tables, const struct zw_layout *layout, const st
 	failsafe = goes_on ? 0 : failsafe_both_ways(c, source, destination);
 	return (struct fate){
 		.passes = goes_on || failsafe,
+		.staged = staged_otherwise(c, &asked, (cell & ZW_CELL_ALLOW) || failsafe, source, destination),
 		.reason = failsafe				  ? ZW_ALLOW_FAILSAFE :
 			  !goes_on && (cell & ZW_CELL_ALLOW) ? ZW_DROP_REVOKED :
 							       reason_of(cell),

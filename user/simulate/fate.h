@@ -29,6 +29,7 @@ struct fate {
 	 */
 	enum zw_reason reason;
 	uint32_t rule; /* that decides, 0 none */
+	uint32_t staged; /* the staged rule that would make the other verdict of it, as in struct zw_variant; 0 none */
 };
 
 /* now: Unix seconds; rules that end have ended by then, or not. */

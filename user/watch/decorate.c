@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "simulate/decision.h"
+#include "simulate/fate.h"
 #include "watch/event.h"
 
 #define GENERATIONS 8
@@ -151,6 +152,28 @@ static const char *zones_of(const struct generation *generation, int family, con
 	return count && !buffer->failed ? buffer->data : "";
 }
 
+/* What policy has decided, a staged rule may decide otherwise. */
+static bool is_of_policy(enum zw_reason reason)
+{
+	return reason == ZW_DROP_RULE || reason == ZW_DROP_DEFAULT || reason == ZW_ALLOW_RULE || reason == ZW_ALLOW_DEFAULT ||
+	       reason == ZW_ALLOW_INTRA_ZONE;
+}
+
+static const char *find_staged(const struct generation *generation, const struct event *event)
+{
+	struct connection c = { .family = event->key.family, .protocol = event->key.protocol, .dport = event->key.port,
+				.port = ntohs(event->key.port) };
+	uint32_t staged;
+
+	if (!generation->layout.variants || !is_of_policy(event->key.reason))
+		return "";
+	memcpy(c.source, event->key.source, sizeof(c.source));
+	memcpy(c.destination, event->key.destination, sizeof(c.destination));
+	c.sport = htons(event->source_port);
+	staged = fate_of(generation->tables, &generation->layout, &c, event->time_ns / 1000000000).staged;
+	return staged ? names_rule(generation->names, staged & ZW_CELL_RULE)->id : "";
+}
+
 static void name_generation(struct decorator *decorator, struct event *event)
 {
 	const struct generation *generation = NULL;
@@ -163,6 +186,7 @@ static void name_generation(struct decorator *decorator, struct event *event)
 	if (event->key.family && !(event->key.flags & ZW_EVENT_FOLDED)) {
 		event->from_zones = zones_of(generation, event->key.family, event->key.source, &decorator->from_zones);
 		event->to_zones = zones_of(generation, event->key.family, event->key.destination, &decorator->to_zones);
+		event->staged = find_staged(generation, event);
 	}
 	rule = event->key.rule ? names_rule(generation->names, event->key.rule) : NULL;
 	if (rule)
@@ -231,7 +255,7 @@ void decorator_decorate(struct decorator *decorator, const struct told *told, st
 {
 	const struct zw_event *packet = told->packet;
 	struct event event = { .count = told->count, .key = told->key, .hook = ZW_HOOKS, .interface = "", .rule = "",
-			       .cgroup = "", .from_zones = "", .to_zones = "" };
+			       .staged = "", .cgroup = "", .from_zones = "", .to_zones = "" };
 
 	event.time_ns = decorator->wall_offset_ns + (packet ? (int64_t)packet->time_ns : now_ns(CLOCK_BOOTTIME));
 	if (packet && !(told->key.flags & ZW_EVENT_FOLDED)) {

@@ -9,11 +9,12 @@
 
 #include "simulate/decision.h"
 
-#define STRINGS 5
+#define STRINGS 6
 
 struct event *event_copy(const struct event *event)
 {
-	const char *from[STRINGS] = { event->interface, event->rule, event->cgroup, event->from_zones, event->to_zones };
+	const char *from[STRINGS] = { event->interface, event->rule, event->cgroup, event->from_zones, event->to_zones,
+					   event->staged };
 	size_t len[STRINGS], total = sizeof(*event);
 	struct event *copy;
 	char *to;
@@ -34,6 +35,7 @@ struct event *event_copy(const struct event *event)
 	copy->cgroup = from[2];
 	copy->from_zones = from[3];
 	copy->to_zones = from[4];
+	copy->staged = from[5];
 	return copy;
 }
 
@@ -208,6 +210,7 @@ void event_json(const struct event *event, struct buffer *buffer)
 	json_text("verdict", ZW_REASON_IS_DROP(event->key.reason) ? "drop" : "allow", buffer);
 	json_text("reason", reason_name(event->key.reason), buffer);
 	json_text("rule", event->rule, buffer);
+	json_text("staged", event->staged, buffer);
 	json_number("count", true, event->count, buffer);
 	buffer_printf(buffer, ",\"folded\":%s", is_folded(event) ? "true" : "false");
 	buffer_printf(buffer, ",\"banned\":%s", is_banned(event) ? "true" : "false");
@@ -313,6 +316,11 @@ void event_text(const struct event *event, bool colour, struct buffer *buffer)
 		buffer_printf(buffer, " %s → %s", *event->from_zones ? event->from_zones : "-",
 			      *event->to_zones ? event->to_zones : "-");
 	text_reason(event, buffer);
+	if (*event->staged) {
+		buffer_printf(buffer, "; staged ");
+		buffer_plain(buffer, event->staged);
+		buffer_put(buffer, drop ? " would allow it" : " would drop it");
+	}
 	if (*event->interface) {
 		buffer_printf(buffer, " %s ", event->key.flags & ZW_EVENT_EGRESS ? "leaving" : "on");
 		buffer_plain(buffer, event->interface);

@@ -31,6 +31,7 @@ struct event {
 	uint8_t tcp_flags;
 	/* Owned, in one block with the event; "" if there is none or it is not known. */
 	const char *interface, *rule, *cgroup;
+	const char *staged; /* id of the staged rule that would make the other verdict of the packet, if it was a first one */
 	const char *from_zones, *to_zones; /* names with commas between them */
 };
 

@@ -114,6 +114,10 @@ static int read_key(const struct filter_error *error, const char *key, const cha
 	}
 	if (!strcmp(key, "verdict"))
 		return read_verdict(error, value, ret_verdicts);
+	if (!strcmp(key, "staged")) {
+		filter->staged = true;
+		return strcmp(value, "changed") ? filter_refuse(error, "staged rules are asked for by 'changed', not", value) : 0;
+	}
 	if (strcmp(key, "reason"))
 		return filter_refuse(error, "there is no such filter", key);
 	filter->reasons = reason_find(value);
@@ -197,7 +201,7 @@ bool filter_matches(const struct filter *filter, const struct event *event)
 		return false;
 	if (*filter->zone && !has_zone(event->from_zones, filter->zone) && !has_zone(event->to_zones, filter->zone))
 		return false;
-	if (filter->has_port && !port_matches(filter, event))
+	if ((filter->has_port && !port_matches(filter, event)) || (filter->staged && !*event->staged))
 		return false;
 	return end_matches(&filter->from, event, event->key.source, event->from_zones) &&
 	       end_matches(&filter->to, event, event->key.destination, event->to_zones);

@@ -6,6 +6,7 @@
  *   from, to   an address, CIDR or zone        reason     a reason's name
  *   port       destination or source port      interface  an interface's name
  *   verdict    "drop" (default), "allow", "any"
+ *   staged     "changed": a staged rule would make the other verdict
  */
 #ifndef ZW_FILTER_H
 #define ZW_FILTER_H
@@ -37,7 +38,7 @@ struct filter_end {
 struct filter {
 	char zone[FILTER_NAME_MAX], rule[FILTER_NAME_MAX], interface[FILTER_NAME_MAX];
 	struct filter_end from, to;
-	bool has_port;
+	bool has_port, staged;
 	uint16_t port;
 	uint32_t reasons; /* bit mask by number */
 	int64_t since_ns; /* Unix time */

@@ -74,6 +74,10 @@ static int read_key(const struct filter_error *error, const char *key, const cha
 		return read_state(error, value, filter);
 	if (!strcmp(key, "family"))
 		return read_family(error, value, filter);
+	if (!strcmp(key, "staged")) {
+		filter->staged = true;
+		return strcmp(value, "drop") ? filter_refuse(error, "what staged rules would do to a flow is drop it, not", value) : 0;
+	}
 	if (strcmp(key, "port"))
 		return filter_refuse(error, "there is no such filter", key);
 	filter->has_port = true;
@@ -177,14 +181,14 @@ static bool has_zone(const struct flow_seen *flow, int end, const char *zone)
 
 bool flow_filter_has_names(const struct flow_filter *filter)
 {
-	return *filter->zone || *filter->rule || *filter->from.zone || *filter->to.zone;
+	return filter->staged || *filter->zone || *filter->rule || *filter->from.zone || *filter->to.zone;
 }
 
 bool flow_filter_matches_names(const struct flow_filter *filter, const struct flow_seen *flow)
 {
 	const char *rule = flow->rule ? flow->rule : flow->reason ? flow->reason : "";
 
-	if (*filter->rule && strcmp(filter->rule, rule))
+	if ((*filter->rule && strcmp(filter->rule, rule)) || (filter->staged && !flow->staged))
 		return false;
 	if (*filter->zone && !has_zone(flow, 0, filter->zone) && !has_zone(flow, 1, filter->zone))
 		return false;

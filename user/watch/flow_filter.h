@@ -6,6 +6,7 @@
  *   from, to  an address, CIDR or zone: of     state   a state's name
  *             the opener, of the other side    port    destination port of the first packet
  *   protocol  "tcp", "proto/47", "47"          family  "4", "6"
+ *   staged    "drop": those that a staged rule would drop
  *
  * Names that the published generations do not know are mistakes, not filters that match nothing.
  */
@@ -23,6 +24,7 @@ struct flow_filter {
 	uint16_t port;
 	uint32_t states; /* bit mask by enum zw_flow_state */
 	int family; /* 0: both */
+	bool staged;
 };
 
 /* object may be NULL: every flow. 0, or -EINVAL with the error's text. */

@@ -60,7 +60,7 @@ static void put_number(const char *key, uint64_t number, struct buffer *buffer)
 	buffer_number(buffer, number);
 }
 
-/* Names of zones and ids of rules have no character that JSON escapes (design section 4.5). */
+/* Names of zones and ids of rules, a candidate's too, have no character that JSON escapes (design section 4.5). */
 static void put_text(const char *key, const char *text, struct buffer *buffer)
 {
 	buffer_put(buffer, key);
@@ -142,6 +142,7 @@ void flow_json(const struct flow_seen *flow, unsigned hz, struct buffer *buffer)
 	put_zones(",\"to_zones\":[", flow, 1, buffer);
 	put_text(",\"reason\":", flow->reason, buffer);
 	put_text(",\"rule\":", flow->rule, buffer);
+	put_text(",\"staged\":", flow->staged, buffer);
 	if (record->generation)
 		put_number(",\"generation\":", record->generation, buffer);
 	else
@@ -209,4 +210,9 @@ void flow_row(const struct flow_seen *flow, unsigned hz, struct buffer *buffer)
 		put_number("of generation ", record->generation, buffer);
 	else if (flow->stale)
 		buffer_put(buffer, "not yet decided");
+	if (!flow->staged)
+		return;
+	buffer_put(buffer, flow->stale ? "; staged " : "staged ");
+	buffer_put(buffer, flow->staged);
+	buffer_put(buffer, " would drop it");
 }

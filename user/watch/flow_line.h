@@ -5,7 +5,7 @@
  * As JSON (a contract, schema "zonewall.flow/1") it is one object a line with always the same fields; what is not known
  * is null. "from" opened the flow. Times are seconds; "idle" may be up to 256 jiffies too long, since times are not
 written for each packet. "id" is the identifier of an ICMP echo.
- * "protected": newer flows cannot take its place. "stale": the policy that is current has not decided it yet.
+ * "staged": the staged rule that would drop its first packet. "protected": newer flows cannot take its place. "stale": the policy that is current has not decided it yet.
  */
 #ifndef ZW_FLOW_LINE_H
 #define ZW_FLOW_LINE_H

@@ -2,6 +2,7 @@
 #include "watch/flow_source.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "kernel/jiffies.h"
@@ -51,6 +52,7 @@ int flow_source_open(const struct instance *instance, struct flow_source *ret_so
 		return r;
 	}
 	source.at_ns = monotonic_ns();
+	source.seconds = time(NULL);
 	open_generations(instance, &source);
 	*ret_source = source;
 	return 0;
@@ -101,6 +103,30 @@ static void name_decision(const struct flow_source *source, struct flow_seen *fl
 	flow->rule = rule->id;
 }
 
+struct connection flow_connection(const struct flow_record *record)
+{
+	struct connection c = { .family = record->family, .protocol = record->protocol, .sport = record->sport,
+				.dport = record->dport, .port = record->port, .cell = record->cell };
+
+	memcpy(c.source, record->source, sizeof(c.source));
+	memcpy(c.destination, record->destination, sizeof(c.destination));
+	return c;
+}
+
+/* Without staged rules, and rules that end, no flow has to be looked up. */
+static const char *find_staged(const struct flow_source *source, const struct flow_record *record)
+{
+	const struct generation *current = source->generations[0];
+	struct connection c;
+	uint32_t staged;
+
+	if (!current || !current->layout.variants)
+		return NULL;
+	c = flow_connection(record);
+	staged = fate_of(current->tables, &current->layout, &c, source->seconds).staged;
+	return staged && !(staged & ZW_CELL_ALLOW) ? names_rule(current->names, staged & ZW_CELL_RULE)->id : NULL;
+}
+
 void flow_source_name(const struct flow_source *source, struct flow_seen *flow)
 {
 	const struct generation *current = source->generations[0];
@@ -108,6 +134,7 @@ void flow_source_name(const struct flow_source *source, struct flow_seen *flow)
 
 	flow->stale = flow->record.generation != source->current;
 	name_decision(source, flow);
+	flow->staged = find_staged(source, &flow->record);
 	for (int end = 0; end < 2; end++)
 		flow->zone_count[end] = current ? names_zones(current->names,
 							      tables_atom(current->tables, &current->layout,

@@ -8,12 +8,14 @@
 
 #include "kernel/flow_read.h"
 #include "kernel/instance.h"
+#include "simulate/fate.h"
 
 struct flow_source {
 	struct flow_table tables[2]; /* IPv4, IPv6 */
 	uint64_t jiffies; /* at the time at_ns of CLOCK_MONOTONIC */
 	int64_t at_ns; /* 0: the clock stands still */
 	unsigned hz;
+	int64_t seconds; /* Unix time then */
 	uint32_t current; /* number of the generation that decides, 0: everything passes */
 	struct generation *generations[ZW_GATE_SLOTS]; /* the current one, others; NULL if not pinned */
 };
@@ -32,8 +34,11 @@ struct flow_seen {
 	const char *const *zones[2]; /* of opener and other side, under the current generation */
 	size_t zone_count[2];
 	bool stale; /* the current generation has not decided it yet */
+	const char *staged; /* id of the staged rule that would drop its first packet now; NULL: none would */
 };
 
 void flow_source_name(const struct flow_source *source, struct flow_seen *flow);
+
+struct connection flow_connection(const struct flow_record *record);
 
 #endif
