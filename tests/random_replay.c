@@ -32,7 +32,7 @@ static struct {
 } settings = { 1, 300, 300, true };
 
 static struct {
-	unsigned long packets, cut, dropped, late, asked_kernel, refused, by_link[ARRAY_LEN(link_types)];
+	unsigned long packets, cut, dropped, late, asked_kernel, refused, staged, by_link[ARRAY_LEN(link_types)];
 } seen;
 
 /* A packet as it was, and what the capture holds of it. */
@@ -159,6 +159,7 @@ struct stage {
 	struct replay *replay;
 	struct counts totals, pairs; /* pairs: packets dropped between two addresses */
 	unsigned long unread; /* dropped, without addresses */
+	struct replay_staged *staged; /* by rule */
 	double clock;
 };
 
@@ -208,6 +209,18 @@ static bool leaves(const struct film *film, const struct stage *stage, const str
 	return film->knows_host && answer.read_addresses && ranges_contain(&stage->scene.host, &answer.from);
 }
 
+static void count_staged(struct stage *stage, const struct oracle_answer *answer)
+{
+	struct replay_staged *staged;
+
+	if (!answer->staged)
+		return;
+	staged = &stage->staged[names_find_rule(stage->scene.tables->names, answer->staged)];
+	*(answer->staged_allows ? &staged->allowed : &staged->dropped) += 1;
+	staged->changed += answer->staged_allows != answer->allow;
+	seen.staged++;
+}
+
 /* Asks all three about a packet that the replay decides. */
 static bool decide(const struct film *film, struct stage *stage, const struct shot *shot, const struct frame *frame)
 {
@@ -231,6 +244,7 @@ static bool decide(const struct film *film, struct stage *stage, const struct sh
 	if (replay_take(stage->replay, decision))
 		abort();
 	count_answer(stage, &answer);
+	count_staged(stage, &answer);
 	if ((frame->hook == ZW_HOOK_EGRESS) != whole.egress) {
 		note("packet %zu: which way it goes is wrong", number);
 		return false;
@@ -273,6 +287,17 @@ static bool play(const struct film *film, struct stage *stage)
 		}
 	}
 	return good && capture_next(stage->capture, &captured, error) == 0;
+}
+
+static bool check_staged(const struct stage *stage)
+{
+	for (uint32_t rule = 1; rule <= names_rule_count(stage->scene.tables->names); rule++) {
+		struct replay_staged got = replay_staged(stage->replay, REPLAY_NEW, rule), want = stage->staged[rule];
+
+		if (got.allowed != want.allowed || got.dropped != want.dropped || got.changed != want.changed)
+			return false;
+	}
+	return true;
 }
 
 static bool check_totals(const struct stage *stage)
@@ -326,13 +351,15 @@ static void open_stage(const struct film *film, struct stage *stage)
 	FILE *file = fmemopen(film->file, film->len, "r");
 
 	stage->plain = oracle_new(stage->scene.policy, stage->scene.has_host ? &stage->scene.host : NULL, false);
-	if (!file || !stage->plain || replay_new(&options, &stage->replay) ||
+	stage->staged = calloc(options.rule_count[REPLAY_NEW] + 1, sizeof(*stage->staged));
+	if (!file || !stage->plain || !stage->staged || replay_new(&options, &stage->replay) ||
 	    capture_open(file, &stage->capture, error))
 		abort();
 }
 
 static void close_stage(struct stage *stage)
 {
+	free(stage->staged);
 	free(stage->totals.v);
 	free(stage->pairs.v);
 	replay_free(stage->replay);
@@ -367,6 +394,10 @@ static bool try_policy(uint64_t seed)
 		if (good && !check_totals(&stage)) {
 			good = false;
 			note("the totals are wrong");
+		}
+		if (good && !check_staged(&stage)) {
+			good = false;
+			note("what staged rules would have done is wrong");
 		}
 		if (good && !check_rows(&stage)) {
 			good = false;
@@ -422,8 +453,8 @@ int main(int argc, char **argv)
 		failures += !try_policy(settings.seed + i);
 	ok(!failures, "replayed under %u policies, %lu packets are decided as the oracle does, and counted right",
 	   settings.policies, seen.packets);
-	note("%lu dropped, %lu not captured far enough, %lu late; the kernel was asked about %lu, and refused %lu",
-	     seen.dropped, seen.cut, seen.late, seen.asked_kernel, seen.refused);
+	note("%lu dropped, %lu not captured far enough, %lu late, %lu counted by staged rules; the kernel was asked about %lu, and "
+	     "refused %lu", seen.dropped, seen.cut, seen.late, seen.staged, seen.asked_kernel, seen.refused);
 	for (size_t i = 0; i < ARRAY_LEN(link_types); i++)
 		ok(seen.by_link[i] || settings.policies < ARRAY_LEN(link_types), "link type %d: %lu packets", link_types[i],
 		   seen.by_link[i]);

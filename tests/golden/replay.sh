@@ -54,6 +54,9 @@ host=10.2.0.9,fd00:2::9
 
 is totals policy.yaml --pcap ethernet.pcap
 is json policy.yaml --pcap ethernet.pcap -o json
+sed '/id: no-telnet/i\  - {id: try-names, from: any, to: any, service: udp/53, action: drop, mode: stage}\n  - {id: try-all, from: gateway, to: db, service: any, action: allow, mode: stage}' policy.yaml >"$captures/staged.yaml"
+is staged staged.yaml --pcap ethernet.pcap
+is staged-json staged.yaml --diff policy.yaml --pcap ethernet.pcap -o json
 is host policy.yaml --host $host --pcap ethernet.pcap
 is interface policy.yaml --interface veth-db --pcap ethernet.pcap
 is egress policy.yaml --hook tc-egress --interface veth-db --pcap ethernet.pcap

@@ -63,6 +63,9 @@ struct replayed {
 };
 
 /* To stdout. 0 or -ENOMEM. */
+/* The staged rule of a side that comes next after a number, 0 before the first; 0: there is none. */
+uint32_t replayed_staged(const struct replayed *replayed, enum replay_side side, uint32_t after);
+
 int replayed_print(const struct globals *globals, const struct replayed *replayed);
 int replayed_print_json(const struct replayed *replayed);
 

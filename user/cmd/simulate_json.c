@@ -3,8 +3,9 @@
  * What a replay found as JSON: one object, a contract. Keys are there always; what has no value is null.
  *
  * capture: file, link, packets, conversations, first, last, late, complete; undecided: cut, refused, loopback; allowed,
- * dropped, totals (verdict, reason, rule, packets); conversations, more, unlisted: those that lost packets. compared: null, or
- * the old policy's files, allowed, dropped, totals, and newly_dropped, newly_allowed: packets, conversations, more; unlisted.
+ * dropped, totals (verdict, reason, rule, packets), staged (rule, allowed, dropped, changed: what rules would have made of first
+ * packets); conversations, more, unlisted: those that lost packets. compared: null, or
+ * the old policy's files, allowed, dropped, totals, staged, and newly_dropped, newly_allowed: packets, conversations, more; unlisted.
  */
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -131,6 +132,24 @@ static void put_capture(struct buffer *text, const struct replayed *r)
 	buffer_put(text, "}");
 }
 
+static void put_staged(struct buffer *text, const struct replayed *r, enum replay_side side)
+{
+	const char *comma = "";
+
+	buffer_put(text, ",\"staged\":[");
+	for (uint32_t rule = replayed_staged(r, side, 0); rule; rule = replayed_staged(r, side, rule)) {
+		struct replay_staged staged = replay_staged(r->replay, side, rule);
+
+		buffer_printf(text, "%s{\"rule\":\"%s\"", comma, names_rule(r->tables[side]->names, rule)->id);
+		put_number(text, "allowed", staged.allowed);
+		put_number(text, "dropped", staged.dropped);
+		put_number(text, "changed", staged.changed);
+		buffer_put(text, "}");
+		comma = ",";
+	}
+	buffer_put(text, "]");
+}
+
 static void put_totals(struct buffer *text, const struct replayed *r, enum replay_side side)
 {
 	const struct replay_counts *c = replay_counts(r->replay);
@@ -156,6 +175,7 @@ static void put_totals(struct buffer *text, const struct replayed *r, enum repla
 			comma = ",";
 		}
 	buffer_put(text, "]");
+	put_staged(text, r, side);
 }
 
 static void put_changes(struct buffer *text, const struct replayed *r, enum replay_rows which, const char *key,

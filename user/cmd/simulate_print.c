@@ -124,6 +124,36 @@ static void print_totals(const struct globals *globals, const struct replayed *r
 	view_print(table);
 }
 
+/* Rules that pass count nothing. */
+static bool counts_staged(const struct rule_name *rule)
+{
+	return rule && rule->staged && rule->action != ACTION_PASS;
+}
+
+uint32_t replayed_staged(const struct replayed *r, enum replay_side side, uint32_t after)
+{
+	const struct names *names = r->tables[side]->names;
+
+	for (uint32_t rule = after + 1; rule <= names_rule_count(names); rule++)
+		if (counts_staged(names_rule(names, rule)))
+			return rule;
+	return 0;
+}
+
+static void print_staged(const struct globals *globals, const struct replayed *r)
+{
+	struct libscols_table *table = view_table(globals, "STAGED >ALLOW >DROP >CHANGED");
+	char allowed[24], dropped[24], changed[24];
+
+	for (uint32_t rule = replayed_staged(r, REPLAY_NEW, 0); rule; rule = replayed_staged(r, REPLAY_NEW, rule)) {
+		struct replay_staged staged = replay_staged(r->replay, REPLAY_NEW, rule);
+
+		view_line(table, names_rule(r->tables[REPLAY_NEW]->names, rule)->id, number(staged.allowed, allowed),
+			  number(staged.dropped, dropped), number(staged.changed, changed));
+	}
+	view_print(table);
+}
+
 /* The texts of a row, until the next one. */
 struct cells {
 	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], packets[24], conversations[24];
@@ -243,6 +273,10 @@ int replayed_print(const struct globals *globals, const struct replayed *r)
 	if (c->allowed[REPLAY_NEW] + c->dropped[REPLAY_NEW]) {
 		putchar('\n');
 		print_totals(globals, r);
+	}
+	if (replayed_staged(r, REPLAY_NEW, 0)) {
+		putchar('\n');
+		print_staged(globals, r);
 	}
 	return r->tables[REPLAY_OLD] ? print_changes(globals, r) :
 				       print_list(globals, r, REPLAY_DROPPED, "dropped", c->dropped[REPLAY_NEW],

@@ -38,6 +38,7 @@ struct replay {
 	struct replay_options options;
 	struct replay_counts counts;
 	uint64_t *totals[REPLAY_SIDES][ZW_REASONS]; /* by rule; NULL: no packet yet */
+	struct replay_staged *staged[REPLAY_SIDES]; /* by rule; NULL: no packet yet */
 	double clock; /* of the latest packet so far */
 	/* The packet that was prepared: */
 	struct headers headers;
@@ -69,6 +70,8 @@ void replay_free(struct replay *replay)
 	for (int side = 0; side < REPLAY_SIDES; side++)
 		for (int reason = 0; reason < ZW_REASONS; reason++)
 			free(replay->totals[side][reason]);
+	for (int side = 0; side < REPLAY_SIDES; side++)
+		free(replay->staged[side]);
 	free(replay->talks);
 	free(replay->slots);
 	free(replay);
@@ -276,6 +279,38 @@ static int count_total(struct replay *replay, enum replay_side side, const struc
 	return 0;
 }
 
+static int count_staged(struct replay *replay, enum replay_side side, const struct decision *decision)
+{
+	bool allow = decision->staged & ZW_CELL_ALLOW;
+	struct replay_staged **staged = &replay->staged[side];
+	uint32_t rule = decision->staged & ZW_CELL_RULE;
+
+	if (!rule || rule > replay->options.rule_count[side])
+		return 0;
+	if (!*staged)
+		*staged = array_new(replay->options.rule_count[side] + 1, sizeof(**staged));
+	if (!*staged)
+		return -ENOMEM;
+	(*staged)[rule].allowed += allow;
+	(*staged)[rule].dropped += !allow;
+	(*staged)[rule].changed += allow != decision->allow;
+	return 0;
+}
+
+static int count_decision(struct replay *replay, enum replay_side side, const struct decision *decision)
+{
+	int err = count_total(replay, side, decision);
+
+	return err ? err : count_staged(replay, side, decision);
+}
+
+struct replay_staged replay_staged(const struct replay *replay, enum replay_side side, uint32_t rule)
+{
+	const struct replay_staged none = { 0 };
+
+	return replay->staged[side] && rule <= replay->options.rule_count[side] ? replay->staged[side][rule] : none;
+}
+
 uint64_t replay_total(const struct replay *replay, enum replay_side side, enum zw_reason reason, uint32_t rule)
 {
 	const uint64_t *totals = replay->totals[side][reason];
@@ -308,8 +343,8 @@ int replay_take(struct replay *replay, const struct decision *decision)
 	if (replay->options.compare)
 		by[REPLAY_OLD] = decision[REPLAY_OLD];
 	changed = replay->options.compare && by[REPLAY_NEW].allow != by[REPLAY_OLD].allow;
-	if (find_talk(replay, &talk) || count_total(replay, REPLAY_NEW, &by[REPLAY_NEW]) ||
-	    (replay->options.compare && count_total(replay, REPLAY_OLD, &by[REPLAY_OLD])))
+	if (find_talk(replay, &talk) || count_decision(replay, REPLAY_NEW, &by[REPLAY_NEW]) ||
+	    (replay->options.compare && count_decision(replay, REPLAY_OLD, &by[REPLAY_OLD])))
 		return -ENOMEM;
 	counts->newly_dropped += changed && dropped;
 	counts->newly_allowed += changed && !dropped;

@@ -73,6 +73,12 @@ const struct replay_counts *replay_counts(const struct replay *replay);
 /* Packets that a side decided for this reason by this rule; 0 for those of all rules, where a reason shows none. */
 uint64_t replay_total(const struct replay *replay, enum replay_side side, enum zw_reason reason, uint32_t rule);
 
+/* First packets that a staged rule would have let pass and dropped, and those among them whose verdict was the other one. */
+struct replay_staged {
+	uint64_t allowed, dropped, changed;
+};
+struct replay_staged replay_staged(const struct replay *replay, enum replay_side side, uint32_t rule);
+
 /* Most packets first, then earliest first. The caller frees the rows. 0 or -ENOMEM. */
 int replay_rows(const struct replay *replay, enum replay_rows which, struct replay_row **ret_rows, size_t *ret_count);
 
