@@ -533,6 +533,12 @@ static const struct conversation conversations[] = {
 		{"a ClientHello", TO(443, F_ACK, HELLO), .ack_off = -10, FLOW("tls")},
 		{"the banner again", FROM(443, F_ACK, BYTES("220 mail\r\n")), .seq_off = -10, FLOW("tls")},
 	}},
+	{"who listens begins with TLS", 0, {
+		OPENED(443, "tls"),
+		{"a ClientHello", FROM(443, F_ACK, HELLO), PLAINTEXT("tls")},
+		{"one with the number of the opener's first byte", FROM(443, F_ACK, HELLO), .seq_off = -(5021 + 255), PLAINTEXT("tls")},
+		{"the opener's", TO(443, F_ACK, HELLO), .ack_off = -20, FLOW("tls")},
+	}},
 	{"what a ClientHello begins with", 0, {
 		OPENED(443, "tls"),
 		{"the least of it", TO(443, F_ACK, SHORTEST_HELLO), FLOW("tls")},
@@ -608,7 +614,8 @@ static const struct conversation conversations[] = {
 	{"a SYN said again with another number", 0, {
 		{"one", TO(443, F_SYN), .seq_off = 5000, RULE("tls")},
 		{"another", TO(443, F_SYN), RULE("tls")},
-		{"a ClientHello, while nobody knows which one counts", TO(443, F_ACK, HELLO), PLAINTEXT("tls")},
+		{"a ClientHello at number 0", TO(443, F_ACK, HELLO), .seq_off = 255, PLAINTEXT("tls")},
+		{"and one where the second said, while nobody knows which one counts", TO(443, F_ACK, HELLO), PLAINTEXT("tls")},
 		{"the SYN+ACK", FROM(443, F_SYN | F_ACK), .ack_off = -20, FLOW("tls")},
 		{"the ClientHello", TO(443, F_ACK, HELLO), .seq_off = -20, FLOW("tls")},
 	}},

@@ -241,7 +241,7 @@ const char *event_reason_text(enum zw_reason reason)
 	case ZW_DROP_LIMIT:
 		return "more new flows than the rule's limit";
 	case ZW_DROP_PLAINTEXT:
-		return "not TLS";
+		return "the flow has not begun with TLS";
 	default:
 		return "";
 	}
