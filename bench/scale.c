@@ -194,6 +194,7 @@ struct policy *scale_policy(const struct scale *s)
 
 		open->tier = 1;
 		open->action = ACTION_ALLOW;
+		open->limit = s->limit;
 	}
 	if (s->interface)
 		make_interface(p, s);

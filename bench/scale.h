@@ -21,6 +21,7 @@ struct scale {
 	bool tc; /* attached there to TC ingress; else to native XDP */
 	bool logged; /* drops are told */
 	uint16_t open_port; /* allow from any to any tcp to this port: the last rule; 0: none */
+	struct limit limit; /* of that rule */
 };
 
 /* What design section 13 calls full. */

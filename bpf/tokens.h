@@ -166,6 +166,9 @@ ZW_GLOBAL int zw_limit_round(struct zw_limit_set *set, const struct token *t, in
 
 	if (!set || !t)
 		return LIMIT_AGAIN;
+	/* Both lines are on their way before either is looked at. */
+	load_word(&set->key[0]);
+	load_word(&set->level[0]);
 	limited = take_own(set, t);
 	return limited == LIMIT_FULL_SET ? take_other(set, t, impatient) : limited;
 }
