@@ -23,7 +23,8 @@ static const char policy[] =
 	"  - {id: tunnels, from: red, to: blue, service: proto/47, action: allow}\n"
 	"  - {id: tls, from: red, to: blue, service: [tcp/443, tcp/23], action: allow, tls: {require: true}}\n"
 	"  - {id: modern, from: red, to: blue, service: tcp/8443, action: allow, tls: {require: true, min: \"1.2\"}}\n"
-	"  - {id: back, from: blue, to: red, service: tcp/40009, action: allow, tls: {require: true}}\n";
+	"  - {id: back, from: blue, to: red, service: tcp/40009, action: allow, tls: {require: true}}\n"
+	"  - {id: two, from: red, to: blue, service: [tcp/86, udp/86], action: allow, limit: {rate: 1/m, burst: 2}}\n";
 
 struct step {
 	const char *what; /* NULL: the conversation ends */
@@ -96,7 +97,26 @@ static const struct packet_spec echo_reply = {.protocol = P_ICMP, .type = 0, .id
 static const struct packet_spec nameless_timestamp = {.protocol = P_ICMP, .type = 13};
 static const struct packet_spec quoted_error = {.protocol = P_ICMP, .type = 3, .id = 7};
 
+#define ASK(port_, sport_) .packet = {.protocol = P_UDP, .sport = sport_, .dport = port_}
+#define LIMIT(id) .reason = ZW_DROP_LIMIT, .rule = id
+
 static const struct conversation conversations[] = {
+	{"a limit of one a minute, two at once", 0, {
+		{"a SYN, when the bucket is full", .wait = 3600, TO(86, F_SYN), RULE("two")},
+		{"the same again: it takes none", TO(86, F_SYN), RULE("two")},
+		{"its answer", FROM(86, F_SYN | F_ACK), FLOW("two")},
+		{"another first packet", ASK(86, 1001), RULE("two")},
+		{"a third one", ASK(86, 1002), LIMIT("two")},
+		{"the second one again, which has a flow", ASK(86, 1001), FLOW("two")},
+		{"the first one's ACK", TO(86, F_ACK), FLOW("two")},
+		{"a RST of no flow", .packet = {.sport = 1003, .dport = 86, .flags = F_RST}, LIMIT("two")},
+		{"a token comes in", .wait = 60, ASK(86, 1002), RULE("two")},
+		{"and no more", ASK(86, 1004), LIMIT("two")},
+		{"half of the next one", .wait = 30, ASK(86, 1004), LIMIT("two")},
+		{"the rest of it", .wait = 30, ASK(86, 1004), RULE("two")},
+		{"after an hour there are two", .wait = 3600, ASK(86, 1005), RULE("two")},
+		{"the second", ASK(86, 1006), RULE("two")},
+		{"and no third", ASK(86, 1007), LIMIT("two")}}},
 	{"a TCP connection", 0, {
 		{"the SYN by its rule", SYN_, RULE("web")},
 		{"the SYN again", SYN_, RULE("web")},
