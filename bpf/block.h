@@ -155,9 +155,7 @@ static __always_inline struct zw_block *block_bucket(struct zw_blocks *b, __u64 
 
 static __always_inline bool is_block_live(__u64 head, __u64 now)
 {
-	__u64 until = head & ZW_BLOCK_UNTIL;
-
-	return !(head & ZW_BLOCK_BUSY) && (until == ZW_BLOCK_FOR_EVER || (now & ZW_BLOCK_UNTIL) < until);
+	return !(head & ZW_BLOCK_BUSY) && (now & ZW_BLOCK_UNTIL) < (head & ZW_BLOCK_UNTIL);
 }
 
 static __always_inline bool is_prefix_at(const struct zw_block *slot, __u64 head, const struct block_prefix *p)

@@ -486,7 +486,7 @@ struct zw_block {
 #define ZW_BLOCK_BUSY (1ull << 47) /* being written */
 #define ZW_BLOCK_BAN (1ull << 46) /* put there by a rule's limit */
 #define ZW_BLOCK_UNTIL ((1ull << 46) - 1)
-#define ZW_BLOCK_FOR_EVER ZW_BLOCK_UNTIL
+#define ZW_BLOCK_FOR_EVER ZW_BLOCK_UNTIL /* some 2,000 years of jiffies */
 
 struct zw_blocks {
 	__u32 used; /* 0: the list is empty */

@@ -110,7 +110,7 @@ static int add_deciders(struct scene *scene, const struct scene_options *options
 	return r;
 }
 
-static int block(struct scene *scene, char *word, bool stateful)
+int scene_block(struct scene *scene, char *word, bool stateful)
 {
 	char *until = strchr(word, '='), *length = strchr(word, '/');
 	struct blocked blocked = { .until = ZW_BLOCK_FOR_EVER };
@@ -147,7 +147,7 @@ static int add_blocks(struct scene *scene, const struct scene_options *options)
 		return -ENOMEM;
 	r = blocks_init(scene->blocks);
 	for (char *word = strtok(copy, " "); word && !r; word = strtok(NULL, " "))
-		r = block(scene, word, options->stateful);
+		r = scene_block(scene, word, options->stateful);
 	decider_block(scene->decider, scene->blocks);
 	return r;
 }

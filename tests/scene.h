@@ -38,6 +38,9 @@ struct scene {
 int scene_open(const char *policy, const struct scene_options *options, struct scene *ret_scene);
 void scene_close(struct scene *scene);
 
+/* One more on the block list of a scene that has one: a word as in options->blocks (cut up). 0 or -errno. */
+int scene_block(struct scene *scene, char *word, bool stateful);
+
 struct scene_frame {
 	const uint8_t *data;
 	size_t len;

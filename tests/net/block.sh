@@ -73,6 +73,7 @@ check "the loader tells of it" listed '@e == 2 && $e[0]{address} eq "10.1.0.1" &
 stop run-b KILL
 check "the loader is killed: it is blocked" pings_in_vain a 10.1.0.2
 check "another policy is applied: it is blocked" eval 'apply b < <(policy) && pings_in_vain a 10.1.0.2'
+check "explain tells it" has "$(zw b explain --running --from 10.1.0.1 --to 10.1.0.2 --service tcp/80 2>&1)" "10.1.0.1 is on the block list"
 check "rolled back: it is blocked" eval 'zw b rollback && pings_in_vain a 10.1.0.2'
 run b
 check "the loader is back: it is blocked" pings_in_vain a 10.1.0.2

@@ -404,6 +404,8 @@ static int answer(const struct globals *globals, struct explained *x)
 	if (status)
 		return status;
 	take_notes(x);
+	if (x->generation)
+		explained_note_blocks(x, globals->instance);
 	err = globals->json ? explained_print_json(x) : explained_print(x, globals->colour);
 	return err ? out_of_memory() : EXIT_DONE;
 }

@@ -45,6 +45,9 @@ struct explained {
 /* explain_answer.c: fills in explanation and follows, or reach. An exit status; what is wrong has been told. */
 int explained_answer(struct explained *explained);
 
+/* explain_block.c: of what is running, what is on the block list. Cannot fail, but perhaps warns. */
+void explained_note_blocks(struct explained *explained, const char *instance);
+
 /* explain_text.c, explain_json.c: to stdout. 0 or -ENOMEM. */
 int explained_print(const struct explained *explained, bool colour);
 int explained_print_json(const struct explained *explained);

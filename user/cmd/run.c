@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -474,8 +475,10 @@ static void look_at_feeds(struct service *service)
 		service->feeds_at_ms = now_ms() + 1000;
 		return;
 	}
-	if (run_policy_is_current(service->policy, instance_current(teller_instance(service->teller))))
-		apply(service, RUN_POLICY_FEEDS);
+	if (!run_policy_is_current(service->policy, instance_current(teller_instance(service->teller))))
+		return;
+	apply(service, RUN_POLICY_FEEDS);
+	malloc_trim(0); /* a million entries take hundreds of MiB, until the next time */
 }
 
 static int timeout_ms(const struct service *service)
