@@ -352,6 +352,17 @@ int run_policy_adopt(struct run_policy *run, const struct instance *instance, ui
 	return status;
 }
 
+/* The same candidate stays beside a policy that is read again. */
+static int keep_candidate(const struct reading *last, struct reading *reading)
+{
+	_cleanup_(files_freep) struct files *files = NULL;
+	int r = last->candidate ? files_unpack(last->candidate_pack, last->candidate_len, &files) : 0;
+
+	if (r)
+		return edge_exit_status(edge_error(r, "cannot unpack the candidate"));
+	return files ? tell_reading(read_candidate(files, reading), reading) : EXIT_DONE;
+}
+
 /* The policy as it was read, with other files of addresses. Without any that is new and good nothing is done. */
 static int refresh(struct run_policy *run, struct publish_report *ret_report)
 {
@@ -367,6 +378,8 @@ static int refresh(struct run_policy *run, struct publish_report *ret_report)
 		return EXIT_DONE;
 	paths = files_named(files, &count);
 	status = tell_reading(read_from(files, paths, count, &reading), &reading);
+	if (!status)
+		status = keep_candidate(&run->last, &reading);
 	if (!status)
 		status = publish_reading(run, &reading, RUN_POLICY_FEEDS, ret_report);
 	if (!status)
