@@ -400,7 +400,7 @@ static __always_inline void judge_staged(const struct packet *p, struct outcome 
 
 	if (!o->staged || (o->staged & ZW_CELL_ALLOW) || !zw_layout.has_failsafe)
 		return;
-	if (o->reason == ZW_ALLOW_FAILSAFE || (!ZW_REASON_IS_DROP(o->reason) && find_failsafe(p, o, &f)))
+	if (!ZW_REASON_IS_DROP(o->reason) && find_failsafe(p, o, &f))
 		o->staged = 0;
 }
 

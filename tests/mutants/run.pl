@@ -16,7 +16,7 @@ my $here = dirname($0);
 
 # Tests that need neither root nor kernel, the quickest to fail first. A mutant may name another, run with the whole
 # program built from its sources.
-my @native = map { "$build/tests/$_" } 'bpf/conversations', 'bpf/packets', 'bpf/blocked', 'bpf/sweeps', 'bpf/tcp_states', 'unit/generations',
+my @native = map { "$build/tests/$_" } 'bpf/conversations', 'bpf/terms', 'bpf/packets', 'bpf/blocked', 'bpf/sweeps', 'bpf/tcp_states', 'unit/generations',
 	'evasion/run_programs', 'bpf/spoof', 'random_limits --policies 6', 'random --no-kernel --policies 400 --seed 1',
 	'random_flows --no-kernel --policies 400 --seed 1';
 
@@ -42,7 +42,7 @@ sub mutate {
 
 	remove_tree($dir);
 	make_path($dir);
-	system("cp -r bpf user include tests Makefile tools policies demo $dir") == 0 or die "cannot copy to $dir\n";
+	system("cp -r bpf user include tests bench Makefile tools policies demo $dir") == 0 or die "cannot copy to $dir\n";
 	for my $edit (@{ $mutant->{edits} }) {
 		my ($file, $from, $to) = map { s/\\n/\n/gr } @$edit;
 		open my $in, '<', "$dir/$file" or return "$file: $!";
