@@ -3,7 +3,8 @@
  * diff against the oracle. Pairs of random policies over a universe where every packet is tried (universe.h), and over the
  * whole address space, where packets are drawn inside the regions, outside, and around every end: a packet changes its
  * verdict exactly in the regions that say so, is in one region at most, and is decided in each generation by what the region
- * names. On other terms it is exactly where a limit or failsafe stands behind it in one generation alone. A pair the other
+ * names. On other terms it is exactly where another limit or TLS check stands before it, or failsafe behind it in one generation
+ * alone. A pair the other
  * way round has the regions of the other kind; a policy and itself have none.
  *
  *   random_diff [--seed N] [--pairs N] [--ages N] [--large N] [--samples N]
@@ -151,28 +152,51 @@ static enum rule_log log_of(const struct scene *scene, const struct oracle_answe
 		       : LOG_NONE;
 }
 
+/* What stands before and behind a verdict. */
+struct terms {
+	bool failsafe;
+	const struct rule *limited, *checked; /* by whose bucket, by whose TLS check; NULL: nothing */
+	enum rule_log log;
+};
+
+static struct terms terms_of(const struct scene *scene, const struct asking *packet, const struct oracle_answer *answer,
+			     bool with_log)
+{
+	struct terms terms = { .failsafe = has_failsafe(scene, packet), .log = with_log ? log_of(scene, answer) : LOG_UNSET };
+	const struct rule *rule = terms.failsafe ? NULL : deciding(scene, answer);
+
+	terms.limited = rule && rule->limit.set ? rule : NULL;
+	terms.checked = rule && rule->tls_require ? rule : NULL;
+	return terms;
+}
+
+/* A limit's bucket belongs to its rule. */
+static bool is_same_limit(const struct rule *a, const struct rule *b)
+{
+	return !a || !b ? a == b
+			: !strcmp(a->id, b->id) && a->limit.per_hour == b->limit.per_hour &&
+				  a->limit.burst == b->limit.burst && a->limit.per_source == b->limit.per_source;
+}
+
+static bool is_same_check(const struct rule *a, const struct rule *b)
+{
+	return !a || !b ? a == b : a->tls_min_1_2 == b->tls_min_1_2;
+}
+
 /* The kind of region that the packet is to be in; DIFF_KINDS: none. */
 static enum diff_kind expect(const struct pair *pair, const struct asking *packet,
 			     const struct oracle_answer answers[DIFF_SIDES])
 {
-	struct {
-		bool failsafe;
-		const char *limit; /* the rule whose it is */
-		enum rule_log log;
-	} terms[DIFF_SIDES];
 	bool with_log = pair->scene[0].policy->log == pair->scene[1].policy->log;
+	struct terms terms[DIFF_SIDES];
 
 	if (answers[DIFF_OLD].allow != answers[DIFF_NEW].allow)
 		return answers[DIFF_NEW].allow ? DIFF_WIDENED : DIFF_NARROWED;
-	for (int i = 0; i < DIFF_SIDES; i++) {
-		const struct rule *rule = deciding(&pair->scene[i], &answers[i]);
-
-		terms[i].failsafe = has_failsafe(&pair->scene[i], packet);
-		terms[i].limit = rule && rule->limit.set && !terms[i].failsafe ? rule->id : "";
-		terms[i].log = with_log ? log_of(&pair->scene[i], &answers[i]) : LOG_UNSET;
-	}
-	return terms[0].failsafe != terms[1].failsafe || strcmp(terms[0].limit, terms[1].limit) ||
-			       terms[0].log != terms[1].log
+	for (int i = 0; i < DIFF_SIDES; i++)
+		terms[i] = terms_of(&pair->scene[i], packet, &answers[i], with_log);
+	return terms[0].failsafe != terms[1].failsafe || terms[0].log != terms[1].log ||
+			       !is_same_limit(terms[0].limited, terms[1].limited) ||
+			       !is_same_check(terms[0].checked, terms[1].checked)
 		       ? DIFF_TERMS
 		       : DIFF_KINDS;
 }

@@ -47,10 +47,22 @@ static char *text_of(struct model *model)
 	return text;
 }
 
+/* Buckets fill while the oracle's time stands still; a TLS check is more than a first packet shows. */
+static struct model *make_untimed(struct random *random)
+{
+	struct model *model = model_new(random);
+
+	for (size_t i = 0; i < model->rule_count; i++) {
+		*model->rules[i].limit = 0;
+		model->rules[i].tls = NULL;
+	}
+	return model;
+}
+
 /* Many rules are staged, or none. */
 static struct model *make_staged(struct random *random)
 {
-	struct model *model = model_new(random);
+	struct model *model = make_untimed(random);
 
 	for (size_t i = 0; i < model->rule_count; i++)
 		model->rules[i].stage = random_percent(random, 40);
@@ -60,7 +72,7 @@ static struct model *make_staged(struct random *random)
 /* Without what a candidate does not compare: failsafe's answers, and how TCP begins. */
 static struct model *make_plain(struct random *random)
 {
-	struct model *model = model_new(random);
+	struct model *model = make_untimed(random);
 
 	for (size_t i = 0; i < model->rule_count; i++)
 		model->rules[i].stage = false;
