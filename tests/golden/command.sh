@@ -67,9 +67,16 @@ is "a word that is no command" 2 "lists the commands" z frobnicate-the-wall-for-
 is "confirm takes no arguments" 2 "confirm takes no arguments" z confirm 5
 is "--confirm needs a time" 2 "'--confirm' needs a value" z apply --confirm
 is "a time to confirm that is none" 2 "--confirm: not a time from 1s to 1d, like 30s, 10m or 2h: 'soon'" z apply --confirm soon x
-for word in top; do
-	is "'$word' is refused by name" 6 "'$word' is not built in this version" z "$word" x
-done
+is "'top' is refused by name" 6 "'top' is not built in this version" z top x
+is "block needs an address" 2 "zonewall block: which address?" z block
+is "a range is none" 2 "a range that is no CIDR" z block 10.0.0.1-10.0.0.3
+is "nor is everything" 2 "that is every address" z block 0.0.0.0/0
+is "host bits, and what was meant" 2 "fix: write 10.0.0.0/8" z block 10.0.0.1/8
+is "a time that is none" 2 "--for: a time is needed .*'soon'" z block --for soon 10.0.0.1
+is "a reason of two lines" 2 "--reason: one line" z block --reason "a
+b" 10.0.0.1
+is "--list takes no address" 2 "--list takes no address: '10.0.0.1'" z block --list 10.0.0.1
+is "--all takes no address" 2 "--all takes no address: '10.0.0.1'" z unblock --all 10.0.0.1
 is "help of flows" 0 '^  -4, --ipv4  *IPv4 only$' z help flows
 is "flows takes no argument" 2 "takes no argument: 'x'" z flows x
 is "a state that is none, and the one that was meant" 2 "fix: did you mean 'established'" z flows --state estblished

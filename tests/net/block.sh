@@ -12,6 +12,7 @@
 add_hosts a b
 join a e0 b e0 1
 clock=$(realpath "${BASH_SOURCE%/*}/block_clock.py")
+# shellcheck disable=SC2034 # what check evaluates uses it
 book=/var/lib/zonewall/$base-b/blocked
 
 policy() { echo "rules: [{id: all, from: any, to: any, service: any, action: allow}]"; }
@@ -70,6 +71,8 @@ check "down has forgotten the list" listed '@e == 0'
 run b
 check "blocked for an hour, and for ever" eval 'zw b block 10.1.0.1 --for 1h --reason "a scan" && zw b block 2001:db8::/33'
 check "the loader tells of it" listed '@e == 2 && $e[0]{address} eq "10.1.0.1" && $e[0]{reason} eq "a scan" && $e[0]{left_s} > 3590 && !defined $e[1]{left_s}'
+pings a 10.1.0.2
+check "a drop is told with its reason" soon eval 'has "$(zw b drops -o json 2>&1)" "\"reason\":\"blocked\".*\"block_reason\":\"a scan\""'
 stop run-b KILL
 check "the loader is killed: it is blocked" pings_in_vain a 10.1.0.2
 check "another policy is applied: it is blocked" eval 'apply b < <(policy) && pings_in_vain a 10.1.0.2'

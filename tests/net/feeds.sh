@@ -103,7 +103,7 @@ down b
 
 # Under load. `all` has the peer in every version, `half` in every other one: 5001 is allowed and 5002 denied for who is
 # in `all`, whatever the generation; 5003 depends on `half`.
-entries=${ENTRIES:-100000} period=${PERIOD:-3} rounds=$((${SECONDS_OF_LOAD:-15} / ${PERIOD:-3}))
+entries=${ENTRIES:-100000} period=${PERIOD:-3} turns=$((${SECONDS_OF_LOAD:-15} / ${PERIOD:-3}))
 cat >"$dir/policy/load.yaml" <<-END
 	version: 1
 	defaults: {action: drop}
@@ -142,7 +142,7 @@ patience=5
 coproc traffic_of { exec "$traffic" "$base-b" 10.1.0.2 "$base-a" 10.1.0.1; }
 exec {from}<&"${traffic_of[0]}"
 first=$(generation) late=0 slowest=0 early_kib=0 last_kib=0
-for ((i = 1; i <= rounds; i++)); do
+for ((i = 1; i <= turns; i++)); do
 	began=$SECONDS before=$(generation 2>/dev/null)
 	cp "$dir/all.$((i % 2))" "$dir/policy/feeds/all.new"
 	cp "$dir/half.$((i % 2))" "$dir/policy/feeds/half.new"
@@ -157,9 +157,9 @@ for ((i = 1; i <= rounds; i++)); do
 	last_kib=$(memory)
 	[ $i -gt 2 ] || early_kib=$last_kib
 done
-to=${traffic_of[1]}
-exec {to}>&-
-echo "# $entries entries replaced $rounds times, $(($(generation) - first)) generations; the loader took $((early_kib / 1024)) MiB after the second, $((last_kib / 1024)) MiB after the last; the slowest took effect after $slowest s"
+traffic_input=${traffic_of[1]}
+exec {traffic_input}>&-
+echo "# $entries entries replaced $turns times, $(($(generation) - first)) generations; the loader took $((early_kib / 1024)) MiB after the second, $((last_kib / 1024)) MiB after the last; the slowest took effect after $slowest s"
 check "each replacement took effect" is $late 0
 check "the loader's memory is steady" test "$last_kib" -le $((early_kib * 5 / 4 + 4096))
 check "and so are generations in the kernel" test "$(find "/sys/fs/bpf/zonewall/$base-b" -name 'gen-*' | wc -l)" -le 3

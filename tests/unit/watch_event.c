@@ -24,7 +24,7 @@ static struct event tcp4(void)
 	struct event event = {
 		.time_ns = TIME, .count = 1, .hook = ZW_HOOK_XDP, .has_packet = true, .length_bytes = 60,
 		.source_port = 40000, .tcp_flags = 0x02, .interface = "veth-gw", .rule = "", .staged = "", .cgroup = "",
-		.from_zones = "gateway", .to_zones = "db,data",
+		.from_zones = "gateway", .to_zones = "db,data", .block_reason = "",
 		.key = { .generation = 7, .port = htons(5432), .protocol = 6, .reason = ZW_DROP_DEFAULT, .family = 4,
 			 .slot = 3 },
 	};
@@ -77,7 +77,7 @@ static struct event folded(void)
 {
 	return (struct event){
 		.time_ns = TIME, .count = 123456, .hook = ZW_HOOKS, .interface = "", .rule = "guests", .staged = "", .cgroup = "",
-		.from_zones = "", .to_zones = "",
+		.from_zones = "", .to_zones = "", .block_reason = "",
 		.key = { .generation = 7, .reason = ZW_DROP_RULE, .flags = ZW_EVENT_FOLDED },
 	};
 }
@@ -101,6 +101,15 @@ static struct event frame(void)
 	return event;
 }
 
+static struct event blocked(void)
+{
+	struct event event = tcp4();
+
+	event.key.reason = ZW_DROP_BLOCKED;
+	event.block_reason = "a scan";
+	return event;
+}
+
 static const struct {
 	const char *name;
 	struct event (*event)(void);
@@ -112,14 +121,14 @@ static const struct {
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":40000,"
 	  "\"dport\":5432,\"icmp\":null,\"protocol\":\"tcp\",\"length\":60,\"tcp_flags\":\"S\",\"vlan\":null,"
 	  "\"from_zones\":[\"gateway\"],\"to_zones\":[\"db\",\"data\"],\"verdict\":\"drop\",\"reason\":\"default\","
-	  "\"rule\":null,\"staged\":null,\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null}" },
+	  "\"rule\":null,\"staged\":null,\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null,\"block_reason\":null}" },
 	{ "repeats of it have a count, and nothing of one packet", repeats,
 	  "21:04:05 drop 10.1.0.7 → 10.2.0.9:5432/tcp gateway → db,data default (no rule allows it); staged try-db would allow it on veth-gw ×3",
 	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":\"veth-gw\","
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":null,"
 	  "\"dport\":5432,\"icmp\":null,\"protocol\":\"tcp\",\"length\":null,\"tcp_flags\":null,\"vlan\":null,"
 	  "\"from_zones\":[\"gateway\"],\"to_zones\":[\"db\",\"data\"],\"verdict\":\"drop\",\"reason\":\"default\","
-	  "\"rule\":null,\"staged\":\"try-db\",\"count\":3,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null}" },
+	  "\"rule\":null,\"staged\":\"try-db\",\"count\":3,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null,\"block_reason\":null}" },
 	{ "a local sender's packet that a rule drops on its way out", udp6,
 	  "21:04:05 drop [fd00:1::7]:40000 → [2001:db8::53]:53/udp gateway → world rule no-dns leaving veth-gw by "
 	  "/system.slice/resolver.service",
@@ -128,35 +137,42 @@ static const struct {
 	  "\"sport\":40000,\"dport\":53,\"icmp\":null,\"protocol\":\"udp\",\"length\":60,\"tcp_flags\":null,"
 	  "\"vlan\":5,\"from_zones\":[\"gateway\"],\"to_zones\":[\"world\"],\"verdict\":\"drop\",\"reason\":\"rule\","
 	  "\"rule\":\"no-dns\",\"staged\":null,\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,"
-	  "\"cgroup\":\"/system.slice/resolver.service\"}" },
+	  "\"cgroup\":\"/system.slice/resolver.service\",\"block_reason\":null}" },
 	{ "an echo request", ping,
 	  "21:04:05 drop 10.1.0.7 → 10.2.0.9 icmp/8/0 gateway → - default (no rule allows it) on veth-gw",
 	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":\"veth-gw\","
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":null,"
 	  "\"dport\":null,\"icmp\":[8,0],\"protocol\":\"icmp\",\"length\":60,\"tcp_flags\":null,\"vlan\":null,"
 	  "\"from_zones\":[\"gateway\"],\"to_zones\":[],\"verdict\":\"drop\",\"reason\":\"default\",\"rule\":null,\"staged\":null,"
-	  "\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null}" },
+	  "\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null,\"block_reason\":null}" },
 	{ "a flood, folded by its rule", folded,
 	  "21:04:05 drop many rule guests ×123456",
 	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":null,"
 	  "\"hook\":null,\"direction\":null,\"from\":null,\"to\":null,\"sport\":null,\"dport\":null,\"icmp\":null,"
 	  "\"protocol\":null,\"length\":null,\"tcp_flags\":null,\"vlan\":null,\"from_zones\":[],\"to_zones\":[],"
 	  "\"verdict\":\"drop\",\"reason\":\"rule\",\"rule\":\"guests\",\"staged\":null,\"count\":123456,\"folded\":true,\"banned\":false,"
-	  "\"generation\":7,\"cgroup\":null}" },
+	  "\"generation\":7,\"cgroup\":null,\"block_reason\":null}" },
 	{ "a packet beyond a limit that bans", overrun,
 	  "21:04:05 drop 10.1.0.7:40000 → 10.2.0.9:5432/tcp gateway → db,data limit login (more new flows than the rule's limit), its source is blocked now on veth-gw",
 	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":\"veth-gw\","
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":40000,"
 	  "\"dport\":5432,\"icmp\":null,\"protocol\":\"tcp\",\"length\":60,\"tcp_flags\":\"S\",\"vlan\":null,"
 	  "\"from_zones\":[\"gateway\"],\"to_zones\":[\"db\",\"data\"],\"verdict\":\"drop\",\"reason\":\"limit\","
-	  "\"rule\":\"login\",\"staged\":null,\"count\":1,\"folded\":false,\"banned\":true,\"generation\":7,\"cgroup\":null}" },
+	  "\"rule\":\"login\",\"staged\":null,\"count\":1,\"folded\":false,\"banned\":true,\"generation\":7,\"cgroup\":null,\"block_reason\":null}" },
+	{ "a packet whose end somebody has blocked, and why", blocked,
+	  "21:04:05 drop 10.1.0.7:40000 → 10.2.0.9:5432/tcp gateway → db,data blocked (on the block list: a scan) on veth-gw",
+	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":\"veth-gw\","
+	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":\"10.1.0.7\",\"to\":\"10.2.0.9\",\"sport\":40000,"
+	  "\"dport\":5432,\"icmp\":null,\"protocol\":\"tcp\",\"length\":60,\"tcp_flags\":\"S\",\"vlan\":null,"
+	  "\"from_zones\":[\"gateway\"],\"to_zones\":[\"db\",\"data\"],\"verdict\":\"drop\",\"reason\":\"blocked\","
+	  "\"rule\":null,\"staged\":null,\"count\":1,\"folded\":false,\"banned\":false,\"generation\":7,\"cgroup\":null,\"block_reason\":\"a scan\"}" },
 	{ "a frame that is not IP", frame,
 	  "21:04:05 drop a frame ethertype (neither IPv4 nor IPv6) on veth-gw",
 	  "{\"schema\":\"zonewall.event/1\",\"time\":\"2026-11-22T21:04:05.123456Z\",\"interface\":\"veth-gw\","
 	  "\"hook\":\"xdp\",\"direction\":\"ingress\",\"from\":null,\"to\":null,\"sport\":null,\"dport\":null,"
 	  "\"icmp\":null,\"protocol\":null,\"length\":60,\"tcp_flags\":null,\"vlan\":null,\"from_zones\":[],"
 	  "\"to_zones\":[],\"verdict\":\"drop\",\"reason\":\"ethertype\",\"rule\":null,\"staged\":null,\"count\":1,\"folded\":false,\"banned\":false,"
-	  "\"generation\":7,\"cgroup\":null}" },
+	  "\"generation\":7,\"cgroup\":null,\"block_reason\":null}" },
 };
 
 static void events_as_lines(void **state)
@@ -174,7 +190,7 @@ static void events_as_lines(void **state)
 		assert_string_equal(buffer.data, lines[i].json);
 		object = json_tokener_parse(buffer.data);
 		assert_non_null(object);
-		assert_int_equal(json_object_object_length(object), 25);
+		assert_int_equal(json_object_object_length(object), 26);
 		json_object_put(object);
 		buffer_free(&buffer);
 	}

@@ -15,9 +15,13 @@
 #include "kernel/pins.h"
 #include "kernel/saved.h"
 
-#define BOOK "blocked"
 #define BOOK_BYTES (64u << 20) /* then it is written anew */
 #define BOOK_MAX (256u << 20)
+
+int block_book_path(const char *instance, char *ret_path)
+{
+	return instance_state_path(instance, "blocked", ret_path);
+}
 
 bool block_reason_is_valid(const char *text)
 {
@@ -150,7 +154,7 @@ int block_book_read(const char *instance, struct block_note **ret_notes, size_t 
 	struct file_text file = { 0 };
 	char path[PATH_MAX];
 	size_t count = 0;
-	int error = instance_state_path(instance, BOOK, path);
+	int error = block_book_path(instance, path);
 
 	if (!error)
 		error = file_read(path, BOOK_MAX, &file);
@@ -210,7 +214,7 @@ static FILE *open_book(const char *instance, int *ret_error)
 	if (!*ret_error)
 		*ret_error = pins_mkdir(folder, 0700);
 	if (!*ret_error)
-		*ret_error = instance_state_path(instance, BOOK, path);
+		*ret_error = block_book_path(instance, path);
 	if (!*ret_error)
 		*ret_error = keep_short(instance, path);
 	if (*ret_error)
@@ -275,7 +279,7 @@ size_t block_book_restore(const char *instance, struct zw_blocks *blocks)
 		what.until = notes[i].until ? jiffies + (uint64_t)(notes[i].until - now) * jiffies_hz() : ZW_BLOCK_FOR_EVER;
 		restored += !blocks_put(blocks, &what, jiffies);
 	}
-	if (!error && !instance_state_path(instance, BOOK, path))
+	if (!error && !block_book_path(instance, path))
 		error = rewrite(path, notes, count);
 	if (error || restored < count)
 		edge_warn("not all of the block list could be restored: %zu of %zu prefixes are on it: %s", restored, count,
@@ -287,6 +291,6 @@ void block_book_forget(const char *instance)
 {
 	char path[PATH_MAX];
 
-	if (!instance_state_path(instance, BOOK, path) && unlink(path) && errno != ENOENT)
+	if (!block_book_path(instance, path) && unlink(path) && errno != ENOENT)
 		edge_warn("the block list will come back with the next policy: cannot remove %s: %s", path, strerror(errno));
 }

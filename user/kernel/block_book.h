@@ -23,6 +23,8 @@ struct block_note {
 	char reason[BLOCK_REASON_MAX + 1];
 };
 
+int block_book_path(const char *instance, char *ret_path); /* text of PATH_MAX bytes; 0 or -errno */
+
 /* Is this a reason that can be written down: short, on one line? */
 bool block_reason_is_valid(const char *text);
 

@@ -15,6 +15,7 @@
 
 #include "simulate/decision.h"
 #include "simulate/fate.h"
+#include "watch/block_notes.h"
 #include "watch/event.h"
 
 #define GENERATIONS 8
@@ -47,6 +48,7 @@ struct decorator {
 	struct cached_slot slots[ZW_POINT_SLOTS];
 	struct cached_cgroup cgroups[CGROUPS];
 	struct buffer from_zones, to_zones;
+	struct block_notes *blocks;
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -80,6 +82,11 @@ struct decorator *decorator_new(const struct instance *instance)
 	if (!decorator)
 		return NULL;
 	decorator->instance = instance;
+	decorator->blocks = block_notes_new(instance_name(instance));
+	if (!decorator->blocks) {
+		free(decorator);
+		return NULL;
+	}
 	open_cgroups(decorator);
 	decorator_tick(decorator);
 	return decorator;
@@ -99,6 +106,7 @@ void decorator_free(struct decorator *decorator)
 		forget(&decorator->generations[i]);
 	if (decorator->cgroup_root >= 0)
 		close(decorator->cgroup_root);
+	block_notes_free(decorator->blocks);
 	buffer_free(&decorator->from_zones);
 	buffer_free(&decorator->to_zones);
 	free(decorator);
@@ -106,6 +114,7 @@ void decorator_free(struct decorator *decorator)
 
 void decorator_tick(struct decorator *decorator)
 {
+	block_notes_tick(decorator->blocks);
 	decorator->wall_offset_ns = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME);
 	for (int i = 0; i < GENERATIONS; i++)
 		if (decorator->generations[i].number && decorator->generations[i].idle_ticks++ >= GENERATION_IDLE_TICKS)
@@ -251,11 +260,23 @@ static const char *name_cgroup(struct decorator *decorator, uint64_t id)
 	return cached->path;
 }
 
+/* Whichever end it is of; a folded event has none. */
+static void name_block(struct decorator *decorator, struct event *event)
+{
+	const struct zw_event_key *key = &event->key;
+
+	if (key->reason != ZW_DROP_BLOCKED || (key->flags & ZW_EVENT_FOLDED) || !key->family)
+		return;
+	event->block_reason = block_notes_find(decorator->blocks, key->family, key->source);
+	if (!*event->block_reason)
+		event->block_reason = block_notes_find(decorator->blocks, key->family, key->destination);
+}
+
 void decorator_decorate(struct decorator *decorator, const struct told *told, struct event *ret_event)
 {
 	const struct zw_event *packet = told->packet;
 	struct event event = { .count = told->count, .key = told->key, .hook = ZW_HOOKS, .interface = "", .rule = "",
-			       .staged = "", .cgroup = "", .from_zones = "", .to_zones = "" };
+			       .staged = "", .cgroup = "", .from_zones = "", .to_zones = "", .block_reason = "" };
 
 	event.time_ns = decorator->wall_offset_ns + (packet ? (int64_t)packet->time_ns : now_ns(CLOCK_BOOTTIME));
 	if (packet && !(told->key.flags & ZW_EVENT_FOLDED)) {
@@ -268,5 +289,6 @@ void decorator_decorate(struct decorator *decorator, const struct told *told, st
 	}
 	name_generation(decorator, &event);
 	name_slot(decorator, &event);
+	name_block(decorator, &event);
 	*ret_event = event;
 }

@@ -9,12 +9,12 @@
 
 #include "simulate/decision.h"
 
-#define STRINGS 6
+#define STRINGS 7
 
 struct event *event_copy(const struct event *event)
 {
 	const char *from[STRINGS] = { event->interface, event->rule, event->cgroup, event->from_zones, event->to_zones,
-					   event->staged };
+				      event->staged, event->block_reason };
 	size_t len[STRINGS], total = sizeof(*event);
 	struct event *copy;
 	char *to;
@@ -36,6 +36,7 @@ struct event *event_copy(const struct event *event)
 	copy->from_zones = from[3];
 	copy->to_zones = from[4];
 	copy->staged = from[5];
+	copy->block_reason = from[6];
 	return copy;
 }
 
@@ -216,6 +217,7 @@ void event_json(const struct event *event, struct buffer *buffer)
 	buffer_printf(buffer, ",\"banned\":%s", is_banned(event) ? "true" : "false");
 	json_number("generation", event->key.generation, event->key.generation, buffer);
 	json_text("cgroup", event->cgroup, buffer);
+	json_text("block_reason", event->block_reason, buffer);
 	buffer_put(buffer, "}");
 }
 
@@ -294,8 +296,13 @@ static void text_reason(const struct event *event, struct buffer *buffer)
 		buffer_put(buffer, " ");
 		buffer_plain(buffer, event->rule);
 	}
-	if (*explained)
+	if (*event->block_reason) {
+		buffer_printf(buffer, " (%s: ", explained);
+		buffer_plain(buffer, event->block_reason);
+		buffer_put(buffer, ")");
+	} else if (*explained) {
 		buffer_printf(buffer, " (%s)", explained);
+	}
 	if (is_banned(event))
 		buffer_put(buffer, ", its source is blocked now");
 }

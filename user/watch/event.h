@@ -33,6 +33,7 @@ struct event {
 	const char *interface, *rule, *cgroup;
 	const char *staged; /* id of the staged rule that would make the other verdict of the packet, if it was a first one */
 	const char *from_zones, *to_zones; /* names with commas between them */
+	const char *block_reason; /* why one of its ends is on the block list, as somebody said */
 };
 
 /* Copies the event and its strings into one block; free() it. NULL: out of memory. */
