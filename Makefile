@@ -97,7 +97,7 @@ $(BUILD)/tests/%.o: tests/%.c | build-tools $(SKELS)
 $(BUILD)/tests/bpf/two_cpus.o: $(BUILD)/tests/bpf/two_cpus.skel.h
 
 # Each access of these calls out, to the scheduler of tests/schedule.c. Nothing is linked for that.
-$(BUILD)/tests/unit/flow_schedules.o $(BUILD)/tests/unit/limit_schedules.o: private SANFLAGS := -fsanitize=thread
+$(BUILD)/tests/unit/flow_schedules.o $(BUILD)/tests/unit/limit_schedules.o $(BUILD)/tests/unit/tls_schedules.o: private SANFLAGS := -fsanitize=thread
 $(BUILD)/tests/schedule.o: private SANFLAGS :=
 
 $(BUILD)/tests/unit/figures: $(BUILD)/bench/figure.o $(BUILD)/bench/aims.o | $(BUILD)/bench/figures
