@@ -65,7 +65,7 @@ for policy in $(grep -l '^never:' policies/*.yaml); do
 	sed 's/^tests:/  - {id: open, from: any, to: any, service: tcp, action: allow}\n&/' "$policy" >"$folder/$policy"
 	"$ZONEWALL" test --host $HOST "$folder/$policy" 2>&1 | grep -q "failed: never '.*': a packet is allowed"
 	result $? "$policy: an open door is found"
-	sed '/^rules:/,/^tests:/s/action: allow/action: drop/' "$policy" >"$folder/$policy"
+	sed '/^rules:/,/^tests:/{s/action: allow/action: drop/;s/,\? *\(limit\|tls\): {[^}]*}//}' "$policy" >"$folder/$policy"
 	"$ZONEWALL" test --host $HOST "$folder/$policy" 2>&1 | grep -q "failed: always '.*': a packet is dropped"
 	result $? "$policy: a closed door is found"
 done
