@@ -133,6 +133,49 @@ static void thousands_of_overlapping_port_ranges(void **state)
 	made_free(p);
 }
 
+/* Each ends a second after the one before, between any and any; what comes last ends never. */
+static struct policy *ending_rules(size_t count)
+{
+	struct policy *p = many_rules(count + 1);
+
+	for (size_t i = 0; i <= count; i++) {
+		char id[32];
+		struct rule *r;
+
+		snprintf(id, sizeof(id), "rule-%zu", i);
+		r = made_rule(&p->rules, id, ZONE_INDEX_ANY, ZONE_INDEX_ANY, made_ports(6, 1, 1), i & 1 ? ACTION_ALLOW : ACTION_DROP);
+		r->expires = i < count;
+		r->until = 1000 + i;
+	}
+	return p;
+}
+
+static void rules_that_end_one_after_the_other(void **state)
+{
+	struct policy *p = ending_rules(ZW_VARIANTS_CHAIN - 1);
+	struct tables_stats stats;
+
+	(void)state;
+	assert_null(complaint(p, 0, &stats));
+	made_free(p);
+	p = ending_rules(ZW_VARIANTS_CHAIN);
+	expect_complaint(p, 0, "rule 'rule-63' is one of more than 63 that end one after the other for the same packets");
+	made_free(p);
+}
+
+/* Of thousands of rules between the same ends most can never decide: they end no later than one before them. */
+static void rules_that_end_together(void **state)
+{
+	struct policy *p = ending_rules(5000);
+	struct tables_stats stats;
+
+	(void)state;
+	for (size_t i = 0; i < p->rules.count; i++)
+		p->rules.v[i].until = 1000 - i % 50;
+	assert_null(complaint(p, 0, &stats));
+	made_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +184,8 @@ int main(void)
 		cmocka_unit_test(more_zones_than_possible),
 		cmocka_unit_test(more_port_classes_than_possible),
 		cmocka_unit_test(thousands_of_overlapping_port_ranges),
+		cmocka_unit_test(rules_that_end_one_after_the_other),
+		cmocka_unit_test(rules_that_end_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,10 +318,45 @@ static void a_large_sparse_matrix(void **state)
 	made_free(p);
 }
 
+/* The example of zonewall.h, "terms". */
+static void a_rule_that_ends_and_a_staged_one(void **state)
+{
+	struct policy *p = made_new();
+	struct rule *ends = made_rule(&p->rules, "ends", ZONE_INDEX_ANY, ZONE_INDEX_ANY, made_ports(6, 80, 80), ACTION_ALLOW),
+		    *staged;
+	const struct addr any = { 4, 0x0a000001 };
+	const struct zw_variant *v;
+	struct tables *t;
+	uint32_t a, staged_then;
+
+	(void)state;
+	p->log = LOG_NOTHING;
+	ends->expires = true;
+	ends->until = 1000;
+	staged = made_rule(&p->rules, "staged", ZONE_INDEX_ANY, ZONE_INDEX_ANY, made_ports(6, 80, 80), ACTION_DROP);
+	staged->mode = MODE_STAGE;
+	t = made_tables(p, NULL);
+	a = walk_atom(t, &any);
+	v = walk_line(t, t->layout.variants);
+	assert_int_equal(t->layout.variant_count, 2);
+	assert_memory_equal(&v[0], (&(struct zw_variant){ .staged = 2 }), sizeof(*v));
+	assert_memory_equal(&v[1], (&(struct zw_variant){ .until = 1000, .cell = 1 | ZW_CELL_EXPIRES | ZW_CELL_ALLOW,
+							  .next = ZW_CELL_VARIANT }), sizeof(*v));
+	assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, a, walk_port(t, 6, 80)), ZW_CELL_VARIANT | 1);
+	assert_int_equal(walk_cell(t, ZW_MATRIX_POLICY, a, a, walk_port(t, 6, 81)), 0);
+	assert_int_equal(walk_variant(t, ZW_CELL_VARIANT | 1, 1000, &staged_then), 0);
+	assert_int_equal(staged_then, 2);
+	assert_int_equal(t->layout.instant_count, 2);
+	assert_int_equal(walk_instant(t, 1), 1000);
+	tables_free(t);
+	made_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_policy_of_two_zones),
+		cmocka_unit_test(a_rule_that_ends_and_a_staged_one),
 		cmocka_unit_test(intra_zone_has_its_own_reason),
 		cmocka_unit_test(cells_are_what_the_rules_say),
 		cmocka_unit_test(the_order_of_zones_does_not_matter),
