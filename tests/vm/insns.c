@@ -29,6 +29,8 @@ static const char policy[] =
 	"rules:\n"
 	"  - {id: web, from: red, to: blue, service: [tcp/80, tcp/8000-8099], action: allow}\n"
 	"  - {id: names, from: blue, to: red, service: udp/53, action: allow, limit: {rate: 9/s, per: source, ban: 1m}}\n"
+	"  - {id: guests, from: blue, to: red, service: tcp/80, action: allow, until: 2038-01-01T00:00:00Z}\n"
+	"  - {id: try, from: red, to: blue, service: tcp/443, action: allow, mode: stage}\n"
 	"  - {id: ping, from: any, to: any, service: icmp/echo-request, action: allow}\n";
 
 /* False, and says so: not known. */
