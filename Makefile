@@ -299,9 +299,10 @@ LIBDIR = $(DESTDIR)$(PREFIX)/lib
 install: all $(COMPLETIONS) $(UNITS) ## install all of it below PREFIX (/usr/local), or DESTDIR and PREFIX
 	install -D -m 0755 $(BUILD)/zonewall $(DESTDIR)$(PREFIX)/sbin/zonewall
 	install -D -m 0644 README.md $(SHARE)/doc/zonewall/README.md
-	install -d $(SHARE)/doc/zonewall/policies/common
+	install -d $(SHARE)/doc/zonewall/policies/common $(SHARE)/doc/zonewall/policies/feeds
 	install -m 0644 policies/*.* $(SHARE)/doc/zonewall/policies
 	install -m 0644 policies/common/* $(SHARE)/doc/zonewall/policies/common
+	install -m 0644 policies/feeds/* $(SHARE)/doc/zonewall/policies/feeds
 	install -D -m 0644 $(BUILD)/completion/zonewall.bash $(SHARE)/bash-completion/completions/zonewall
 	install -D -m 0644 $(BUILD)/completion/zonewall.zsh $(DESTDIR)$(ZSHDIR)/_zonewall
 	install -D -m 0644 $(BUILD)/completion/zonewall.fish $(SHARE)/fish/vendor_completions.d/zonewall.fish

@@ -31,6 +31,14 @@ LEGS = {
 
 # Beside a policy's own tests: from, to, service, verdict, by; and from where a forged one is sent.
 MORE = {
+    "threat-feed": [
+        ("198.51.100.7", NODE[0], "tcp/443", "allow", "web-in"),
+        ("2001:db8:ffff::7", NODE[1], "tcp/80", "allow", "web-in"),
+        ("198.51.100.66", NODE[0], "tcp/443", "drop", "no-attackers"),
+        ("2001:db8:bad::7", NODE[1], "tcp/80", "drop", "no-attackers"),
+        (NODE[0], "198.51.100.8", "udp/53", "allow", "out"),
+        (NODE[0], "198.51.100.200", "tcp/443", "drop", "no-c2"),
+    ],
     "quickstart": [
         ("198.51.100.7", NODE[0], "tcp/443", "allow", "web-in"),
         ("2001:db8:ffff::7", NODE[1], "tcp/443", "allow", "web-in"),
