@@ -22,7 +22,7 @@ struct shot {
 
 /* Shared with the workers. */
 struct progress {
-	unsigned long policies, decisions, refused, failures, unread, sparse;
+	unsigned long policies, decisions, refused, failures, unread, sparse, staged;
 	unsigned long reason[ZW_REASONS];
 };
 
@@ -50,6 +50,7 @@ static bool shoot(struct scene *scene, const struct shot *shot, char text[SCENE_
 	memcpy(frame.mac, shot->mac, 6);
 	agree = scene_agrees(scene, &frame, &answer, text);
 	__atomic_add_fetch(&progress->reason[answer.reason], 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&progress->staged, answer.staged != NULL, __ATOMIC_RELAXED);
 	return agree;
 }
 
@@ -213,6 +214,17 @@ static bool try_conversations(struct random *random, struct model *model, struct
 	return good;
 }
 
+static bool counters_agree(struct scene *scene, uint64_t seed)
+{
+	char text[SCENE_TEXT];
+
+	if (scene_counters_agree(scene, text))
+		return true;
+	printf("# disagreement: --seed %llu --policies 1 --packets %u --odd %u%s\n# %s\n", (unsigned long long)seed,
+	       settings.packets, settings.odd, settings.stateful ? " --stateful" : "", text);
+	return false;
+}
+
 static bool try_policy(uint64_t seed)
 {
 	struct random random = { .state = seed * 0x2545f4914f6cdd1dull };
@@ -238,6 +250,7 @@ static bool try_policy(uint64_t seed)
 		__atomic_add_fetch(&progress->sparse, scene.tables->stats.sparse, __ATOMIC_RELAXED);
 		good = settings.stateful ? try_conversations(&random, model, &scene, seed)
 					 : try_packets(&random, model, &scene, seed);
+		good = good && counters_agree(&scene, seed);
 	}
 	if (!r)
 		scene_close(&scene);
@@ -338,6 +351,7 @@ static void report_all(bool finished, time_t seconds)
 	   settings.stateful ? ", with flows" : "");
 	note("%ld s; %lu policies with sparse tables; %lu frames were not taken by the kernel's test run",
 	     (long)seconds, progress->sparse, progress->refused);
+	note("staged rules would have decided %lu first packets", progress->staged);
 	for (int reason = 1; reason < ZW_REASONS; reason++)
 		if (progress->reason[reason])
 			note("%s %s: %lu", ZW_REASON_IS_DROP(reason) ? "drop" : "allow", reason_name(reason),

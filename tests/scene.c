@@ -107,6 +107,10 @@ static int add_deciders(struct scene *scene, const struct scene_options *options
 	r = decider_new(scene->tables->bytes, &scene->tables->layout, options->stateful, &scene->decider);
 	if (!r && options->kernel)
 		r = testrun_new(scene->tables, &kernel, &scene->testrun);
+	if (!r && scene->testrun) {
+		scene->staged = calloc(names_rule_count(scene->tables->names) + 1, sizeof(*scene->staged));
+		r = scene->staged ? 0 : -ENOMEM;
+	}
 	return r;
 }
 
@@ -179,6 +183,7 @@ void scene_close(struct scene *scene)
 	oracle_free(scene->oracle);
 	decider_free(scene->decider);
 	testrun_free(scene->testrun);
+	free(scene->staged);
 	free(scene->blocks);
 	tables_free(scene->tables);
 	policy_free(scene->policy);
@@ -242,6 +247,39 @@ static void describe_answer(const struct oracle *oracle, const struct oracle_ans
 		 size);
 }
 
+static void expect_counted(struct scene *scene, const struct oracle_answer *answer)
+{
+	struct zw_staged_counters *counters;
+
+	if (!answer->staged)
+		return;
+	counters = &scene->staged[names_find_rule(scene->tables->names, answer->staged)];
+	counters->allowed += answer->staged_allows;
+	counters->dropped += !answer->staged_allows;
+	counters->changed += answer->staged_allows != answer->allow;
+}
+
+bool scene_counters_agree(struct scene *scene, char ret_text[SCENE_TEXT])
+{
+	const struct names *names = scene->tables->names;
+
+	for (uint32_t number = 1; scene->testrun && number <= names_rule_count(names); number++) {
+		const struct zw_staged_counters *want = &scene->staged[number];
+		struct zw_staged_counters counted;
+
+		if (!names_rule(names, number)->staged)
+			continue;
+		testrun_count_rule(scene->testrun, number, (struct zw_rule_counters *)&counted);
+		if (counted.allowed == want->allowed && counted.dropped == want->dropped && counted.changed == want->changed)
+			continue;
+		snprintf(ret_text, SCENE_TEXT, "staged rule %s: oracle allowed %llu dropped %llu changed %llu; kernel %llu, %llu, %llu",
+			 names_rule(names, number)->id, want->allowed, want->dropped, want->changed, counted.allowed,
+			 counted.dropped, counted.changed);
+		return false;
+	}
+	return true;
+}
+
 bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct oracle_answer *ret_answer,
 		  char ret_text[SCENE_TEXT])
 {
@@ -275,6 +313,7 @@ bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct o
 			agree = false;
 		} else {
 			scene_describe(scene, &decision, kernel, sizeof(kernel));
+			expect_counted(scene, ret_answer);
 			agree = agree && !strcmp(oracle, kernel);
 		}
 	}

@@ -31,6 +31,7 @@ struct scene {
 	struct oracle *oracle;
 	struct decider *decider;
 	struct testrun *testrun; /* NULL without kernel */
+	struct zw_staged_counters *staged; /* by rule number: what the programs should have counted, as the oracle says */
 	struct zw_blocks *blocks; /* the decider's; NULL: none */
 };
 
@@ -57,6 +58,9 @@ struct scene_frame {
 #define SCENE_TEXT 4096
 bool scene_agrees(struct scene *scene, const struct scene_frame *frame, struct oracle_answer *ret_answer,
 		  char ret_text[SCENE_TEXT]);
+
+/* Have the programs counted of each staged rule what the oracle says, over all frames that they were asked about? */
+bool scene_counters_agree(struct scene *scene, char ret_text[SCENE_TEXT]);
 
 extern unsigned long scene_kernel_asked, scene_kernel_refused;
 
