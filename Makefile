@@ -56,7 +56,7 @@ NET       := $(wildcard tests/net/*.sh)
 # Of these, some measure rates, or keep all processors busy while they look at the time; the rest mostly waits.
 NET_ALONE := $(patsubst %,tests/net/%.sh,events flood limits publish_alternate publish_kill real_apply real_reuse)
 BENCHES   := $(addprefix $(BUILD)/bench/,apply_cost blocked clocks compile_scale figures floods flow_lru limits live scale_files series \
-	two_cpus verdicts)
+	terms two_cpus verdicts)
 MODELS    := $(wildcard tests/model/*.sh)
 INSTALL_TESTS := $(wildcard tests/install/*.sh)
 COMPLETIONS := $(addprefix $(BUILD)/completion/zonewall.,bash zsh fish)

@@ -27,6 +27,7 @@ in_namespace verdicts
 in_namespace floods
 in_namespace blocked
 in_namespace limits
+in_namespace terms
 in_namespace two_cpus
 in_namespace clocks
 # shellcheck disable=SC2086 # none of them, or two

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/scale.h"
 
+#include <time.h>
+
 #include "base/util.h"
 
 const char *const plan_shape_names[PLAN_SHAPES] = { "dense", "routing", "feed" };
@@ -186,15 +188,23 @@ struct policy *scale_policy(const struct scale *s)
 	p->tier_count = 2;
 	p->log = s->logged ? LOG_DROPS : LOG_NOTHING;
 	make_zones(p, s);
-	p->rules.v = need(calloc(s->rules + 1, sizeof(*p->rules.v)));
+	p->rules.v = need(calloc(s->rules + 2, sizeof(*p->rules.v)));
 	while (p->rules.count < s->rules)
 		make_rule(p, s);
+	if (s->open_port && s->staged) {
+		struct rule *staged = add_rule(p, ZONE_INDEX_ANY, ZONE_INDEX_ANY, 6, s->open_port, s->open_port);
+
+		staged->tier = 1;
+		staged->mode = MODE_STAGE;
+	}
 	if (s->open_port) {
 		struct rule *open = add_rule(p, ZONE_INDEX_ANY, ZONE_INDEX_ANY, 6, s->open_port, s->open_port);
 
 		open->tier = 1;
 		open->action = ACTION_ALLOW;
 		open->limit = s->limit;
+		open->expires = s->ends;
+		open->until = time(NULL) + 100000000;
 	}
 	if (s->interface)
 		make_interface(p, s);

@@ -22,6 +22,8 @@ struct scale {
 	bool logged; /* drops are told */
 	uint16_t open_port; /* allow from any to any tcp to this port: the last rule; 0: none */
 	struct limit limit; /* of that rule */
+	bool ends; /* it has `until`, in years */
+	bool staged; /* before it a staged one drops the same */
 };
 
 /* What design section 13 calls full. */
