@@ -127,6 +127,17 @@ stop run-a
 zw a down >/dev/null 2>&1
 check "without a policy there is nothing to stage beside" refused 4 'nothing is published' --stage "$dir/candidate.yaml"
 
+# What runs has rules that end: asked about by its tables and the kernel's program, at any time.
+sed 's/try-dns.*/ends, from: b, to: a, service: udp\/53, action: allow, until: 2099-01-01T00:00:00Z}/' "$dir/a.yaml" >"$dir/ends.yaml"
+sed 's/2099/2088/' "$dir/ends.yaml" >"$dir/sooner.yaml"
+check "a policy with a rule that ends is applied" quiet_apply "$dir/ends.yaml"
+explain() { zw a explain --running --from 10.1.0.2 --to 10.1.0.1 --service udp/53 "$@" 2>&1; }
+check "now it allows, and later something else decides" has "$(explain)" 'drop from 2099-01-01T00:00:00Z on, by dns'
+check "then it has ended" has "$(explain --at 2099-01-01T00:00:00Z)" '^drop .*udp/53$'
+check "a policy in which it ends sooner narrows, for so long" has "$(zw a diff running "$dir/sooner.yaml" 2>&1)" \
+	'^- b → a: udp/53, from 2088-01-01T00:00:00Z until 2099-01-01T00:00:00Z$'
+zw a down >/dev/null 2>&1
+
 # replays KIND: of how many random policies each
 replays()
 {
