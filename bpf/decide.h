@@ -263,6 +263,27 @@ static __always_inline bool is_plaintext(struct work *w, struct flow *repeated, 
 	return !passes_tls_opening(&w->packet, cell);
 }
 
+/*
+ * What the staged rule that would decide this first packet asks of it, as if it were enforced. Returns whether the packet cannot
+ * be decided yet.
+ */
+static __always_inline bool ends_in_staged(struct work *w)
+{
+	struct packet *p = &w->packet;
+	__u32 staged = w->outcome.staged;
+	bool syn = is_opening_syn(p);
+
+	if (!zw_layout.has_staged_tls || !(staged & ZW_CELL_TLS))
+		return false;
+	if (syn && !has_payload(p))
+		return false;
+	if (syn && wants_hello(p))
+		return true;
+	if (!syn || !is_checked(with_hello(0, p->hello), staged))
+		w->outcome.staged &= ~ZW_CELL_ALLOW;
+	return false;
+}
+
 /* Stages policy, limit and tls. repeated: the live flow whose opening a SYN repeats, or NULL. */
 static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 {
@@ -273,6 +294,8 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 	o->port = p->ends.port;
 	if (zw_layout.variants)
 		o->staged = p->asked.staged;
+	if (ends_in_staged(w))
+		return;
 	if (!(cell & ZW_CELL_ALLOW)) {
 		o->is_new = 1;
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
@@ -488,7 +511,7 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 static __always_inline void decide(struct work *w)
 {
 	zw_decide_stages(w);
-	if (zw_layout.has_tls && w->packet.hello == HELLO_WANTED)
+	if (reads_hello() && w->packet.hello == HELLO_WANTED)
 		return;
 	if (w->packet.fragment == FRAGMENT_FIRST)
 		zw_remember_first(w);

@@ -37,6 +37,12 @@ static __always_inline enum hello read_hello(const __u8 *bytes)
 	return load16(bytes + 9) >= 0x0303 ? HELLO_1_2 : HELLO_OLD;
 }
 
+/* Does any rule ask? */
+static __always_inline bool reads_hello(void)
+{
+	return zw_layout.has_tls || zw_layout.has_staged_tls;
+}
+
 static __always_inline bool has_payload(const struct packet *p)
 {
 	return p->payload_len || p->fragment == FRAGMENT_FIRST;

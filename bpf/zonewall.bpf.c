@@ -236,7 +236,7 @@ static __always_inline void decide_fully(struct work *w, void *ctx, const enum z
 	int err;
 
 	decide(w);
-	if (!zw_layout.has_tls || p->hello != HELLO_WANTED)
+	if (!reads_hello() || p->hello != HELLO_WANTED)
 		return;
 	err = hook == ZW_HOOK_XDP ? bpf_xdp_load_bytes(ctx, payload_offset(p), bytes, HELLO_BYTES) :
 				    bpf_skb_load_bytes(ctx, payload_offset(p), bytes, HELLO_BYTES);

@@ -279,9 +279,10 @@ struct zw_variant {
 	__u64 until; /* Unix seconds; 0: for good */
 	__u32 cell; /* never a variant */
 	__u32 next; /* a cell, or a variant that holds for longer */
-	__u32 staged; /* the rule's number, and ZW_CELL_ALLOW if it would allow; 0: no staged rule would decide */
+	__u32 staged; /* what is ZW_STAGED of its rule's cell; 0: no staged rule would decide */
 	__u32 pad[3];
 };
+#define ZW_STAGED (ZW_CELL_RULE | ZW_CELL_ALLOW | ZW_CELL_TLS | ZW_CELL_TLS_MIN_1_2)
 #define ZW_VARIANTS_MAX 1048575u
 #define ZW_VARIANTS_CHAIN 64 /* variants, one after the other */
 
@@ -323,7 +324,7 @@ struct zw_layout {
 	__u8 has_bans; /* some limit bans */
 	__u8 simulate; /* time, attach point and direction come from the map zw_simulation; decisions are noted there */
 	__u8 has_tls; /* some rule has `tls` */
-	__u8 pad[1];
+	__u8 has_staged_tls; /* some staged rule has */
 };
 
 /*

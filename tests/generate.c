@@ -358,6 +358,8 @@ static void add_rules(struct random *random, struct model *model)
 			add_limit(random, &rule);
 		if (!strcmp(rule.action, "allow") && random_percent(random, 25))
 			ask_tls(random, model, &rule);
+		if (rule.tls && random_percent(random, 20))
+			rule.stage = true;
 		if (model->tiers.count && random_percent(random, 80))
 			snprintf(rule.tier, sizeof(rule.tier), "%.7s",
 				 model->tiers.v[random_below(random, model->tiers.count)]);

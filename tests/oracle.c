@@ -643,8 +643,11 @@ static enum zw_reason first_packet(const struct oracle *oracle, struct oracle_pa
 		return reason;
 	reason = policy_decides(oracle, &p->asked, p->time, ret_rule);
 	second = deciding_rule(oracle, &p->asked, p->time, true);
-	if (second && second->mode == MODE_STAGE)
+	if (second && second->mode == MODE_STAGE) {
 		p->staged = second;
+		p->staged_allows = second->action == ACTION_ALLOW &&
+				   (!second->tls_require || (is_syn(p) && oracle_tls_first(second, p) != TLS_REFUSED));
+	}
 	if (reason != ZW_ALLOW_RULE)
 		return reason;
 	if ((*ret_rule)->tls_require && !is_syn(p))
@@ -742,7 +745,7 @@ static const struct rule *failsafe_entry(const struct oracle *oracle, const stru
 /* A staged rule that would drop what failsafe lets pass decides nothing. */
 static void judge_staged(const struct oracle *oracle, struct oracle_packet *p)
 {
-	if (p->staged && p->staged->action == ACTION_DROP && failsafe_entry(oracle, p))
+	if (p->staged && !p->staged_allows && failsafe_entry(oracle, p))
 		p->staged = NULL;
 }
 
@@ -835,7 +838,7 @@ void oracle_decide(struct oracle *oracle, const struct oracle_frame *frame, stru
 		.reason = reason,
 		.rule = rule && shows_rule(reason) ? rule->id : NULL,
 		.staged = p.staged ? p.staged->id : NULL,
-		.staged_allows = p.staged && p.staged->action == ACTION_ALLOW,
+		.staged_allows = p.staged && p.staged_allows,
 		.read_addresses = p.read_addresses,
 		.from = p.from,
 		.to = p.to,

@@ -52,6 +52,7 @@ struct oracle_packet {
 	enum oracle_tls tls; /* of its flow, after it */
 	bool tls_1_2;
 	const struct rule *staged; /* would have decided this first packet */
+	bool staged_allows;
 };
 
 struct oracle;

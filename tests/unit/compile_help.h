@@ -249,7 +249,7 @@ static inline uint32_t expect_staged(const struct policy *p, const struct addr *
 
 	for (size_t i = 0; i < p->rules.count; i++)
 		if (p->rules.v[i].mode == MODE_STAGE && number_of(p, i) == (cell & ZW_CELL_RULE))
-			return cell & (ZW_CELL_RULE | ZW_CELL_ALLOW);
+			return cell & ZW_STAGED;
 	return 0;
 }
 

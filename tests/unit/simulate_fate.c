@@ -115,7 +115,7 @@ static void each_connection_by_its_first_packet(void **state)
 
 /* --- What staged rules would make of it --------------------------------------------------------------------------------- */
 
-enum { TRY_HTTP = 1, NO_WEB, NO_SSH, HTTPS }; /* as they are numbered */
+enum { TRY_HTTP = 1, TRY_TLS, NO_WEB, NO_SSH, HTTPS }; /* as they are numbered */
 
 static const struct staged_row {
 	const char *what;
@@ -123,28 +123,35 @@ static const struct staged_row {
 	uint16_t port;
 	bool passes;
 	uint32_t staged; /* that would make the other verdict */
+	uint32_t cell; /* of its flow */
 } staged_rows[] = {
-	{ "a staged rule would allow it", "10.1.0.1", 80, false, TRY_HTTP | ZW_CELL_ALLOW },
-	{ "a staged rule would drop it", "10.1.0.1", 443, true, NO_WEB },
-	{ "it passes by failsafe, whatever a staged rule would", "10.1.0.1", 22, true, 0 },
-	{ "a staged rule would drop it, too", "10.1.0.1", 9000, false, 0 },
-	{ "no staged rule matches", "10.3.0.1", 443, true, 0 },
+	{ "a staged rule would allow it", "10.1.0.1", 80, false, TRY_HTTP | ZW_CELL_ALLOW, 0 },
+	{ "a staged rule would drop it", "10.1.0.1", 443, true, NO_WEB, 0 },
+	{ "it passes by failsafe, whatever a staged rule would", "10.1.0.1", 22, true, 0, 0 },
+	{ "a staged rule would drop it, too", "10.1.0.1", 9000, false, 0, 0 },
+	{ "no staged rule matches", "10.3.0.1", 443, true, 0, 0 },
+	{ "a staged rule would ask for TLS, and it began with it", "10.1.0.1", 8443, true, 0, ZW_TLS_CHECKED },
+	{ "a staged rule would ask for TLS, and nobody knows", "10.1.0.1", 8443, true, TRY_TLS, 0 },
 };
 
-/* clients and ops may reach servers on tcp/443. Staged: clients on tcp/80, too, but on nothing else. */
+/* clients and ops may reach servers on tcp/443 to 8443. Staged: clients on tcp/80, too, and by TLS on 8443, but on nothing else. */
 static struct tables *make_staged(void)
 {
 	const struct compile_options options = { 0 };
 	struct policy *p = made_new();
 	unsigned clients = made_zone(p, "clients", ZONE_DECLARED), servers = made_zone(p, "servers", ZONE_DECLARED);
 	struct tables *tables;
+	struct rule *tls;
 
 	made_range(p, clients, "10.1.0.0", "10.1.0.255");
 	made_range(p, servers, "10.2.0.0", "10.2.0.255");
 	made_rule(&p->rules, "try-http", clients, servers, made_ports(IPPROTO_TCP, 80, 80), ACTION_ALLOW)->mode = MODE_STAGE;
+	tls = made_rule(&p->rules, "try-tls", clients, servers, made_ports(IPPROTO_TCP, 8443, 8443), ACTION_ALLOW);
+	tls->mode = MODE_STAGE;
+	tls->tls_require = true;
 	made_rule(&p->rules, "no-web", clients, servers, made_ports(IPPROTO_TCP, 0, 65535), ACTION_DROP)->mode = MODE_STAGE;
 	made_rule(&p->rules, "no-ssh", clients, servers, made_ports(IPPROTO_TCP, 22, 22), ACTION_DROP);
-	made_rule(&p->rules, "https", ZONE_INDEX_ANY, servers, made_ports(IPPROTO_TCP, 443, 443), ACTION_ALLOW);
+	made_rule(&p->rules, "https", ZONE_INDEX_ANY, servers, made_ports(IPPROTO_TCP, 443, 8443), ACTION_ALLOW);
 	made_rule(&p->failsafe, "ssh", clients, servers, made_ports(IPPROTO_TCP, 22, 22), ACTION_ALLOW);
 	tables = made_tables(p, &options);
 	made_free(p);
@@ -159,7 +166,7 @@ static void what_a_staged_rule_would_change(void **state)
 	for (size_t i = 0; i < sizeof(staged_rows) / sizeof(staged_rows[0]); i++) {
 		const struct staged_row *r = &staged_rows[i];
 		struct connection c = { .family = 4, .protocol = IPPROTO_TCP, .sport = htobe16(40000), .dport = htobe16(r->port),
-					.port = r->port };
+					.port = r->port, .cell = r->cell };
 		struct fate fate;
 
 		print_message("# %s\n", r->what);

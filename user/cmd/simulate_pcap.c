@@ -48,7 +48,7 @@ static int new_replay(const struct simulate_arguments *arguments, struct tables 
 
 	for (int side = 0; side < REPLAY_SIDES && tables[side]; side++) {
 		options.rule_count[side] = names_rule_count(tables[side]->names);
-		options.has_tls |= tables[side]->layout.has_tls;
+		options.has_tls |= tables[side]->layout.has_tls || tables[side]->layout.has_staged_tls;
 	}
 	return replay_new(&options, ret_replay) ? simulate_out_of_memory() : EXIT_DONE;
 }

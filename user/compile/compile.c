@@ -408,8 +408,11 @@ static void fill_layout(struct compiler *c)
 	layout->allow_non_ip = policy->allow_non_ip;
 	layout->tcp_strict = policy->tcp_strict;
 	layout->has_failsafe = policy->failsafe.count != 0;
-	for (size_t i = 0; i < policy->rules.count; i++)
-		layout->has_tls |= policy->rules.v[i].tls_require && policy->rules.v[i].mode == MODE_ENFORCE;
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		bool staged = policy->rules.v[i].mode == MODE_STAGE;
+
+		*(staged ? &layout->has_staged_tls : &layout->has_tls) |= policy->rules.v[i].tls_require;
+	}
 }
 
 /* The declared zone with most ranges, by its place in the names; and the rule that names most pairs, by its number. */

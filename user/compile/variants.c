@@ -187,7 +187,7 @@ static struct zw_variant decide_from(const struct variants *v, uint64_t from, ui
 
 	return (struct zw_variant){
 		.cell = enforced ? enforced->cell : default_cell,
-		.staged = second && second->staged ? second->cell & (ZW_CELL_RULE | ZW_CELL_ALLOW) : 0,
+		.staged = second && second->staged ? second->cell & ZW_STAGED : 0,
 	};
 }
 

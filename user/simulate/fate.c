@@ -42,11 +42,11 @@ static enum zw_reason reason_of(__u32 cell)
 /* Failsafe lets pass what a staged rule would drop. */
 static __u32 staged_otherwise(const struct connection *c, const struct asked *asked, bool passes, __u32 source, __u32 destination)
 {
-	bool would_pass = asked->staged & ZW_CELL_ALLOW;
+	bool would_pass = (asked->staged & ZW_CELL_ALLOW) && takes_over(c->cell, asked->staged);
 
 	if (!asked->staged || would_pass == passes || (!would_pass && failsafe_both_ways(c, source, destination)))
 		return 0;
-	return asked->staged;
+	return (asked->staged & ZW_CELL_RULE) | (would_pass ? ZW_CELL_ALLOW : 0);
 }
 
 struct fate fate_of(const void *tables, const struct zw_layout *layout, const struct connection *c, uint64_t now)
