@@ -34,7 +34,7 @@ static void write_rule(FILE *out, struct random *random, unsigned number, double
 	if (random_percent(random, 70))
 		fprintf(out, ", burst: %u", 1 + random_below(random, random_percent(random, 50) ? 3 : 50));
 	if (random_percent(random, 60))
-		fprintf(out, ", per: source%s", random_percent(random, 30) ? ", ban: 7s" : "");
+		fprintf(out, ", per: source%s", random_percent(random, 50) ? ", ban: 7s" : "");
 	fputs("}}\n", out);
 }
 
@@ -48,8 +48,8 @@ static char *write_policy(struct random *random, double ret_per_second[RULES])
 		abort();
 	fprintf(out, "version: 1\ndefaults: {action: drop}\n"
 		     "failsafe:\n  - {id: way-in, from: [10.0.0.7, \"fd00::2\"], to: any, service: tcp/%u}\n"
-		     "  - {id: anyone, from: any, to: any, service: tcp/1}\nrules:\n",
-		PORT);
+		     "  - {id: anyone, from: any, to: any, service: tcp/%u}\nrules:\n",
+		PORT, PORT + 1);
 	for (unsigned i = 0; i < RULES; i++)
 		write_rule(out, random, i, &ret_per_second[i]);
 	fclose(out);
