@@ -59,6 +59,29 @@ boot
 rm "$saved/former"
 : >"$saved/confirmed"
 check "without any that is whole: exit status 1" exits 1 zw restore
+check "said so" has "$(cat "$dir/out")" "no saved policy can be restored: nothing but SSH to this host (tcp/22) is let in"
+listener=$(at_node bash -c 'python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((\"::\", 22))
+s.listen()
+while True: s.accept()" >/dev/null 2>&1 & echo $!')
+trap 'kill $run $listener 2>/dev/null; clean_up' EXIT
+lets_in() { at_peer timeout "${1:-2}" bash -c ': </dev/tcp/10.99.0.1/22'; }
+check "SSH is let in" soon lets_in
+check "and nothing else" not answers 10.99.0.2 0.3
+start_run
+ok $? "run adopts it"
+ip -n "$node" addr add 10.99.0.6/24 dev v0
+check "follows addresses with it" soon grep -q "addresses of this host have changed" "$dir/run.log"
+sleep 0.5
+check "SSH is let in still" lets_in
+stop_run
+ip -n "$node" addr del 10.99.0.6/24 dev v0
+kill "$listener"
+check "what was saved is left as it is" is "$(stat -c %s "$saved/confirmed") $(find "$saved" -name former)" "0 "
+boot
 policy one 10.99.0.2 off v0
 zw apply "$dir/one" >/dev/null 2>&1
 zw apply "$dir/other" >/dev/null 2>&1

@@ -91,6 +91,18 @@ static char *copy(const char *bytes, size_t len)
 	return text;
 }
 
+static int add_path(char ***paths, size_t *count, const char *path, size_t len)
+{
+	char *added = copy(path, len);
+
+	if (!added || array_grow(paths, *count, sizeof(**paths))) {
+		free(added);
+		return -ENOMEM;
+	}
+	(*paths)[(*count)++] = added;
+	return 0;
+}
+
 static int keep(struct files *files, const char *path, size_t path_len, const struct file_text *file)
 {
 	struct kept kept = { copy(path, path_len), copy(file->text, file->len), file->len, file->id };
@@ -130,6 +142,19 @@ int files_read(struct files *files, const char *path, size_t limit, struct file_
 	return err;
 }
 
+int files_of_text(const char *path, const char *text, size_t len, struct files **ret_files)
+{
+	const struct file_text file = { .text = (char *)text, .len = len };
+	_cleanup_(files_freep) struct files *files = files_new();
+
+	if (!files || keep(files, path, strlen(path), &file) ||
+	    add_path(&files->named, &files->named_count, path, strlen(path)))
+		return -ENOMEM;
+	files->is_pack = true;
+	*ret_files = take_ptr(files);
+	return 0;
+}
+
 int files_edit(struct files *files, const char *path, const char *text, size_t len)
 {
 	struct kept *kept = (struct kept *)find(files, path);
@@ -152,18 +177,6 @@ int files_edit(struct files *files, const char *path, const char *text, size_t l
 static int compare_paths(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int add_path(char ***paths, size_t *count, const char *path, size_t len)
-{
-	char *added = copy(path, len);
-
-	if (!added || array_grow(paths, *count, sizeof(**paths))) {
-		free(added);
-		return -ENOMEM;
-	}
-	(*paths)[(*count)++] = added;
-	return 0;
 }
 
 static int glob_kept(const struct files *files, const char *pattern, char ***paths, size_t *count)

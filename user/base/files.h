@@ -17,6 +17,8 @@ struct files;
 struct files *files_new(void);
 /* 0; -EINVAL: that is no pack, or not a whole one; -ENOMEM. The bytes are not needed afterwards. */
 int files_unpack(const void *bytes, size_t len, struct files **ret_files);
+/* As if of a pack with one file, that was named. Path and text are copied. 0 or -ENOMEM. */
+int files_of_text(const char *path, const char *text, size_t len, struct files **ret_files);
 void files_free(struct files *files);
 
 /* As file_read(). NULL: of the file system, and nothing is kept. Of a pack: -ENOENT if the path is not in it. */

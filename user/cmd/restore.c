@@ -30,6 +30,16 @@ static int restore(const struct globals *globals, enum saved which, struct publi
 	return run_policy_restore(policy, which, ret_report);
 }
 
+/* Some policy was confirmed, so the host was not meant to be open; nor is it to be out of reach. Returns the status that it failed with. */
+static int fall_back(const struct globals *globals, int status, struct publish_report *ret_report)
+{
+	edge_warn("no saved policy can be restored: nothing but SSH to this host (tcp/22) is let in or out, on any interface\n"
+		  "fix: zonewall apply FILE...; or zonewall down, which lets everything pass");
+	if (restore(globals, SAVED_FAILSAFE, ret_report))
+		edge_error(0, "nothing decides: everything passes");
+	return status;
+}
+
 static bool is_saved(const char *instance, enum saved which)
 {
 	char path[PATH_MAX];
@@ -65,10 +75,12 @@ static int run(const struct globals *globals, int argc, char **argv)
 		status = restore(globals, SAVED_FORMER, &report);
 	}
 	if (status)
+		status = fall_back(globals, status, &report);
+	if (!report.generation)
 		return status;
 	published_print(globals, "restore", &report, NULL);
 	publish_report_clear(&report);
-	return EXIT_DONE;
+	return status;
 }
 
 const struct command cmd_restore = {

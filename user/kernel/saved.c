@@ -16,6 +16,13 @@
 #define DOWN "down"
 #define SAVED_MAX (1ull << 30) /* a pack holds all files of a policy, deflated */
 
+/* Without the key, failsafe is SSH to this host, from anywhere. */
+#define FAILSAFE_PATH "(failsafe only)"
+#define FAILSAFE_PACK_MAX 1024
+static const char failsafe_text[] = "version: 1\n"
+				    "defaults: {action: drop}\n"
+				    "interfaces: [{match: ['*']}]\n";
+
 const char *saved_name(enum saved which)
 {
 	return which == SAVED_CONFIRMED ? "confirmed" : "former";
@@ -54,7 +61,23 @@ static bool holds(const char *path, const struct bytes *bytes)
 	return same;
 }
 
-/* What was confirmed before stays as `former`, by a second name until the new one takes its place. */
+/* By a second name first, which takes the place of the one before. */
+static int keep_former(const char *confirmed, const char *former)
+{
+	char partial[PATH_MAX + 8];
+
+	snprintf(partial, sizeof(partial), "%s.new", former);
+	if (unlink(partial) && errno != ENOENT)
+		return -errno;
+	if (link(confirmed, partial))
+		return errno == ENOENT ? 0 : -errno;
+	return rename(partial, former) ? -errno : 0;
+}
+
+/*
+ * What was confirmed before stays as `former`. At each step one of the two is whole that was before. What is `former` itself,
+ * after a rollback or where the other one was damaged, is exchanged with it.
+ */
 static int keep(const char *instance, const struct bytes *bytes)
 {
 	char confirmed[PATH_MAX], former[PATH_MAX], folder[PATH_MAX];
@@ -66,26 +89,44 @@ static int keep(const char *instance, const struct bytes *bytes)
 		return error;
 	instance_state_path(instance, saved_name(SAVED_CONFIRMED), confirmed);
 	instance_state_path(instance, saved_name(SAVED_FORMER), former);
-	if (holds(confirmed, bytes))
+	if (holds(confirmed, bytes) || (holds(former, bytes) &&
+					!renameat2(AT_FDCWD, confirmed, AT_FDCWD, former, RENAME_EXCHANGE)))
 		return 0;
-	if (!access(confirmed, F_OK) && ((unlink(former) && errno != ENOENT) || link(confirmed, former)))
-		return -errno;
-	return saved_replace(confirmed, bytes->data, bytes->len);
+	error = keep_former(confirmed, former);
+	return error ? error : saved_replace(confirmed, bytes->data, bytes->len);
+}
+
+/* It is not of the user's making, and must not take the place of what is, however damaged. */
+static bool is_failsafe(const struct bytes *bytes)
+{
+	struct files *files;
+	const char *const *named;
+	size_t count;
+	bool is;
+
+	if (bytes->len > FAILSAFE_PACK_MAX || files_unpack(bytes->data, bytes->len, &files))
+		return false;
+	named = files_named(files, &count);
+	is = count == 1 && !strcmp(named[0], FAILSAFE_PATH);
+	files_free(files);
+	return is;
 }
 
 void saved_keep(const char *instance, uint32_t generation)
 {
 	char path[PATH_MAX];
 	struct bytes bytes;
+	bool is_own = false;
 	int error;
 
 	pins_path(path, instance, "/gen-%u/zw_policy", generation);
 	error = pins_map_whole(path, &bytes.data, &bytes.len);
 	if (!error) {
-		error = keep(instance, &bytes);
+		is_own = is_failsafe(&bytes);
+		error = is_own ? 0 : keep(instance, &bytes);
 		munmap((void *)bytes.data, pins_mapped_len(bytes.len));
 	}
-	if (!error && !instance_state_path(instance, DOWN, path) && unlink(path) && errno != ENOENT)
+	if (!error && !is_own && !instance_state_path(instance, DOWN, path) && unlink(path) && errno != ENOENT)
 		error = -errno;
 	if (error)
 		edge_warn("generation %u decides, but would not come back after a boot: its policy cannot be saved: %s",
@@ -96,8 +137,11 @@ int saved_read(const char *instance, enum saved which, struct files **ret_files)
 {
 	struct file_text file;
 	char path[PATH_MAX];
-	int error = instance_state_path(instance, saved_name(which), path);
+	int error;
 
+	if (which == SAVED_FAILSAFE)
+		return files_of_text(FAILSAFE_PATH, failsafe_text, sizeof(failsafe_text) - 1, ret_files);
+	error = instance_state_path(instance, saved_name(which), path);
 	if (!error)
 		error = file_read(path, SAVED_MAX, &file);
 	if (error)

@@ -16,12 +16,13 @@
 
 struct files;
 
-enum saved { SAVED_CONFIRMED, SAVED_FORMER };
+/* SAVED_FAILSAFE is on no disk: a policy that lets in what is always let in and nothing else, on all interfaces. */
+enum saved { SAVED_CONFIRMED, SAVED_FORMER, SAVED_FAILSAFE };
 const char *saved_name(enum saved which); /* its file's */
 
 /*
  * The pinned generation is confirmed: keeps its files, in one step, and takes `down` back. Needs the instance's lock. A
- * failure is a warning: the generation decides all the same.
+ * failure is a warning: the generation decides all the same. SAVED_FAILSAFE is not kept.
  */
 void saved_keep(const char *instance, uint32_t generation);
 
