@@ -393,11 +393,11 @@ static __always_inline bool find_failsafe(const struct packet *p, const struct o
 {
 	f->port = p->ends.port;
 	f->is_reversed = 0;
-	f->cell = zw_failsafe_cell(o->source, o->destination, p->ends.protocol, f->port);
+	f->cell = failsafe_towards(o->source, o->destination, p->ends.protocol, f->port, p->ingress);
 	if (!(f->cell & ZW_CELL_ALLOW) && !is_opening_syn(p)) {
 		if (p->ends.protocol == PROTO_TCP || p->ends.protocol == PROTO_UDP || p->ends.protocol == PROTO_SCTP)
 			f->port = bpf_ntohs(p->ends.sport);
-		f->cell = zw_failsafe_cell(o->destination, o->source, p->ends.protocol, f->port);
+		f->cell = failsafe_towards(o->destination, o->source, p->ends.protocol, f->port, !p->ingress);
 		f->is_reversed = 1;
 	}
 	return f->cell & ZW_CELL_ALLOW;

@@ -36,20 +36,20 @@ static __always_inline bool find_fragment(const struct packet *p, struct quote *
 
 /* The cell that allows a remembered first fragment under this generation, or 0. */
 static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, __u64 note, const struct outcome *o,
-					   struct asked *asked)
+					   struct packet *p)
 {
 	__u32 from = note & NOTE_REVERSED ? o->destination : o->source,
 	      to = note & NOTE_REVERSED ? o->source : o->destination;
 	__u64 terms = flow_terms(f);
 	__u32 cell;
 
-	if (!terms || (flow_generation(f) == zw_layout.generation && !is_over(terms, asked)))
+	if (!terms || (flow_generation(f) == zw_layout.generation && !is_over(terms, &p->asked)))
 		return terms;
-	cell = zw_policy_cell(from, to, protocol, terms >> 32 & 0xffff, asked);
+	cell = zw_policy_cell(from, to, protocol, terms >> 32 & 0xffff, &p->asked);
 	if (zw_layout.has_tls && !takes_over(terms, cell))
 		cell = 0;
 	if (!(cell & ZW_CELL_ALLOW) && zw_layout.has_failsafe)
-		cell = zw_failsafe_cell(from, to, protocol, terms >> 32 & 0xffff);
+		cell = failsafe_towards(from, to, protocol, terms >> 32 & 0xffff, (note & NOTE_REVERSED ? !p->ingress : p->ingress));
 	return cell & ZW_CELL_ALLOW ? cell : 0;
 }
 
@@ -70,7 +70,7 @@ ZW_GLOBAL __u32 zw_later_cell(struct work *w)
 	note = load_word(&f.slot->window[0]);
 	if (((note ^ f.head_word) & FLOW_VERSION) || p->fragment_at < (note & NOTE_HOLDS))
 		return 0;
-	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, &w->outcome, &p->asked);
+	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, &w->outcome, p);
 }
 
 /*

@@ -225,6 +225,7 @@ enum zw_port_table { ZW_PORT_TCP, ZW_PORT_UDP, ZW_PORT_SCTP, ZW_PORT_ICMP, ZW_PO
 #define ZW_CELL_INTRA 0x00800000u /* decided by defaults.intra-zone (rule 0) */
 #define ZW_CELL_TLS_MIN_1_2 ZW_CELL_INTRA /* with ZW_CELL_TLS, which only rules have: of TLS 1.2 or later */
 #define ZW_CELL_LIMIT 0x01000000u
+#define ZW_CELL_AT_BOOT ZW_CELL_LIMIT /* of failsafe, which has no limit: see failsafe_towards() */
 #define ZW_CELL_TLS 0x02000000u
 #define ZW_CELL_EXPIRES 0x04000000u /* the rule ends: see "terms" below */
 /* Only in the tables: bits 0-19 are the index of a struct zw_variant instead, and nothing else is set. */

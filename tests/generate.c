@@ -409,8 +409,12 @@ const char *generate_interface(struct random *random)
 
 static void add_host(struct random *random, struct model *model)
 {
+	unsigned n = 1 + random_below(random, 3);
+
 	model->has_host = random_percent(random, 60);
-	for (unsigned n = 1 + random_below(random, 3); model->has_host && n; n--) {
+	if (random_percent(random, 15))
+		n = 0; /* as at boot */
+	for (; model->has_host && n; n--) {
 		struct addr addr = anchor(random, random_percent(random, 50) ? 4 : 6);
 		char text[ADDR_TEXT_MAX];
 

@@ -728,10 +728,48 @@ static void ban(struct oracle *oracle, const struct oracle_packet *p, const stru
 	oracle->blocks = oracle_blocks_add(oracle->blocks, &first, first.family == 4 ? 32 : 64, p->time + limit->ban_s - 0.0005);
 }
 
+/* At boot: it is known that this host has no address. */
+static bool is_at_boot(const struct oracle *oracle)
+{
+	struct addr addr = { .family = 4 };
+
+	if (!oracle->host)
+		return false;
+	for (size_t i = 0; i < oracle->host->v4_count; i++) {
+		addr.value = oracle->host->v4[i].first;
+		if (in_host(oracle, &addr))
+			return false;
+	}
+	addr.family = 6;
+	for (size_t i = 0; i < oracle->host->v6_count; i++) {
+		addr.value = oracle->host->v6[i].first;
+		if (in_host(oracle, &addr))
+			return false;
+	}
+	return true;
+}
+
+/* Then `to: host` is everywhere, for what comes towards this host, or its answers. */
+static const struct rule *failsafe_towards(const struct oracle *oracle, const struct oracle_asked *asked, bool towards)
+{
+	const struct rules *failsafe = &oracle->policy->failsafe;
+	const struct rule *entry = oracle_failsafe(oracle, asked);
+
+	if (entry || !towards || !is_at_boot(oracle))
+		return entry;
+	for (size_t i = 0; i < failsafe->count; i++) {
+		entry = &failsafe->v[i];
+		if (zone_list_has(&entry->to, ZONE_INDEX_HOST) && in_list(oracle, &entry->from, &asked->from) &&
+		    in_service(&entry->service, asked->protocol, asked->port))
+			return entry;
+	}
+	return NULL;
+}
+
 static const struct rule *failsafe_entry(const struct oracle *oracle, const struct oracle_packet *p)
 {
 	struct oracle_asked asked = own_question(p);
-	const struct rule *entry = oracle_failsafe(oracle, &asked);
+	const struct rule *entry = failsafe_towards(oracle, &asked, !p->egress);
 
 	if (entry || is_syn(p))
 		return entry;
@@ -739,7 +777,7 @@ static const struct rule *failsafe_entry(const struct oracle *oracle, const stru
 	asked.to = p->from;
 	if (p->protocol == TCP || p->protocol == UDP || p->protocol == SCTP)
 		asked.port = p->source_port;
-	return oracle_failsafe(oracle, &asked);
+	return failsafe_towards(oracle, &asked, p->egress);
 }
 
 /* A staged rule that would drop what failsafe lets pass decides nothing. */

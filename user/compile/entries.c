@@ -127,19 +127,45 @@ int entries_of_rules(const struct policy *policy, const uint32_t *order, struct 
 	return err ? err : add_intra_zone(policy, services, entries);
 }
 
+/* Has this host no address yet, or no more? Not: nobody said which it has. */
+static bool host_is_nowhere(const struct policy *policy)
+{
+	const struct ranges *host = &policy->zones[ZONE_INDEX_HOST].set;
+
+	return policy->host_known && !host->v4_count && !host->v6_count;
+}
+
+static int add_failsafe(const struct policy *policy, size_t number, const struct zone_list *to, uint32_t flags,
+			struct services *services, struct entries *entries)
+{
+	const struct rule *rule = &policy->failsafe.v[number];
+	struct entry entry = { .rule = rule, .action = ACTION_ALLOW, .until = ENTRY_NEVER_ENDS };
+
+	entry.cell = rule_cell(policy, rule, ACTION_ALLOW, policy->rules.count + number + 1) | flags;
+	return add(entries, services, &entry, &rule->from, to, &rule->service);
+}
+
+/* Design section 5: at boot `to: host` is every destination. See failsafe_towards() in bpf/lookup.h. */
+static int add_for_boot(const struct policy *policy, struct services *services, struct entries *entries)
+{
+	unsigned any = ZONE_INDEX_ANY;
+	const struct zone_list everywhere = { .zone = &any, .count = 1 };
+	int err = 0;
+
+	for (size_t i = 0; i < policy->failsafe.count && !err; i++)
+		if (zone_list_has(&policy->failsafe.v[i].to, ZONE_INDEX_HOST))
+			err = add_failsafe(policy, i, &everywhere, ZW_CELL_AT_BOOT, services, entries);
+	return err;
+}
+
 int entries_of_failsafe(const struct policy *policy, struct services *services, struct entries *entries)
 {
 	int err = 0;
 
 	entries->default_cell = 0;
-	for (size_t i = 0; i < policy->failsafe.count && !err; i++) {
-		const struct rule *rule = &policy->failsafe.v[i];
-		struct entry entry = { .rule = rule, .action = ACTION_ALLOW, .until = ENTRY_NEVER_ENDS };
-
-		entry.cell = rule_cell(policy, rule, ACTION_ALLOW, policy->rules.count + i + 1);
-		err = add(entries, services, &entry, &rule->from, &rule->to, &rule->service);
-	}
-	return err;
+	for (size_t i = 0; i < policy->failsafe.count && !err; i++)
+		err = add_failsafe(policy, i, &policy->failsafe.v[i].to, 0, services, entries);
+	return !err && host_is_nowhere(policy) ? add_for_boot(policy, services, entries) : err;
 }
 
 void entries_clear(struct entries *entries)
