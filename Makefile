@@ -238,9 +238,9 @@ check-fuzz: ## a short run of each fuzzer
 	@$(RUN) $(FUZZ_PARTS)
 
 vm: export TEST_TIMEOUT ?= 3600
-vm: all $(BPF_TESTS) $(VM_TOOLS) ## tests on other kernels, in QEMU (KERNELS="6.1 6.12 newest"; UPDATE=1 keeps the verifier's numbers)
+vm: all $(BPF_TESTS) $(VM_TOOLS) others ## tests on other kernels, in QEMU (KERNELS="6.1 6.12 newest"; UPDATE=1 keeps the verifier's numbers)
 	@tools/deps.sh build vm
-	@$(RUN) --build $(BUILD) --group vm $(VM)
+	@$(RUN) --build $(BUILD) --group vm $(VM) tests/vm/system.sh
 
 benches: $(BENCHES)
 bench: all benches $(BUILD)/tests/net/publish_traffic ## measure the list of aims, P1 to P16, and print it; build/bench.json has all figures (root)

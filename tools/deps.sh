@@ -68,6 +68,12 @@ needs() {
 	vm iproute2                command tc
 	vm iputils-ping            command ping
 	vm perl                    command prove
+	vm e2fsprogs               command mke2fs
+	vm iperf3                  command iperf3
+	vm python3                 command python3
+	vm debhelper               command dh
+	vm lintian                 command lintian
+	vm scdoc                   command scdoc
 	bench iproute2             command ip
 	bench nftables             command nft
 	bench xdp-tools            command xdp-filter
