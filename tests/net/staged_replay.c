@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * staged_replay write SEED FILE [CANDIDATE]     a random policy with staged rules; or two without, one to be staged beside the other
- * staged_replay run SEED INSTANCE [candidate]   packets of random conversations, through the program of the generation that decides
+ * staged_replay write SEED FILE [CANDIDATE]     a random policy with staged rules; or two without, one to be staged beside
+ * staged_replay run SEED INSTANCE [candidate]   packets of random conversations, through the program that decides
  *
  * Both make the same of a seed. `run` asks the oracle, too, and prints what must have been counted: a line "ID ALLOWED DROPPED
  * CHANGED" for each staged rule, sorted; of a candidate "NEWLY_ALLOWED NEWLY_DROPPED". The host has no addresses, and no

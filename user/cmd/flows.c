@@ -13,8 +13,8 @@
 #include "watch/client.h"
 #include "watch/flow_stream.h"
 
-enum { OPTION_ZONE = 256, OPTION_FROM, OPTION_TO, OPTION_PROTO, OPTION_PORT, OPTION_RULE, OPTION_STATE, OPTION_STAGED, OPTION_SORT,
-       OPTION_COUNT };
+enum { OPTION_ZONE = 256, OPTION_FROM, OPTION_TO, OPTION_PROTO, OPTION_PORT, OPTION_RULE, OPTION_STATE, OPTION_STAGED,
+       OPTION_SORT, OPTION_COUNT };
 
 static const struct option_help options[] = {
 	{ { "zone", required_argument, NULL, OPTION_ZONE }, "ZONE", "from or to this zone" },

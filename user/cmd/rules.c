@@ -36,7 +36,8 @@ static void put_rule(struct libscols_table *table, struct json_object *rule)
 							    : view_string(rule, "action"),
 		  view_string(rule, "service"), counts ? view_count(view_number(rule, "flows")) : "-",
 		  counts ? view_count(view_number(rule, "packets")) : "-", counts ? view_bytes(view_number(rule, "bytes")) : "-",
-		  counts ? view_count(view_number(rule, "limited")) : "-", counts ? view_age(view_string(rule, "last")) : "-", view_string(rule, "place"));
+		  counts ? view_count(view_number(rule, "limited")) : "-", counts ? view_age(view_string(rule, "last")) : "-",
+		  view_string(rule, "place"));
 }
 
 static void print(const struct globals *globals, struct json_object *report)
@@ -104,7 +105,8 @@ static void print_staged(const struct globals *globals, struct json_object *repo
 	for (size_t i = 0; i < count; i++)
 		put_staged(table, json_object_array_get_idx(rules, i));
 	view_print(table);
-	printf("\n'zonewall flows --staged' lists open connections that would be dropped, 'zonewall drops --staged' drops that would pass\n");
+	printf("\n'zonewall flows --staged' lists open connections that would be dropped,"
+	       " 'zonewall drops --staged' drops that would pass\n");
 	if (candidate)
 		printf("to enforce the candidate: zonewall apply FILE...; to end it: apply the enforced policy again\n");
 	else
