@@ -170,7 +170,7 @@ demo: ## four hosts on this machine, segmented before your eyes (root; KEEP=1 le
 OTHERS := $(addprefix $(BUILD)/other/,same changed)
 $(BUILD)/other/same/%.h: OTHER = -e 's/^\(.define ZW_ABI\) .*/\1 1001/'
 $(BUILD)/other/changed/%.h: OTHER = -e 's/^\(.define ZW_ABI\) .*/\1 1002/' \
-	-e '/define ZW_PART_NUMBERS/s/{ \([0-9]*\).*}/{ \1, 1001, 1001, 1001, 1001, 1001, 1001 }/' -e '/^struct zw_layout {/,/^};/s/\(__u8 pad\)\[.*\]/\1[11]/' \
+	-e '/define ZW_PART_NUMBERS/s/{ \([0-9]*\).*}/{ \1, 1001, 1001, 1001, 1001, 1001, 1001 }/' -e '/^struct zw_layout {/,/^};/s/__u8 simulate;/& __u8 more[8];/' \
 	-e 's/^\(.define ZW_FLOW_SEEDS\) .*/\1 32/' -e 's/^\(.define ZW_POINT_ENTRIES\) .*/\1 4096/' \
 	-e 's/^\(.define ZW_EVENT_ENTRIES\) .*/\1 512/' -e 's/^\(.define ZW_LIMIT_RULE_SETS\) .*/\1 16384/' \
 	-e 's/^\(.define ZW_BLOCK_BUCKETS\) .*/\1 32768/'
