@@ -89,6 +89,13 @@ mv "$feed.new" "$feed"
 check "a good one again: it decides" soon decides 192.0.2.10 drop
 check "status has no complaint but its age" soon feeds '!defined $f->{problem} && $f->{age_s} > 7000 && $w =~ /old, more than max-age/ && $w !~ /not taken/'
 
+stop run-b
+printf '192.0.2.7\n192.0.2.99\nnobody\n' | replace
+start_run p.yaml
+check "a loader that starts with a broken one begins with what it held before" eval 'is_ready && decides 192.0.2.10 drop'
+kept "broken as the loader starts" "drop.txt:3:1: error: .nobody. is not an address"
+printf '192.0.2.7\n192.0.2.10\n' | replace
+check "a good one again" soon feeds '!defined $f->{problem}'
 check "another process applies, from another folder" eval 'cd "$dir/elsewhere" && zw b apply ../policy/p.yaml'
 printf '192.0.2.7\n192.0.2.11\n' | replace
 check "its feed is followed, too" soon decides 192.0.2.11 drop

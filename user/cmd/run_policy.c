@@ -265,11 +265,56 @@ static int read_from(struct files *files, const char *const *paths, size_t count
 	return r;
 }
 
+/* What the policy's files of addresses hold in `old`, where they are among `files`. Returns whether any is. */
+static bool take_feeds(const struct policy *policy, struct files *old, struct files *files)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < policy->zone_count; i++) {
+		const char *path = policy->zones[i].feed.path;
+		struct file_text text;
+
+		if (!path || files_read(old, path, SIZE_MAX, &text))
+			continue;
+		any |= !files_edit(files, path, text.text, text.len);
+		free(text.text);
+	}
+	return any;
+}
+
+/* The files, with what the generation that decides has of files of addresses. Returns whether there is any of it. */
+static bool fall_back(const struct run_policy *run, struct files *files)
+{
+	_cleanup_(instance_freep) struct instance *instance = NULL;
+	_cleanup_(files_freep) struct files *old = NULL;
+	_cleanup_(reading_clear) struct reading reading = { 0 };
+	const char *const *paths;
+	size_t count;
+
+	if (!run->feeds || instance_open(run->globals->instance, &instance) ||
+	    generation_files(instance, instance_current(instance), &old))
+		return false;
+	paths = files_named(old, &count);
+	return !read_from(old, paths, count, &reading) && take_feeds(reading.policy, old, files);
+}
+
+/* A file of addresses that has become bad while nobody followed it must not keep the loader from its work. */
 static int read_files(const struct run_policy *run, struct reading *reading)
 {
 	_cleanup_(files_freep) struct files *files = files_new();
+	int r = read_from(files, run->files, run->file_count, reading);
+	struct reading again = { 0 };
 
-	return read_from(files, run->files, run->file_count, reading);
+	if (r != -EINVAL || !fall_back(run, files))
+		return r;
+	if (read_from(files, run->files, run->file_count, &again)) {
+		reading_clear(&again);
+		return r;
+	}
+	edge_warn("a file of addresses is not good: what it held in the generation that decides is taken");
+	reading_clear(reading);
+	*reading = again;
+	return 0;
 }
 
 /* Returns an exit status, having told what is wrong. */
