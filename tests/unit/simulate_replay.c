@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Captures that are odd or broken, how much of a frame has to be captured, and which packets are one conversation. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -61,6 +62,31 @@ static void test_icmp_error(void)
 	ok(!headers_read(packet.data, 14 + 20 + 8 + 20 + 7, packet.len, &headers) &&
 		   headers_read(packet.data, 14 + 20 + 8 + 20 + 8, packet.len, &headers) && headers.port == (3 << 8 | 4),
 	   "an ICMP error needs eight bytes behind the header that it quotes");
+}
+
+/* Where a rule has `tls`, what payload begins with decides, too: eleven bytes of it, or all that there is. */
+static void test_payload(unsigned payload_len, unsigned needed, bool has_tls)
+{
+	const struct packet_spec spec = { .from = "10.1.0.7", .to = "10.2.0.9", .payload_len = payload_len };
+	const struct replay_options options = { .rule_count = { 1 }, .has_tls = has_tls };
+	struct captured captured = { .time = START };
+	struct replay *replay = NULL;
+	bool before, then;
+	struct packet packet;
+	struct frame frame;
+
+	packet_build(&spec, &packet);
+	if (replay_new(&options, &replay))
+		abort();
+	captured.bytes = packet.data;
+	captured.len = packet.len;
+	captured.captured = packet.len - payload_len + needed;
+	then = replay_prepare(replay, &captured, &frame);
+	captured.captured--;
+	before = replay_prepare(replay, &captured, &frame);
+	ok(then && !before && replay_counts(replay)->cut == 1, "of %u bytes of payload %u are needed%s", payload_len, needed,
+	   has_tls ? ", with tls" : "");
+	replay_free(replay);
 }
 
 /* --- Captures ---------------------------------------------------------------------------------------------------- */
@@ -424,6 +450,10 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_LEN(frames); i++)
 		test_frame(i);
 	test_icmp_error();
+	test_payload(20, 0, false);
+	test_payload(20, 11, true);
+	test_payload(5, 5, true);
+	test_payload(0, 0, true);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		test_file(i);
 	test_conversations();
