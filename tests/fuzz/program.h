@@ -218,6 +218,8 @@ static void program_load(void)
 	add_map(&zw_counters, ZW_POINT_SLOTS * sizeof(struct zw_point_counters));
 	add_map(&zw_events, sizeof(struct events));
 	add_map(&zw_clock, sizeof(struct zw_clock));
+	add_map(&zw_blocks, sizeof(struct zw_blocks)); /* empty: each input would have to clear it */
+	add_map(&zw_limits, sizeof(struct zw_limits));
 	add_map(&zw_simulation, sizeof(struct zw_simulation));
 	add_map(&zw_job, sizeof(struct job));
 	add_map(&zw_flows4, flows4.size);
