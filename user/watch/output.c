@@ -36,7 +36,7 @@ int output_open(const char *where, bool json, bool colour, struct output **ret_o
 	struct stat status;
 
 	if (!output)
-		return -ENOMEM;
+		return edge_error(ENOMEM, "cannot keep the output of events");
 	output->fd = -1;
 	output->json = json;
 	output->colour = colour;
