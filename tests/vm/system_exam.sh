@@ -40,7 +40,7 @@ none_delivered() # for a second, in which echo requests are
 	is "$(delivered)" "$before" && test "$(counter Icmp InEchos)" -gt "$echos"
 }
 active() { is "$(systemctl is-active "$@" | sort -u)" active; }
-is_detached() { ! ip -d link show | grep xdp && ! tc qdisc show | grep clsact && test ! -e /sys/fs/bpf/zonewall; }
+is_detached() { ! ip -d link show | grep xdp && ! tc qdisc show | grep clsact && ! find /sys/fs/bpf/zonewall/* 2>/dev/null; }
 main_pid() { systemctl show -p MainPID --value zonewall; }
 exposure() { systemd-analyze security --no-pager "$1" | sed -n 's/.*\(exposure level\) for [^ ]* *\([0-9.]*\).*/\1 \2/p'; }
 capabilities() { sed -n 's/^CapEff:\s*0*//p' "/proc/$(main_pid)/status"; }
