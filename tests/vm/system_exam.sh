@@ -77,7 +77,7 @@ upgrade()
 	ip -n peer link set v1 up
 	check "an interface that appears is attached" within 10 has_two_hooks
 	# An emulated machine stands still for seconds while programs are verified: what its processes read late is not lost.
-	sysctl -qw net.core.rmem_max=8388608
+	sysctl -qw net.core.rmem_max=8388608 net.core.wmem_max=8388608
 	iperf3 -s >/dev/null 2>&1 &
 	sleep 1
 	ip netns exec peer iperf3 -J -u -b 200K -l 200 -w 4M -c 10.78.0.1 -t "$stream_s" >udp.json 2>&1 &
