@@ -20,6 +20,7 @@ static char path[64], moved[64];
 
 static const struct event event = {
 	.count = 3, .interface = "eth0", .rule = "guests", .staged = "", .cgroup = "", .from_zones = "a", .to_zones = "b",
+	.block_reason = "",
 	.key = { .family = 4, .reason = ZW_DROP_RULE, .protocol = 6 },
 };
 

@@ -77,7 +77,7 @@ static int open_flows(void *context, struct json_object *request, const struct f
 static void add_events(unsigned count, const char *rule)
 {
 	static unsigned number;
-	struct event event = { .interface = "eth0", .rule = rule, .staged = "", .cgroup = "", .from_zones = "a", .to_zones = "b",
+	struct event event = { .interface = "eth0", .rule = rule, .staged = "", .cgroup = "", .from_zones = "a", .to_zones = "b", .block_reason = "",
 			       .key = { .family = 4, .reason = ZW_DROP_RULE, .protocol = 6 } };
 
 	while (count--) {

@@ -127,14 +127,6 @@ int entries_of_rules(const struct policy *policy, const uint32_t *order, struct 
 	return err ? err : add_intra_zone(policy, services, entries);
 }
 
-/* Has this host no address yet, or no more? Not: nobody said which it has. */
-static bool host_is_nowhere(const struct policy *policy)
-{
-	const struct ranges *host = &policy->zones[ZONE_INDEX_HOST].set;
-
-	return policy->host_known && !host->v4_count && !host->v6_count;
-}
-
 static int add_failsafe(const struct policy *policy, size_t number, const struct zone_list *to, uint32_t flags,
 			struct services *services, struct entries *entries)
 {
@@ -165,7 +157,7 @@ int entries_of_failsafe(const struct policy *policy, struct services *services, 
 	entries->default_cell = 0;
 	for (size_t i = 0; i < policy->failsafe.count && !err; i++)
 		err = add_failsafe(policy, i, &policy->failsafe.v[i].to, 0, services, entries);
-	return !err && host_is_nowhere(policy) ? add_for_boot(policy, services, entries) : err;
+	return !err && policy_host_is_nowhere(policy) ? add_for_boot(policy, services, entries) : err;
 }
 
 void entries_clear(struct entries *entries)

@@ -291,3 +291,10 @@ int policy_resolve(struct policy *policy, const struct ranges *host)
 		err = resolve_host(&policy->zones[ZONE_INDEX_HOST].set, host);
 	return err ? err : resolve_world(policy, &policy->zones[ZONE_INDEX_WORLD].set);
 }
+
+bool policy_host_is_nowhere(const struct policy *policy)
+{
+	const struct ranges *host = &policy->zones[ZONE_INDEX_HOST].set;
+
+	return policy->host_known && !host->v4_count && !host->v6_count;
+}

@@ -220,6 +220,9 @@ void question_clear(struct question *question);
  */
 int policy_resolve(struct policy *policy, const struct ranges *host);
 
+/* Has this host no address, as at boot? Of a resolved policy. Not: nobody said which it has. */
+bool policy_host_is_nowhere(const struct policy *policy);
+
 /* What a list of zones means together: a set (addr.h). The policy is resolved. 0 or -ENOMEM. */
 int policy_union(const struct policy *policy, const struct zone_list *list, struct ranges *ret_set);
 

@@ -268,13 +268,25 @@ static int walk_policy(const struct fields *fields, struct explanation *e)
 
 /* --- Failsafe ---------------------------------------------------------------------------------------------------- */
 
-static const struct rule *find_entry(const struct fields *fields)
+/*
+ * The first entry that matches from this side to the other one. towards: the packet comes towards this host, or is its answer; then
+ * as long as the host has no address, `to: host` is every destination (bpf/lookup.h).
+ */
+static const struct rule *find_entry(const struct fields *fields, int from, uint16_t port, bool towards)
 {
 	const struct rules *failsafe = &fields->policy->failsafe;
+	const bool nowhere = towards && policy_host_is_nowhere(fields->policy);
 
-	for (size_t i = 0; i < failsafe->count; i++)
-		if (fields_match(fields, &failsafe->v[i]))
-			return &failsafe->v[i];
+	for (int at_boot = 0; at_boot <= nowhere; at_boot++) {
+		for (size_t i = 0; i < failsafe->count; i++) {
+			const struct rule *entry = &failsafe->v[i];
+
+			if (fields_match_end(fields, from, &entry->from) &&
+			    (at_boot ? zone_list_has(&entry->to, ZONE_INDEX_HOST) : fields_match_end(fields, !from, &entry->to)) &&
+			    fields_match_service(&entry->service, fields->packet->protocol, port))
+				return entry;
+		}
+	}
 	return NULL;
 }
 
@@ -282,22 +294,15 @@ static const struct rule *find_entry(const struct fields *fields)
 static const struct rule *find_reversed(const struct fields *fields)
 {
 	const struct first_packet *p = fields->packet;
-	const struct rules *failsafe = &fields->policy->failsafe;
-	uint16_t port = p->protocol == IPPROTO_UDP || p->protocol == IPPROTO_SCTP ? p->sport : p->port;
 
-	for (size_t i = 0; p->protocol != IPPROTO_TCP && i < failsafe->count; i++) {
-		const struct rule *entry = &failsafe->v[i];
-
-		if (fields_match_end(fields, 1, &entry->from) && fields_match_end(fields, 0, &entry->to) &&
-		    fields_match_service(&entry->service, p->protocol, port))
-			return entry;
-	}
-	return NULL;
+	if (p->protocol == IPPROTO_TCP)
+		return NULL;
+	return find_entry(fields, 1, p->protocol == IPPROTO_UDP || p->protocol == IPPROTO_SCTP ? p->sport : p->port, p->egress);
 }
 
 static void walk_failsafe(const struct fields *fields, struct explanation *e)
 {
-	const struct rule *entry = find_entry(fields);
+	const struct rule *entry = find_entry(fields, 0, fields->packet->port, !fields->packet->egress);
 
 	e->reason = e->policy_reason;
 	e->rule = e->policy_rule;
