@@ -365,6 +365,6 @@ char *universe_policy(struct random *random)
 void universe_host(struct random *random, char *text)
 {
 	*text = 0;
-	for (unsigned n = random_below(random, 4); n; n--)
+	for (unsigned n = 1 + random_below(random, 3); n; n--)
 		sprintf(text + strlen(text), random_percent(random, 60) ? "10.0.0.%u " : "fd00::%u ", random_below(random, INSIDE));
 }

@@ -57,6 +57,11 @@ char *universe_at(const char *policy, int instant);
 
 #define UNIVERSE_REGIONS 4 /* of never in each policy, and as many of always */
 char *universe_policy(struct random *random); /* the caller frees it */
-void universe_host(struct random *random, char *text); /* addresses, as scene_options has them: room for 128 bytes */
+
+/*
+ * Addresses, as scene_options has them, room for 128 bytes; one at least: of a host that has none failsafe lets in more than the
+ * policy means.
+ */
+void universe_host(struct random *random, char *text);
 
 #endif

@@ -43,7 +43,7 @@ cat >"$dir/check.py" <<'END'
 import json, sys
 
 KEYS = ["schema", "from", "to", "sport", "dport", "icmp", "id", "protocol", "state", "protected", "from_zones", "to_zones",
-        "reason", "rule", "generation", "stale", "age", "idle", "from_opener", "to_opener"]
+        "reason", "rule", "staged", "generation", "stale", "age", "idle", "from_opener", "to_opener"]
 
 def no_constant(text):
     raise ValueError(text)

@@ -70,11 +70,13 @@ static int64_t draw_time(struct random *random, const struct tables *t)
 	return (int64_t)instants[random_below(random, t->layout.instant_count)] - random_below(random, 2);
 }
 
-/* What holds then, as if its rule had no end. */
-static uint32_t cell_at(const struct tables *t, uint32_t cell, int64_t time)
+/* What holds then, as if its rule had no end; what failsafe lets in at boot alone is left out. */
+static uint32_t cell_at(const struct tables *t, enum zw_matrix_id matrix, uint32_t cell, int64_t time)
 {
 	uint32_t staged;
 
+	if (matrix == ZW_MATRIX_FAILSAFE && (cell & ZW_CELL_AT_BOOT))
+		return 0;
 	return walk_variant(t, cell, time > 0 ? time : 0, &staged) & ~ZW_CELL_EXPIRES;
 }
 
@@ -92,7 +94,7 @@ static bool cells_agree(struct random *random, const struct tables *t, int64_t t
 		if (cells_class(cells, protocol, port) != class || class >= cells_class_count(cells))
 			return false;
 		if (cells_row(cells, matrix, from, to, &row) ||
-		    cells_cell(cells, row, class) != cell_at(t, walk_cell(t, matrix, from, to, class), time))
+		    cells_cell(cells, row, class) != cell_at(t, matrix, walk_cell(t, matrix, from, to, class), time))
 			return false;
 	}
 	return true;

@@ -256,16 +256,21 @@ uint32_t cells_kind_count(const struct cells *cells, enum side side)
 	return cells->kind_count[side];
 }
 
-/* A cell as it is at that time, as if its rule had no end. */
-static uint32_t cell_then(const struct cells *cells, uint32_t cell)
+/*
+ * A cell as it is at that time, as if its rule had no end. What failsafe lets in only because this host has no address yet is no
+ * part of what the policy means.
+ */
+static uint32_t cell_then(const struct cells *cells, enum zw_matrix_id matrix, uint32_t cell)
 {
 	struct asked asked = { .seconds = cells->time };
 
+	if (matrix == ZW_MATRIX_FAILSAFE && (cell & ZW_CELL_AT_BOOT))
+		return 0;
 	return (cell & ZW_CELL_VARIANT ? zw_current_cell(cell, &asked) : cell) & ~ZW_CELL_EXPIRES;
 }
 
 /* The part of a search tree (zonewall.h) that keys low..high lead to. */
-static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t low, uint32_t high, int depth)
+static int read_tree(struct cells *cells, enum zw_matrix_id matrix, size_t bottom, uint32_t at, uint32_t low, uint32_t high, int depth)
 {
 	const struct zw_line *line = table_lines(at, 1);
 	int err = 0;
@@ -280,9 +285,9 @@ static int read_tree(struct cells *cells, size_t bottom, uint32_t at, uint32_t l
 		if (first >= end)
 			continue;
 		if (!(line->value[n] & ZW_LINK))
-			err = add_run(&cells->runs, bottom, first, cell_then(cells, line->value[n]));
+			err = add_run(&cells->runs, bottom, first, cell_then(cells, matrix, line->value[n]));
 		else if (depth < ZW_SEARCH_DEPTH)
-			err = read_tree(cells, bottom, line->value[n] & ~ZW_LINK, first, end - 1, depth + 1);
+			err = read_tree(cells, matrix, bottom, line->value[n] & ~ZW_LINK, first, end - 1, depth + 1);
 	}
 	return err;
 }
@@ -308,7 +313,7 @@ static int read_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t word
 	int err = 0;
 
 	if (!(word & ZW_LINK))
-		word = cell_then(cells, word);
+		word = cell_then(cells, matrix, word);
 	noted = noted_row(cells, matrix, word);
 
 	if (noted && *noted) {
@@ -316,7 +321,7 @@ static int read_row(struct cells *cells, enum zw_matrix_id matrix, uint32_t word
 		return 0;
 	}
 	if (word & ZW_LINK)
-		err = read_tree(cells, row.first, word & ~ZW_LINK, 0, cells->class_count - 1, 0);
+		err = read_tree(cells, matrix, row.first, word & ~ZW_LINK, 0, cells->class_count - 1, 0);
 	if (!err && cells->runs.count == row.first)
 		err = add_run(&cells->runs, row.first, 0, word & ZW_LINK ? 0 : word);
 	row.count = cells->runs.count - row.first;
