@@ -30,13 +30,13 @@ for attached in "${modes[@]}"; do
 	for address in 10.1.0.1 fd00:1::1; do
 		other=10.1.0.2
 		[ $address = 10.1.0.1 ] || other=fd00:1::2
-		check "$address is answered" pings a $other
+		check "$address is answered" soon pings a $other
 		check "it is blocked" zw b block $address --reason "row $attached"
 		check "then it is not answered" pings_in_vain a $other
 		check "nor can it be reached" not pings b $address
 		check "the egress hook drops, too" counts b dropped blocked egress
 		check "not blocked any more" zw b unblock $address
-		check "it is answered, as before" pings a $other
+		check "it is answered, as before" soon pings a $other
 	done
 	check "a CIDR around both of its sides' neighbours, but not them" zw b block 10.1.0.4/30 fd00:1::100/120
 	check "blocks nobody else" pings a 10.1.0.2
