@@ -54,7 +54,7 @@ TESTS     := $(UNIT) $(RANDOM) $(BPF_TESTS) $(NET_TOOLS) $(VM_TOOLS)
 GOLDEN    := $(wildcard tests/golden/*.sh tests/golden/*.py)
 NET       := $(wildcard tests/net/*.sh)
 # Of these, some measure rates, or keep all processors busy while they look at the time; the rest mostly waits.
-NET_ALONE := $(patsubst %,tests/net/%.sh,events flood limits publish_alternate publish_kill real_apply real_reuse)
+NET_ALONE := $(patsubst %,tests/net/%.sh,events flood limits publish_alternate publish_flood publish_kill real_apply real_reuse)
 BENCHES   := $(addprefix $(BUILD)/bench/,apply_cost blocked clocks compile_scale figures floods flow_lru limits live scale_files series \
 	terms two_cpus verdicts)
 MODELS    := $(wildcard tests/model/*.sh)

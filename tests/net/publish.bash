@@ -67,6 +67,20 @@ policy()
 	END
 }
 
+# service_policy FILE ID SERVICE XDP: between the node and 10.99.0.2 that service passes either way, nothing else.
+service_policy()
+{
+	cat >"$dir/$1" <<-END
+		version: 1
+		defaults: {action: drop}
+		interfaces: [{match: [v0], xdp: $4}]
+		zones: {peer: [10.99.0.2], node: [10.99.0.1]}
+		rules:
+		  - {id: $2-in, from: peer, to: node, service: $3, action: allow}
+		  - {id: $2-out, from: node, to: peer, service: $3, action: allow}
+	END
+}
+
 # Is an echo request from 10.99.0.$1 answered? An answer takes microseconds here. Each answered one is a new flow.
 pings() { at_peer ping -n -c 1 -W 0.3 -I "10.99.0.$1" 10.99.0.1 >/dev/null 2>&1 && echo >>"$dir/answered"; }
 answered() { wc -l <"$dir/answered"; }

@@ -7,27 +7,13 @@
 . "${BASH_SOURCE%/*}/publish.bash" "alternate-$$"
 set_up
 traffic=${BUILD:-build}/tests/net/publish_traffic
-
-make_policy() # make_policy FILE ID SERVICE XDP
-{
-	cat >"$dir/$1" <<-END
-		version: 1
-		defaults: {action: drop}
-		interfaces: [{match: [v0], xdp: $4}]
-		zones: {peer: [10.99.0.2], node: [10.99.0.1]}
-		rules:
-		  - {id: $2-in, from: peer, to: node, service: $3, action: allow}
-		  - {id: $2-out, from: node, to: peer, service: $3, action: allow}
-	END
-}
-
 alternate() # alternate HOOKS XDP APPLIES
 {
 	local from to line name sent arrived echoed denied either failed=0
 
 	attached=$1
-	make_policy p first "[udp/5001]" "$2"
-	make_policy q second "[udp/5001, udp/5003]" "$2"
+	service_policy p first "[udp/5001]" "$2"
+	service_policy q second "[udp/5001, udp/5003]" "$2"
 	zw apply "$dir/p" >/dev/null 2>&1
 	coproc traffic_of { exec "$traffic" "$node" 10.99.0.1 "$peer" 10.99.0.2; }
 	exec {from}<&"${traffic_of[0]}" # the array goes away with the process
