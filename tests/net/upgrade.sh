@@ -46,7 +46,7 @@ begin_traffic() # begin_traffic SECONDS
 	# shellcheck disable=SC2154 # of coproc
 	traffic=$counter_of_PID
 	exec {from}<&"${counter_of[0]}" # the array goes away with the process
-	at_node iperf3 -J -R -c 10.99.0.2 -p 6000 -t "$1" -b 200M >"$dir/stream.json" 2>&1 &
+	nsenter --net="/run/netns/$node" iperf3 -J -R -c 10.99.0.2 -p 6000 -t "$1" -b 200M >"$dir/stream.json" 2>&1 &
 	stream=$!
 	sleep 0.5
 }
@@ -80,7 +80,7 @@ import json, sys
 print(sum(rule["flows"] for rule in json.load(sys.stdin)["rules"] if rule["id"] == "ping"))'
 }
 
-at_peer iperf3 -s -p 6000 >/dev/null 2>&1 &
+nsenter --net="/run/netns/$peer" iperf3 -s -p 6000 >/dev/null 2>&1 &
 server=$!
 for attached in $tc xdp clsact; do
 	export ZONEWALL_NO_TCX=
