@@ -355,21 +355,6 @@ void run_feeds_end(struct run_feeds *feeds, bool taken, const char *why)
 
 /* --- Telling */
 
-static void warn(struct json_object *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void warn(struct json_object *warnings, const char *format, ...)
-{
-	va_list arguments;
-	char *text;
-
-	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
-	va_end(arguments);
-	if (text)
-		json_object_array_add(warnings, json_object_new_string(text));
-	free(text);
-}
-
 static struct json_object *report_zone(const struct zone *zone, const struct feed *feed, int64_t age_s)
 {
 	struct json_object *object = json_object_new_object();
@@ -399,10 +384,10 @@ void run_feeds_report(const struct run_feeds *feeds, struct json_object *report)
 			continue;
 		json_object_array_add(array, report_zone(zone, feed, age_s));
 		if (feed->problem)
-			warn(warnings, "zone '%s': %s is not taken, what it held before stays in force: %s", zone->name, feed->path,
+			report_warn(warnings, "zone '%s': %s is not taken, what it held before stays in force: %s", zone->name, feed->path,
 			     feed->problem);
 		if (zone->feed.max_age_s && feed->changed && age_s > (int64_t)zone->feed.max_age_s)
-			warn(warnings, "zone '%s': what is in force of %s is %lld s old, more than max-age (%u s)", zone->name,
+			report_warn(warnings, "zone '%s': what is in force of %s is %lld s old, more than max-age (%u s)", zone->name,
 			     feed->path, (long long)age_s, zone->feed.max_age_s);
 	}
 	json_object_object_add(report, "feeds", array);

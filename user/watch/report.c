@@ -476,16 +476,18 @@ static int read_sysctl(const char *path)
 	return value;
 }
 
-static void warn(struct json_object *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void warn(struct json_object *warnings, const char *format, ...)
+void report_warn(struct json_object *warnings, const char *format, ...)
 {
-	char text[512];
 	va_list arguments;
+	char *text;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
 	va_end(arguments);
-	json_object_array_add(warnings, json_object_new_string(text));
+	if (text)
+		json_object_array_add(warnings, json_object_new_string(text));
+	free(text);
 }
 
 static void add_points(struct json_object *report, const struct instance *instance, struct json_object *warnings)
@@ -498,15 +500,15 @@ static void add_points(struct json_object *report, const struct instance *instan
 
 	generation_open(instance, instance_current(instance), &current);
 	if (r)
-		warn(warnings, "the attach points cannot be read: %s", strerror(-r));
+		report_warn(warnings, "the attach points cannot be read: %s", strerror(-r));
 	else if (!count)
-		warn(warnings, "nothing is attached: no packet is decided");
+		report_warn(warnings, "nothing is attached: no packet is decided");
 	for (size_t i = 0; i < count; i++) {
 		json_object_array_add(array, point_json(instance, &points[i], current));
 		if (!points[i].healthy)
-			warn(warnings, "%s: our program is not on its %s hook: %s",
-			     *points[i].ifname ? points[i].ifname : "an interface that is gone",
-			     attach_hook_name(points[i].hook), points[i].note);
+			report_warn(warnings, "%s: our program is not on its %s hook: %s",
+				    *points[i].ifname ? points[i].ifname : "an interface that is gone",
+				    attach_hook_name(points[i].hook), points[i].note);
 	}
 	free(points);
 	generation_free(current);
@@ -545,7 +547,7 @@ static void warn_of_unfinished(struct json_object *warnings, const struct instan
 	uint64_t word = gate_word(instance_gate(instance));
 
 	if ((word & ZW_GATE_PARTLY) && zw_gate_state(word) == ZW_GATE_CONFIRMED && !pins_are_locked(instance_name(instance)))
-		warn(warnings, "an apply or a down did not come to its end: some of what is attached lets everything pass; "
+		report_warn(warnings, "an apply or a down did not come to its end: some of what is attached lets everything pass; "
 			       "apply, or down, again");
 }
 
@@ -556,7 +558,7 @@ static void add_system(struct json_object *report, struct json_object *warnings)
 	json_object_object_add(report, "unprivileged_bpf_disabled",
 			       unprivileged < 0 ? NULL : json_object_new_int(unprivileged));
 	if (unprivileged == 0)
-		warn(warnings, "any user may load BPF programs: sysctl kernel.unprivileged_bpf_disabled=2");
+		report_warn(warnings, "any user may load BPF programs: sysctl kernel.unprivileged_bpf_disabled=2");
 }
 
 struct json_object *report_status(const struct instance *instance, const char *name, const struct reader *reader)
@@ -576,7 +578,7 @@ struct json_object *report_status(const struct instance *instance, const char *n
 	add_system(report, warnings);
 	json_object_object_get_ex(report, "missed_tail_calls", &missed);
 	if (json_object_get_uint64(missed))
-		warn(warnings, "%llu PACKETS WERE DROPPED WITHOUT A DECISION because the gate found no program in its slot: "
+		report_warn(warnings, "%llu PACKETS WERE DROPPED WITHOUT A DECISION because the gate found no program in its slot: "
 			       "apply the policy again",
 		     (unsigned long long)json_object_get_uint64(missed));
 	json_object_object_add(report, "warnings", warnings);

@@ -24,6 +24,9 @@ struct json_object *report_rules(const struct instance *instance);
 /* {"schema":"zonewall.status/1",...}. reader NULL: looks at the events by itself. NULL: out of memory. */
 struct json_object *report_status(const struct instance *instance, const char *name, const struct reader *reader);
 
+/* One more among a status's "warnings"; without memory it is left out. */
+void report_warn(struct json_object *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Unix time as "2026-11-23T21:04:05Z". */
 struct json_object *report_time(int64_t seconds);
 
