@@ -447,7 +447,10 @@ class Trial:
             return "left over: " + ", ".join(wrong)
         if command.then == NONE_DECIDES:
             return "left over: " + ", ".join(scene.pins) if scene.pins else ""
-        status = json.loads(must("status", "-o", "json").out.split("\n", 1)[0])
+        status = run(zonewall("status", "-o", "json"))
+        if status.status:
+            return f"then status: exit status {status.status}: {status.message()}"
+        status = json.loads(status.out.split("\n", 1)[0])
         sick = [point for point in status["attach_points"] if not point["healthy"]]
         return f"not healthy: {sick}" if sick else ""
 
@@ -639,6 +642,8 @@ def rows():
             NONE_DECIDES, [to_a], unfinished),
         Row("down that cannot detach: everything passes", state(to_a), ["down"], ["/dev/null", "fail", "bpf:LINK_DETACH", "1"], 1,
             "warning: everything passes all the same", NONE_DECIDES, [["down"]], unfinished),
+        Row("the number of CPUs is not guessed", down, to_a, ["cpu/possible", "fail", "openat", "0"], 1,
+            "cannot read how many CPUs there may be: ", NONE_DECIDES, [to_a]),
         Row("the folder of a first apply that was killed is used again", down, to_a, ["gen-", "kill", RENAME], 137, "",
             NONE_DECIDES, [to_a]),
     ]

@@ -228,8 +228,11 @@ static int succeed(struct gate_bpf *skel, const char *instance, const struct pre
 int gate_create(const char *instance, const struct predecessor *predecessor)
 {
 	_cleanup_(gate_bpf__destroyp) struct gate_bpf *skel = NULL;
-	int error = make_folders(instance);
+	int error = load_know_cpus();
 
+	if (error)
+		return error;
+	error = make_folders(instance);
 	if (error)
 		return edge_error(error, "cannot make the folder of instance '%s' below " PINS_OWN, instance);
 	error = load_gate(instance, predecessor, &skel);

@@ -94,6 +94,8 @@ int instance_open(const char *name, struct instance **ret_instance)
 	pins_path(path, name, "%s", "");
 	if (access(path, F_OK))
 		error = -errno;
+	else if (!instance->cpus)
+		error = -EIO;
 	else if ((error = open_maps(instance)) == 0)
 		error = read_program_ids(instance);
 	else if (error == -ENOENT && !access(path, F_OK))
@@ -441,7 +443,8 @@ int generation_candidate(const struct instance *instance, uint32_t number, struc
 int pins_open_generation(const char *instance, uint32_t number, struct generation **ret_generation)
 {
 	struct generation *generation = calloc(1, sizeof(*generation));
-	int error = generation ? open_generation(instance, number, load_cpus(), generation) : -ENOMEM;
+	const unsigned cpus = load_cpus();
+	int error = !generation ? -ENOMEM : !cpus ? -EIO : open_generation(instance, number, cpus, generation);
 
 	if (error)
 		generation_free(generation);

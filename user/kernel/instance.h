@@ -30,7 +30,8 @@ struct instance;
 
 /*
  * Opens what is pinned. 0; -ENOENT: nothing is published under this name; -EPERM, -EACCES: rights are missing;
- * -EPROTO: what is pinned is not what this version expects. Nothing is created or changed.
+ * -EIO: the kernel does not say how many CPUs it has; -EPROTO: what is pinned is not what this version expects. Nothing is
+ * created or changed.
  */
 int instance_open(const char *name, struct instance **ret_instance);
 void instance_free(struct instance *instance);

@@ -27,9 +27,17 @@
 
 unsigned load_cpus(void)
 {
-	int cpus = libbpf_num_possible_cpus();
+	int cpus = libbpf_num_possible_cpus(); /* which keeps it, once read */
 
-	return cpus > 0 ? cpus : 1;
+	if (cpus > 0)
+		return cpus;
+	errno = cpus < 0 ? -cpus : EIO;
+	return 0;
+}
+
+int load_know_cpus(void)
+{
+	return load_cpus() ? 0 : edge_error(errno, "cannot read how many CPUs there may be");
 }
 
 size_t load_rules_stride(const struct zw_layout *layout)
@@ -120,6 +128,9 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 	int error;
 
 	edge_capture_libbpf();
+	error = load_know_cpus();
+	if (error)
+		return error;
 	error = values_register();
 	skel = error ? NULL : zonewall_bpf__open();
 	if (!skel) {
