@@ -211,6 +211,8 @@ static __always_inline bool decide_related(struct work *w)
 static __always_inline int open_flow(struct work *w, __u32 cell)
 {
 	const struct packet *p = &w->packet;
+	struct traffic moved;
+	int opened;
 
 	w->lookup.opening = (struct opening){
 		.now = p->now,
@@ -218,13 +220,17 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 		.cell = with_hosts(cell, w->outcome.source, w->outcome.destination),
 		.state = opening_state(p),
 		.port = p->ends.port,
-		.packets = p->packets,
 		.alone = zw_layout.simulate,
-		.bytes = p->bytes,
 	};
+	if (w->lookup.opening.state == ZW_FLOW_FREE)
+		return 0;
 	if (p->ends.protocol == PROTO_TCP)
 		w->lookup.opening.window[SIDE_OPENER] = opening_window(p);
-	return w->lookup.opening.state == ZW_FLOW_FREE ? 0 : zw_flow_open(&w->lookup, p->family);
+	add_recent(&w->lookup.opening.recent, p->packets, p->bytes, &moved);
+	opened = zw_flow_open(&w->lookup, p->family);
+	if (opened && moved.packets)
+		zw_flow_settle(&w->lookup, moved.packets, moved.bytes, SIDE_OPENER, p->family);
+	return opened;
 }
 
 /*

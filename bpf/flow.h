@@ -177,8 +177,10 @@ static __always_inline void flow_advance(struct flow *f, struct lookup *l, const
 	change_head(f, head, p, tcp_flags, from_opener);
 	if (due && !(f->head_word & FLOW_CONFIRMED) && is_confirmed_state(flow_state(f->head_word)))
 		confirm(f, l, p);
-	if (due)
+	if (due) {
+		zw_flow_settle(l, 0, 0, 0, p->family);
 		exchange_word(&f->slot->aux, f->aux_word, (f->aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
+	}
 }
 
 /* Packets and bytes each way, where the packet is counted. */

@@ -2,7 +2,7 @@
 /*
  * A flow's packets and bytes each way. They are counted in a word of the slot, whose line the packet has read anyway, and
  * moved to the flow's account when that word is full: every 4,095 packets or 1,048,575 bytes, which is some 700 full
- * frames. What a flow has is the sum of both.
+ * frames. What a flow has is the sum of both; an account of another version is not yet the flow's.
  *
  *   recent   bytes 20 | packets 12 << 20
  *
@@ -28,6 +28,11 @@ static __always_inline struct traffic recent_traffic(__u32 recent)
 	return (struct traffic){ recent >> RECENT_PACKETS_SHIFT, recent & RECENT_BYTES_MAX };
 }
 
+static __always_inline __u32 recent_word(__u32 packets, __u32 bytes)
+{
+	return packets << RECENT_PACKETS_SHIFT | bytes;
+}
+
 /* Adds to a slot's word. What it cannot hold, itself included, goes to *ret_moved: that has packets then, else none. */
 static __always_inline void add_recent(__u32 *recent, __u32 packets, __u32 bytes, struct traffic *ret_moved)
 {
@@ -40,7 +45,7 @@ static __always_inline void add_recent(__u32 *recent, __u32 packets, __u32 bytes
 		*ret_moved = sum;
 		return;
 	}
-	*recent = sum.packets << RECENT_PACKETS_SHIFT | sum.bytes;
+	*recent = recent_word(sum.packets, sum.bytes);
 	ret_moved->packets = 0;
 }
 

@@ -142,17 +142,25 @@ ZW_GLOBAL int zw_flow_open(struct lookup *l, int family)
 static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u64 bytes, __u64 side, const bool v6)
 {
 	struct zw_flow_account *account;
+	struct zw_flow_slot *slot;
+	__u64 i, version, aux;
 	struct bucket b;
 
 	if (!get_last_bucket(l, &b, v6))
 		return 0;
-	account = b.accounts + (l->choice.rank & (ZW_FLOW_SLOTS - 1));
+	i = l->choice.rank & (ZW_FLOW_SLOTS - 1);
+	slot = slot_at(&b, i, v6);
+	version = load_word(&slot->head) & FLOW_VERSION;
+	aux = load_word(&slot->aux);
+	account = b.accounts + i;
+	if (((load_word(&account->opened) ^ version) & FLOW_VERSION) && !((aux ^ version) & FLOW_VERSION))
+		begin_account(account, version, aux & FLOW_BITS48);
 	account->packets[side & 1] += packets;
 	account->bytes[side & 1] += bytes;
 	return 0;
 }
 
-/* Adds to the account of the flow that the last look-up found. */
+/* Adds to the account of the flow that the last look-up found, or opened. packets 0: begins it, before aux changes. */
 ZW_GLOBAL int zw_flow_settle(struct lookup *l, __u64 packets, __u64 bytes, __u32 side, int family)
 {
 	if (!l)

@@ -355,10 +355,9 @@ struct opening {
 	__u32 generation, cell;
 	__u32 state;
 	__u32 port;
-	__u32 packets;
+	__u32 recent; /* the opener's */
 	__u64 window[2]; /* 48 bits each */
 	__u32 alone; /* nobody else uses the table: it may be reused within one jiffy */
-	__u64 bytes;
 };
 
 /*
@@ -493,11 +492,24 @@ static __always_inline void set_tag(const struct bucket *b, const struct flow_ke
 	__sync_fetch_and_xor(b->tags, (old ^ tag_of(k)) << 8 * i);
 }
 
+/*
+ * The account becomes that of the flow whose slot has this aux. It is a line on a page of its own, so it is left alone until
+ * there is something to write there: until aux changes, or packets are moved. Two CPUs may begin it at once; by the time one
+ * of them adds to it, the other's zeros have long been written.
+ */
+static __always_inline void begin_account(struct zw_flow_account *account, __u64 version, __u64 aux)
+{
+	__u64 opened = load_word(&account->opened);
+
+	account->packets[0] = account->packets[1] = 0;
+	account->bytes[0] = account->bytes[1] = 0;
+	exchange_word(&account->opened, opened, version | aux);
+}
+
 /* Writes the words of a claimed slot, and publishes it. */
 static __always_inline void write_slot(const struct bucket *b, const struct flow_key *k,
 				       const struct opening *o, __u64 i, __u64 version, const bool v6)
 {
-	struct zw_flow_account *account = b->accounts + i;
 	struct zw_flow_slot *slot = slot_at(b, i, v6);
 	__u64 *word = key_at(b, i);
 	__u64 live = version | (k->want & ~FLOW_STATE_BYTE) | o->state << 8 | (k->second ? FLOW_OPENER : 0) |
@@ -509,13 +521,10 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 	*(volatile __u64 *)&slot->cell = o->cell | (__u64)o->port << 32 | version;
 	*(volatile __u64 *)&slot->window[0] = o->window[0] | version;
 	*(volatile __u64 *)&slot->window[1] = o->window[1] | version;
-	slot->recent[0] = 0;
+	slot->recent[0] = o->recent;
 	slot->recent[1] = 0;
-	account->opened = o->now;
-	account->packets[0] = o->packets;
-	account->bytes[0] = o->bytes;
-	account->packets[1] = 0;
-	account->bytes[1] = 0;
+	if (!version) /* so no account keeps the version of one 65,536 flows ago */
+		begin_account(b->accounts + i, version, o->now & FLOW_BITS48);
 	set_tag(b, k, i);
 	exchange_word(&slot->head, version | FLOW_BUSY, live);
 	kill_twins(b, k, i, live, o->now, v6);

@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 6
+#define ZW_ABI 7
 
 /*
  * What an instance has pinned, in parts. A zonewall of another ABI takes over what it finds (user/kernel/predecessor.h): it
@@ -30,7 +30,7 @@ enum zw_part {
 	ZW_PART_CLOCK, /* zw_clock */
 	ZW_PARTS,
 };
-#define ZW_PART_NUMBERS { 1, 1, 1, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
+#define ZW_PART_NUMBERS { 1, 1, 2, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -337,7 +337,7 @@ struct zw_layout {
  *   slots       eight a bucket, each the key's words (IPv4 two, IPv6 six) and a struct zw_flow_slot: one line, IPv6 one
  *               and a half. First the first slots of all buckets, then all second ones, and so on. A power of two of
  *               buckets for flows, then some that remember first fragments (bpf/fragment.h)
- *   accounts    a struct zw_flow_account for each slot
+ *   accounts    a struct zw_flow_account for each slot: not written before the flow's second packet
  *
  * The words' fields and the protocol that keeps them whole without locks are described in bpf/flow_table.h. A look-up
  * reads the bucket's tags, which for a quarter of a million flows fit into a CPU's second cache, and the lines of a slot
@@ -351,8 +351,9 @@ struct zw_flow_slot {
 	__u32 recent[2]; /* packets and bytes from the opener, from the other side: not yet in the account (bpf/flow_count.h) */
 };
 
+/* Of another version than its slot: the flow has moved nothing here yet, and its aux still says when it was opened. */
 struct zw_flow_account {
-	__u64 opened; /* jiffies */
+	__u64 opened; /* jiffies, 48 bits, and the version */
 	__u64 packets[2], bytes[2]; /* from the opener, from the other side */
 };
 

@@ -82,7 +82,13 @@ struct zw_flow_account *fill_account(const struct flow_table *table, const struc
 {
 	struct bucket bucket;
 	struct choice choice;
+	struct zw_flow_account *account;
 	struct flow flow;
 
-	return find(table, ends, now, &bucket, &choice, &flow) ? bucket.accounts + choice.rank : NULL;
+	if (!find(table, ends, now, &bucket, &choice, &flow))
+		return NULL;
+	account = bucket.accounts + choice.rank;
+	if ((account->opened ^ flow.aux_word) & FLOW_VERSION)
+		begin_account(account, flow.aux_word & FLOW_VERSION, flow.aux_word & FLOW_BITS48);
+	return account;
 }

@@ -20,7 +20,7 @@ bool fill_fragment(const struct flow_table *table, const struct ends *ends, cons
 
 /* Finds one, as a packet would. */
 bool fill_find(const struct flow_table *table, const struct ends *ends, uint64_t now, struct flow *ret_flow);
-/* Its account, in the table; NULL if it is not found. */
+/* Its account, in the table, begun if it was not; NULL if the flow is not found. */
 struct zw_flow_account *fill_account(const struct flow_table *table, const struct ends *ends, uint64_t now);
 
 #endif

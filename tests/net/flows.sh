@@ -202,10 +202,11 @@ for address in 10.99.0.1 fd99::1; do
 		one['rule'] == 'query' and one['from_opener'] == {'packets': 6, 'bytes': 6 * ($ip + 108)} and
 		one['to_opener'] == {'packets': 3, 'bytes': 3 * ($ip + 108)}" "-$v" --proto udp
 
-	at_peer ping -n -c 3 -i 0.2 -s 56 "$address" >/dev/null
+	at_peer ping -n -c 3 -i 0.6 -s 56 "$address" >/dev/null
 	check "IPv$v: a ping" as "$ends and $fresh and one['state'] == 'open' and one['icmp'] == $icmp and one['rule'] == 'ping' and
 		one['sport'] is None and one['dport'] is None and 0 <= one['id'] <= 65535 and
-		one['from_opener'] == one['to_opener'] == {'packets': 3, 'bytes': 3 * ($ip + 64)}" "-$v" --proto "$ping"
+		one['from_opener'] == one['to_opener'] == {'packets': 3, 'bytes': 3 * ($ip + 64)} and
+		one['age'] >= 1 > one['idle']" "-$v" --proto "$ping"
 	at_peer ping -n -c 1 -s 3000 "$address" >/dev/null
 	check "IPv$v: one in fragments is one flow more" as "len(f) == 2" "-$v" --proto "$ping"
 	check "IPv$v: and its first fragments are remembered beside" has "$(zw status -o json)" \

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "fill.h"
+#include "flow_count.h"
 #include "kernel/instance.h"
 #include "kernel/jiffies.h"
 #include "kernel/pins.h"
@@ -46,7 +47,7 @@ static int open_table(const char *instance, int family, struct flow_table *table
 static unsigned fill(const struct flow_table *table, unsigned count, uint64_t now, uint32_t generation)
 {
 	struct opening opening = { .now = now, .generation = generation, .cell = ZW_CELL_ALLOW | 1, .port = 443,
-				   .state = ZW_FLOW_TCP_ESTABLISHED, .packets = 2, .bytes = 120, .alone = 1 };
+				   .state = ZW_FLOW_TCP_ESTABLISHED, .recent = recent_word(2, 120), .alone = 1 };
 	unsigned opened = 0;
 	struct choice choice;
 	struct ends ends;

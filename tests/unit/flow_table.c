@@ -76,7 +76,7 @@ static enum opened open_at(struct fixture *f, unsigned number, __u64 now, __u32 
 {
 	struct ends e = ends_of(number, false);
 	struct flow_key k = key_of(f, &e);
-	struct opening o = { .now = now, .generation = 7, .cell = ZW_CELL_ALLOW | 5, .port = 443, .state = state, .packets = 1 };
+	struct opening o = { .now = now, .generation = 7, .cell = ZW_CELL_ALLOW | 5, .port = 443, .state = state, .recent = 1 };
 
 	return f->v6 ? open_in_bucket(&f->bucket, &k, &o, &f->choice, true) :
 		       open_in_bucket(&f->bucket, &k, &o, &f->choice, false);

@@ -44,7 +44,7 @@ static struct ends ends_of(unsigned from, unsigned to, __u8 protocol, __u16 spor
 static struct opening opening_of(__u32 state, __u64 now)
 {
 	return (struct opening){ .now = now, .generation = 7, .cell = ZW_CELL_ALLOW | 5, .port = 443, .state = state,
-				 .packets = 3, .bytes = 180, .alone = 1 };
+				 .recent = recent_word(3, 180), .alone = 1 };
 }
 
 static void must_open(const struct ends *ends, __u32 state)
@@ -103,6 +103,51 @@ static void assert_seen(const struct flow_record *flow, unsigned from, unsigned 
 	assert_memory_equal(flow->destination, destination, 16);
 }
 
+/* Replaces the flow of these ends until its slot has the version before `version`. */
+static void turn_to(const struct ends *ends, unsigned version)
+{
+	struct opening opening = opening_of(ZW_FLOW_UDP, NOW - 100);
+	struct choice choice;
+	struct flow f;
+
+	for (unsigned turn = 0; turn < 0x10000; turn++) {
+		assert_true(fill_open(&table, ends, &opening, &choice));
+		assert_true(fill_find(&table, ends, opening.now, &f));
+		f.slot->head &= ~FLOW_STATE_BYTE;
+		if (f.head_word >> 48 == version - 1)
+			return;
+	}
+	fail();
+}
+
+TEST_BOTH(an_account_of_another_flow_is_not_this_ones)
+{
+	struct ends ends = ends_of(1, 2, PROTO_UDP, 40000, 53);
+	struct flow_record flow;
+	struct flow f;
+
+	must_open(&ends, ZW_FLOW_UDP);
+	assert_true(fill_find(&table, &ends, NOW, &f));
+	fill_account(&table, &ends, NOW)->packets[0] = 1000;
+	f.slot->head &= ~FLOW_STATE_BYTE;
+	must_open(&ends, ZW_FLOW_UDP);
+	assert_int_equal(read_all(NOW + 50, &flow, 1, NULL), 1);
+	assert_int_equal(flow.age, 50);
+	assert_int_equal(flow.packets[0], 3);
+	assert_int_equal(flow.bytes[0], 180);
+	assert_true(fill_find(&table, &ends, NOW, &f));
+	assert_non_null(fill_account(&table, &ends, NOW));
+	assert_int_equal(read_all(NOW + 50, &flow, 1, NULL), 1);
+	assert_int_equal(flow.packets[0], 3);
+	f.slot->head &= ~FLOW_STATE_BYTE;
+	/* 65,536 flows later the version comes again; those in between had nothing to write. */
+	turn_to(&ends, 1);
+	must_open(&ends, ZW_FLOW_UDP);
+	assert_int_equal(read_all(NOW + 50, &flow, 1, NULL), 1);
+	assert_int_equal(flow.age, 50);
+	assert_int_equal(flow.packets[0], 3);
+}
+
 TEST_BOTH(a_flow_is_read_from_its_opener_whichever_end_is_smaller)
 {
 	for (int turn = 0; turn < 2; turn++) {
@@ -116,8 +161,8 @@ TEST_BOTH(a_flow_is_read_from_its_opener_whichever_end_is_smaller)
 		assert_true(fill_find(&table, &ends, NOW, &f));
 		assert_true(exchange_word(&f.slot->head, f.head_word,
 					  (f.head_word & ~FLOW_STATE) | FLOW_CONFIRMED | ZW_FLOW_TCP_ESTABLISHED << 8));
-		assert_true(exchange_word(&f.slot->aux, f.aux_word, f.aux_word + 600));
 		account = fill_account(&table, &ends, NOW);
+		assert_true(exchange_word(&f.slot->aux, f.aux_word, f.aux_word + 600));
 		account->packets[1] = 1;
 		account->bytes[1] = 4999999000;
 		f.slot->recent[1] = 1 << RECENT_PACKETS_SHIFT | 1000;
@@ -290,7 +335,9 @@ static volatile int writers;
 
 static unsigned hash_of(const __u32 *source, const __u32 *destination, __u16 sport, unsigned packets)
 {
-	return (source[0] ^ source[3] * 3 ^ destination[0] * 5 ^ destination[3] * 7 ^ sport * 11u) * 0x9e3779b9u + packets;
+	unsigned hash = source[0] ^ source[3] * 3 ^ destination[0] * 5 ^ destination[3] * 7 ^ sport * 11u;
+
+	return (hash * 0x9e3779b9u + packets) & RECENT_BYTES_MAX;
 }
 
 static void *write_flows(void *arg)
@@ -304,12 +351,13 @@ static void *write_flows(void *arg)
 					   rand_r(&seed), 53);
 		struct opening opening = opening_of(ZW_FLOW_UDP, NOW + round / 8);
 		struct ends stays = ends_of(rand_r(&seed) % STAY, 100, PROTO_TCP, 1, 80);
+		unsigned packets;
 		struct flow f;
 
 		clock_now = opening.now;
 		opening.alone = 0;
-		opening.packets = rand_r(&seed) % 1000;
-		opening.bytes = hash_of(ends.source, ends.destination, ends.sport, opening.packets);
+		packets = rand_r(&seed) % 1000;
+		opening.recent = recent_word(packets, hash_of(ends.source, ends.destination, ends.sport, packets));
 		fill_open(&table, &ends, &opening, &choice);
 		if (!fill_find(&table, &stays, opening.now, &f)) {
 			wrong = "a flow that stays is gone";
@@ -390,6 +438,7 @@ TEST_BOTH(no_stable_flow_is_missed_or_met_twice_while_two_threads_write)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_account_of_another_flow_is_not_this_ones),
 		cmocka_unit_test(a_flow_is_read_from_its_opener_whichever_end_is_smaller),
 		cmocka_unit_test(a_flow_past_its_timeout_is_not_shown),
 		cmocka_unit_test(a_flow_of_the_future_is_as_new_as_can_be),

@@ -13,6 +13,7 @@
 #include <json-c/json.h>
 
 #include "fill.h"
+#include "flow_count.h"
 #include "kernel/jiffies.h"
 #include "policy/policy.h"
 #include "watch/flow_line.h"
@@ -58,7 +59,7 @@ static void put(const char *from, const char *to, __u8 protocol, __u16 sport, __
 static struct opening by(uint32_t rule, uint32_t state, unsigned age_s, unsigned bytes)
 {
 	return (struct opening){ .now = NOW - (uint64_t)age_s * hz - hz / 2, .generation = 7, .cell = ZW_CELL_ALLOW | rule,
-				 .state = state, .packets = 2, .bytes = bytes };
+				 .state = state, .recent = recent_word(2, bytes) };
 }
 
 static int compile(void)

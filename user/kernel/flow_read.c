@@ -75,11 +75,16 @@ static void read_end(const __u64 *word, bool v6, __u32 address[4], __be16 *port)
 
 /*
  * Packets and bytes: what the slot has of late is moved to the account when there is much of it, and whoever sees that
- * reads both again, once. Between the two stores it cannot be seen: this one record then has less.
+ * reads both again, once. Between the two stores it cannot be seen: this one record then has less. account NULL: the flow
+ * has none yet.
  */
 static void copy_counts(const volatile struct zw_flow_slot *slot, const volatile struct zw_flow_account *account,
 			struct flow_record *flow)
 {
+	static const struct zw_flow_account none;
+
+	if (!account)
+		account = &none;
 	for (int side = 0; side < 2; side++) {
 		for (int tries = 0; tries < 2; tries++) {
 			uint64_t packets = account->packets[side], bytes = account->bytes[side];
@@ -94,11 +99,13 @@ static void copy_counts(const volatile struct zw_flow_slot *slot, const volatile
 }
 
 /* Copies the words; false if they are not all of the head's version. */
-static bool copy_words(const struct bucket *b, int i, const struct flow *f, struct flow_record *flow, const bool v6)
+static bool copy_words(const struct bucket *b, int i, const struct flow *f, uint64_t now, struct flow_record *flow,
+		       const bool v6)
 {
 	const int half = v6 ? 3 : 1, opener = f->head_word & FLOW_OPENER ? half : 0;
 	const volatile struct zw_flow_account *account = b->accounts + i;
-	__u64 word[6], differ, terms = load_word(&f->slot->cell);
+	__u64 word[6], differ, terms = load_word(&f->slot->cell), opened = load_word(&(b->accounts + i)->opened);
+	const bool begun = !((opened ^ f->head_word) & FLOW_VERSION);
 
 	differ = terms ^ f->head_word;
 	for (int w = 0; w < 2 * half; w++) {
@@ -111,8 +118,8 @@ static bool copy_words(const struct bucket *b, int i, const struct flow *f, stru
 	read_end(word + half - opener, v6, flow->destination, &flow->dport);
 	flow->cell = terms;
 	flow->port = terms >> 32;
-	flow->age = account->opened;
-	copy_counts(f->slot, account, flow);
+	flow->age = flow_age(begun ? opened : f->aux_word, now);
+	copy_counts(f->slot, begun ? account : NULL, flow);
 	return true;
 }
 
@@ -128,11 +135,11 @@ static __always_inline enum flow_read read_once(const struct bucket *b, int i, u
 		return !((f.aux_word ^ head) & FLOW_VERSION) && is_flow_expired(head, f.aux_word, now) ? FLOW_NONE :
 												       FLOW_CHANGING;
 	/*
-	 * Counts and the time of opening have no version. A writer claims the head before it stores them and publishes it
+	 * An account is begun before aux changes, and aux has been read. Counts have no version. A writer claims the head before it stores them and publishes it
 	 * after, so what is read between two loads of a head of one version is this flow's.
 	 */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (!copy_words(b, i, &f, flow, v6))
+	if (!copy_words(b, i, &f, now, flow, v6))
 		return FLOW_CHANGING;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if ((load_word(&f.slot->head) ^ head) & FLOW_VERSION)
@@ -141,7 +148,6 @@ static __always_inline enum flow_read read_once(const struct bucket *b, int i, u
 	flow->state = flow_state(head);
 	flow->confirmed = head & FLOW_CONFIRMED;
 	flow->generation = (head & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT;
-	flow->age = now > flow->age ? now - flow->age : 0;
 	flow->idle = flow_age(f.aux_word, now);
 	return FLOW_READ;
 }
