@@ -307,6 +307,8 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
 		return;
 	}
+	if (!repeated)
+		zw_flow_send_for(&w->lookup, p->family);
 	if (ends_before_limit(w, cell))
 		return;
 	if (!repeated && is_over_limit(w, cell)) {

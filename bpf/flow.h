@@ -175,12 +175,14 @@ static __always_inline void flow_advance(struct flow *f, struct lookup *l, const
 	bool due = head != f->head_word || flow_age(f->aux_word, p->now) >= (zw_layout.simulate ? 1 : FLOW_REFRESH);
 
 	change_head(f, head, p, tcp_flags, from_opener);
-	if (due && !(f->head_word & FLOW_CONFIRMED) && is_confirmed_state(flow_state(f->head_word)))
-		confirm(f, l, p);
-	if (due) {
+	if (!due)
+		return;
+	if (!(f->head_word & FLOW_CONFIRMED)) { /* else it was here before */
 		zw_flow_settle(l, 0, 0, 0, p->family);
-		exchange_word(&f->slot->aux, f->aux_word, (f->aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
+		if (is_confirmed_state(flow_state(f->head_word)))
+			confirm(f, l, p);
 	}
+	exchange_word(&f->slot->aux, f->aux_word, (f->aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
 }
 
 /* Packets and bytes each way, where the packet is counted. */

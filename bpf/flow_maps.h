@@ -160,7 +160,10 @@ static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u6
 	return 0;
 }
 
-/* Adds to the account of the flow that the last look-up found, or opened. packets 0: begins it, before aux changes. */
+/*
+ * Adds to the account of the flow that the last look-up found, or opened. packets 0: begins it, as must be done before aux
+ * changes. What is confirmed has one.
+ */
 ZW_GLOBAL int zw_flow_settle(struct lookup *l, __u64 packets, __u64 bytes, __u32 side, int family)
 {
 	if (!l)
@@ -178,10 +181,28 @@ ZW_GLOBAL int zw_flow_make_room(struct lookup *l, __u64 now, __u64 idle_jiffies,
 			     make_room_in_table(l, now, idle_jiffies, l->choice.rank & 7, true);
 }
 
+static __always_inline int send_for_slots_in_table(const struct lookup *l, const bool v6)
+{
+	struct bucket b;
+
+	if (get_last_bucket(l, &b, v6))
+		send_for_slots(&b, v6);
+	return 0;
+}
+
+/* The last look-up is going to open a flow. */
+ZW_GLOBAL int zw_flow_send_for(struct lookup *l, int family)
+{
+	if (!l)
+		return 0;
+	return family == 4 ? send_for_slots_in_table(l, false) : send_for_slots_in_table(l, true);
+}
+
 #else
 
 static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6,
 			  bool fragments);
+static int zw_flow_send_for(struct lookup *l, int family);
 static int zw_flow_open(struct lookup *l, int family);
 static int zw_flow_settle(struct lookup *l, uint64_t packets, uint64_t bytes, uint32_t side, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);

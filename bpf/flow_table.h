@@ -411,6 +411,28 @@ static __always_inline bool choose_same(const struct bucket *b, const struct flo
 	return false;
 }
 
+/*
+ * Sends for the lines of a bucket's slots, up to the first that was never taken: who will open a flow there, but has other
+ * memory to wait for before, waits for both at once. Which slots these are is a guess from the tags. (No branch: how many there
+ * are is chance.)
+ */
+static __always_inline void send_for_slots(const struct bucket *b, const bool v6)
+{
+	__u64 tags = load_word(b->tags), never = (tags - EACH_BYTE) & ~tags & 0x80 * EACH_BYTE;
+
+	never |= never << 8;
+	never |= never << 16;
+	never |= never << 32; /* of each slot from the first on that was never taken, a bit */
+	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
+		const __u64 wanted = i ? (never >> (8 * i - 1) & 1) - 1 : 0;
+		const __u64 *slot = (const __u64 *)(b->slots + (i * b->stride & wanted));
+
+		load_word(slot);
+		if (v6)
+			load_word(slot + zw_flow_key_words(6));
+	}
+}
+
 static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o,
 				   volatile struct choice *c, const bool v6)
 {

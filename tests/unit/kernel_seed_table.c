@@ -68,6 +68,15 @@ static bool find(const struct seed_table *t, const struct live *live, uint64_t n
 	return found;
 }
 
+static const struct zw_flow_account *account_of(const struct seed_table *t, const struct flow *flow)
+{
+	const uint64_t all = t->layout.buckets + t->layout.fragment_buckets;
+	const uint64_t slot = ((uint8_t *)flow->slot - t->memory - t->layout.slots) / zw_flow_slot_size(t->family);
+	const struct bucket b = bucket_at(t->memory, &t->layout, slot % all, t->family == 6);
+
+	return b.accounts + slot / all;
+}
+
 static void for_both(void (*test)(int family))
 {
 	test(4);
@@ -102,6 +111,7 @@ TEST_BOTH(a_seeded_flow_is_found_from_both_sides)
 	assert_false(flow.head_word & (FLOW_FIN_OPENER | FLOW_FIN_OTHER));
 	assert_int_equal((flow.head_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT, 0);
 	assert_int_equal(flow.slot->cell & ~FLOW_VERSION, ZW_CELL_ALLOW | 443ull << 32);
+	assert_int_equal(account_of(&t, &flow)->opened, (flow.head_word & FLOW_VERSION) | NOW);
 	free(t.memory);
 }
 

@@ -29,6 +29,12 @@ __attribute__((unused)) static int zw_flow_open(struct lookup *l, int family)
 	return 0;
 }
 
+__attribute__((unused)) static int zw_flow_send_for(struct lookup *l, int family)
+{
+	(void)l, (void)family;
+	return 0;
+}
+
 static int zw_flow_settle(struct lookup *l, uint64_t packets, uint64_t bytes, uint32_t side, int family)
 {
 	(void)l, (void)packets, (void)bytes, (void)side, (void)family;

@@ -17,8 +17,10 @@ static void mark(struct flow *f, const struct live *live, const struct bucket *b
 
 	head |= live->fin_source ? FLOW_FIN_OPENER : 0;
 	head |= live->fin_destination ? FLOW_FIN_OTHER : 0;
-	if (live->is_confirmed && make_room(b, mine, now, FLOW_BITS48, c, v6))
+	if (live->is_confirmed && make_room(b, mine, now, FLOW_BITS48, c, v6)) {
+		begin_account(b->accounts + mine, head & FLOW_VERSION, f->aux_word & FLOW_BITS48);
 		head |= FLOW_CONFIRMED;
+	}
 	if (head != f->head_word)
 		exchange_word(&f->slot->head, f->head_word, head); /* a packet was faster: it knows better */
 }
