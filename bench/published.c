@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/published.h"
 
+#include <inttypes.h>
 #include <net/if.h>
 
 #include "base/util.h"
 #include "bench/gate.h"
+#include "kernel/flow_read.h"
+#include "kernel/jiffies.h"
 #include "kernel/publish.h"
 
 static _Noreturn void fail(const char *what)
@@ -65,6 +68,25 @@ struct packets published_packets(const struct published *p, enum packet_kind kin
 	return packets;
 }
 
+/* What is measured as established must be: in state ESTABLISHED and protected, but where a bucket had no room for one more. */
+static void check_established(const struct published *p, int family, uint32_t flows)
+{
+	struct flow_census census;
+	struct flow_table table;
+	uint64_t now;
+
+	if (jiffies_now(&now) || flow_table_map(p->instance, family, &table)) {
+		fprintf(stderr, "error: the flows of %s cannot be read\n", p->instance);
+		exit(1);
+	}
+	flow_count_all(&table, now, &census);
+	flow_table_unmap(&table);
+	if (census.confirmed < flows / 10 * 9) {
+		fprintf(stderr, "error: %" PRIu64 " of %" PRIu32 " flows are established\n", census.confirmed, flows);
+		exit(1);
+	}
+}
+
 /* In small runs: a bucket takes no more flows in one jiffy than it has slots. */
 #define OPENED_AT_ONCE 8192u
 
@@ -85,4 +107,5 @@ void published_open_flows(const struct published *p, struct drive *drive, uint32
 			packets.traffic.reply = steps[step].reply;
 			drive_run(drive, p->gate, &packets, count);
 		}
+	check_established(p, packets.family, flows);
 }

@@ -64,6 +64,7 @@ static __always_inline void set_kind(struct turn *t)
 
 static __always_inline void take_turn(struct turn *t)
 {
+	t->kind = 0; /* of packets that are not mixed */
 	t->flow = next_flow();
 	if (traffic.listed) {
 		t->source = listed[2 * (t->flow & (PLAN_LISTED - 1))];
@@ -84,6 +85,9 @@ static __always_inline void set_tcp(struct tcphdr *tcp, const struct turn *t)
 
 	tcp->source = traffic.reply ? server : client;
 	tcp->dest = traffic.reply ? client : server;
+	/* Both sides begin at 0 and send nothing: each packet but a SYN stands at 1, and acknowledges the other's SYN. */
+	tcp->seq = bpf_htonl(!(t->flags & FLAGS_SYN));
+	tcp->ack_seq = bpf_htonl(!!(t->flags & FLAGS_ACK));
 	((__u8 *)tcp)[13] = t->flags;
 }
 
