@@ -139,6 +139,13 @@ ZW_GLOBAL int zw_flow_open(struct lookup *l, int family)
 	return is_opened(opened);
 }
 
+/* index * size. An older verifier (6.1) follows a product only if its second factor is known, as size has to be. */
+static __always_inline __u64 scaled(__u64 index, __u64 size)
+{
+	asm volatile("%0 *= %1" : "+r"(index) : "r"(size));
+	return index;
+}
+
 static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u64 bytes, __u64 side, const bool v6)
 {
 	struct zw_flow_account *account;
@@ -149,7 +156,7 @@ static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u6
 	if (!get_last_bucket(l, &b, v6))
 		return 0;
 	i = l->choice.rank & (ZW_FLOW_SLOTS - 1);
-	slot = slot_at(&b, i, v6);
+	slot = (struct zw_flow_slot *)((__u64 *)(b.slots + scaled(i, b.stride)) + zw_flow_key_words(v6 ? 6 : 4));
 	version = load_word(&slot->head) & FLOW_VERSION;
 	aux = load_word(&slot->aux);
 	account = b.accounts + i;
