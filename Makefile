@@ -8,6 +8,8 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 CLANG   ?= clang
+# Another major, whose programs `make vm` loads on those kernels, too.
+OTHER_CLANG ?= clang-16
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc)
@@ -239,8 +241,10 @@ check-fuzz: ## a short run of each fuzzer
 
 vm: export TEST_TIMEOUT ?= 3600
 vm: all $(BPF_TESTS) $(VM_TOOLS) others ## tests on other kernels, in QEMU (KERNELS="6.1 6.12 newest"; UPDATE=1 keeps the verifier's numbers)
-	@tools/deps.sh build vm
-	@$(RUN) --build $(BUILD) --group vm $(VM) tests/vm/system.sh
+	@OTHER_CLANG=$(OTHER_CLANG) tools/deps.sh build vm other-clang
+	@$(sub_make) BUILD=build/other-clang CLANG=$(OTHER_CLANG) all $(BPF_TESTS:$(BUILD)/%=build/other-clang/%) \
+		$(VM_TOOLS:$(BUILD)/%=build/other-clang/%)
+	@$(RUN) --build $(BUILD) --group vm $(VM) tests/vm/system.sh --build build/other-clang --group $(OTHER_CLANG) $(VM)
 
 benches: $(BENCHES)
 bench: all benches $(BUILD)/tests/net/publish_traffic ## measure the list of aims, P1 to P16, and print it; build/bench.json has all figures (root)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, vm, bench, report, coverage, demo, deb, and installs
-# it.
+# deps.sh [--list] PURPOSE... - finds what is missing for build, man, check, vm, other-clang, bench, report, coverage, demo, deb, and
+# installs it.
 #
 # What is there is looked for by itself (a command, a header, a Python module, a file), so that it may come from anywhere;
 # what is missing is installed by its Debian package, when apt and root are there. --list, or another distribution: list it
@@ -69,6 +69,7 @@ needs() {
 	vm iputils-ping            command ping
 	vm perl                    command prove
 	vm e2fsprogs               command mke2fs
+	other-clang clang-16       command ${OTHER_CLANG:-clang-16}
 	vm iperf3                  command iperf3
 	vm python3                 command python3
 	vm debhelper               command dh
