@@ -170,15 +170,7 @@ echo "# $entries entries replaced $turns times, $(($(generation) - first)) gener
 check "each replacement took effect" is $late 0
 check "the loader's memory is steady" test "$last_kib" -le $((early_kib * 5 / 4 + 4096))
 check "and so are generations in the kernel" test "$(find "/sys/fs/bpf/zonewall/$base-b" -name 'gen-*' | wc -l)" -le 3
-for name in in out; do
-	read -r line <&"$from"
-	echo "# $line"
-	read -r _ _ sent _ arrived _ echoed _ denied _ either <<<"$line"
-	check "$name: no packet is lost that every version allows" test "$sent" -gt 0 -a "$sent" = "$arrived"
-	check "$name: nor an answer" test "$sent" = "$echoed"
-	check "$name: no packet passes that every version denies" test "$denied" = 0
-	check "$name: both versions did decide" test "$either" -gt 0 -a "$either" -lt "$sent"
-done
+judge_traffic "$from"
 exec {from}<&-
 stop run-b
 down b

@@ -212,3 +212,19 @@ new_flows() # new_flows HOST RULE
 		my $wanted = shift;
 		for my $r (@{ decode_json(join "", <STDIN>)->{rules} }) { print "$r->{flows}\n" if $r->{id} eq $wanted }' "$2"
 }
+
+# judge_traffic FD [WHO]: the two lines with which publish_traffic ends
+judge_traffic()
+{
+	local name line sent arrived echoed denied either
+
+	for name in in out; do
+		read -r line <&"$1"
+		echo "# ${2:-}$line"
+		read -r _ _ sent _ arrived _ echoed _ denied _ either <<<"$line"
+		check "$name: no packet is lost that both policies allow" test "$sent" -gt 0 -a "$sent" = "$arrived"
+		check "$name: nor an answer" test "$sent" = "$echoed"
+		check "$name: no packet passes that both deny" test "$denied" = 0
+		check "$name: both policies did decide" test "$either" -gt 0 -a "$either" -lt "$sent"
+	done
+}

@@ -99,3 +99,26 @@ link_ids()
 	at_node tc filter show dev v0 egress 2>/dev/null
 }
 links_are() { test "$(find "$pins/links" -type f | wc -l)" = "$1"; }
+
+# apply_and_kill FILE WAIT...: SIGKILL after the command WAIT, to which $! is the apply
+apply_and_kill()
+{
+	nsenter --net="/run/netns/$node" "$zonewall" apply --instance "$instance" "$dir/$1" >/dev/null 2>&1 &
+	"${@:2}"
+	kill -9 $! 2>/dev/null
+	wait $! 2>/dev/null
+}
+
+# count_who_decides NEXT: does the host whom the policy before lets ping, $current, or the one of the next? In old, new, wrong.
+count_who_decides()
+{
+	if only_pings "$current" >/dev/null; then
+		old=$((old + 1))
+	elif only_pings "$1" >/dev/null; then
+		new=$((new + 1))
+		current=$1
+	else
+		wrong=$((wrong + 1))
+		echo "# neither $current nor $1 alone"
+	fi
+}

@@ -9,7 +9,7 @@ set_up
 traffic=${BUILD:-build}/tests/net/publish_traffic
 alternate() # alternate HOOKS XDP APPLIES
 {
-	local from to line name sent arrived echoed denied either failed=0
+	local from to failed=0
 
 	attached=$1
 	service_policy p first "[udp/5001]" "$2"
@@ -24,15 +24,7 @@ alternate() # alternate HOOKS XDP APPLIES
 	to=${traffic_of[1]}
 	exec {to}>&-
 	check "$3 applies" test "$failed" = 0
-	for name in in out; do
-		read -r line <&"$from"
-		echo "# $1: $line"
-		read -r _ _ sent _ arrived _ echoed _ denied _ either <<<"$line"
-		check "$name: none of the agreed packets is lost on its way" test "$sent" -gt 0 -a "$sent" = "$arrived"
-		check "$name: nor on its way back" test "$sent" = "$echoed"
-		check "$name: no packet passes that both deny" test "$denied" = 0
-		check "$name: both policies did decide" test "$either" -gt 0 -a "$either" -lt "$sent"
-	done
+	judge_traffic "$from" "$1: "
 	exec {from}<&-
 }
 

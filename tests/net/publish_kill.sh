@@ -28,19 +28,8 @@ for ((i = 0; i < ${KILLS:-20}; i++)); do
 	next=$((5 - current))
 	file=a
 	[ "$next" -eq 3 ] && file=b
-	nsenter --net="/run/netns/$node" "$zonewall" apply --instance "$instance" "$dir/$file" >/dev/null 2>&1 &
-	sleep "$(moment)"
-	kill -9 $! 2>/dev/null
-	wait $! 2>/dev/null
-	if only_pings "$current" >/dev/null; then
-		old=$((old + 1))
-	elif only_pings "$next" >/dev/null; then
-		new=$((new + 1))
-		current=$next
-	else
-		wrong=$((wrong + 1))
-		echo "# kill $i: neither policy"
-	fi
+	apply_and_kill "$file" sleep "$(moment)"
+	count_who_decides "$next"
 	[ "$(link_ids)" = "$before" ] || links=$((links + 1))
 done
 echo "# old $old, new $new"

@@ -224,19 +224,9 @@ for ((i = 0; i < ${KILLS:-40}; i++)); do
 	next=$((5 - current))
 	if [ -e "$folder/abi-$abi" ]; then use same; else use this; fi
 	[ "$next" = 2 ] && file=one || file=two
-	nsenter --net="/run/netns/$node" "$zonewall" apply --instance "$instance" "$dir/$file" >/dev/null 2>&1 &
-	moment "$i"
-	kill -9 $! 2>/dev/null
-	wait $! 2>/dev/null
+	apply_and_kill "$file" moment "$i"
 	[ -e "$folder/abi-$abi" ] && [ -e "$folder/abi-$(abi_of same)" ] && both=$((both + 1))
-	if only_pings "$current" >/dev/null; then
-		old=$((old + 1))
-	elif only_pings "$next" >/dev/null; then
-		new=$((new + 1))
-		current=$next
-	else
-		wrong=$((wrong + 1))
-	fi
+	count_who_decides "$next"
 done
 echo "# the policy of before $old times, the new one $new; with two folders $both; an apply takes $((took_us / 1000)) ms"
 check "some were killed in the midst of taking over" test "$both" -gt 0
