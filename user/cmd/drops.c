@@ -137,13 +137,7 @@ static int ask(const struct globals *globals, struct json_object *request)
 		return client_refused(globals->instance, errno);
 	r = client_copy(answer);
 	fclose(answer);
-	if (r == -EPIPE && !ferror(stdout)) {
-		fprintf(stderr, "zonewall: 'zonewall run' has stopped\n");
-		return EXIT_NOT_RUNNING;
-	}
-	if (r == -ETIMEDOUT)
-		fprintf(stderr, "zonewall: 'zonewall run' does not answer: is it stopped?\n");
-	return r ? EXIT_FAILED : EXIT_DONE;
+	return client_ended(r);
 }
 
 static int run(const struct globals *globals, int argc, char **argv)

@@ -140,13 +140,7 @@ static int finish(struct flow_print *print, int r)
 		r = flow_print_end(print);
 	if (r == -ENOMEM)
 		fprintf(stderr, "zonewall: out of memory\n");
-	if (r == -EPIPE && !ferror(stdout)) {
-		fprintf(stderr, "zonewall: 'zonewall run' has stopped\n");
-		return EXIT_NOT_RUNNING;
-	}
-	if (r == -ETIMEDOUT)
-		fprintf(stderr, "zonewall: 'zonewall run' does not answer: is it stopped?\n");
-	return r ? EXIT_FAILED : EXIT_DONE;
+	return client_ended(r);
 }
 
 static int ask(const struct globals *globals, struct json_object *request, struct flow_print *print)

@@ -69,7 +69,7 @@ int view_report(const struct globals *globals, const char *request,
 	if (asked == -EACCES && geteuid())
 		return client_refused(globals->instance, EACCES);
 	if (asked == -ETIMEDOUT)
-		edge_warn("'zonewall run' does not answer: is it stopped?");
+		edge_warn("%s", client_is_silent);
 	r = read_pins(globals->instance, make, ret_report);
 	if (!r)
 		return EXIT_DONE;

@@ -82,6 +82,19 @@ FILE *client_ask(const char *instance, struct json_object *request, bool patient
 	return answer;
 }
 
+const char client_is_silent[] = "'zonewall run' does not answer: it is stopped, or has a large policy or feed to take";
+
+int client_ended(int error)
+{
+	if (error == -EPIPE && !ferror(stdout)) {
+		fprintf(stderr, "zonewall: 'zonewall run' has stopped\n");
+		return EXIT_NOT_RUNNING;
+	}
+	if (error == -ETIMEDOUT)
+		fprintf(stderr, "zonewall: %s\n", client_is_silent);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}
+
 int client_refused(const char *instance, int error)
 {
 	const char *name = strcmp(instance, "default") ? instance : NULL;

@@ -36,4 +36,8 @@ int client_lines(FILE *answer, int (*take)(void *context, const char *lines, siz
 /* Copies lines to stdout until the answer's end (0). -EPIPE, -ETIMEDOUT, -EPROTO as above; -errno: of stdout. */
 int client_copy(FILE *answer);
 
+/* Exit status of a command whose answer ended with this, 0 or as above. Tells if it is the loader that went away or is silent. */
+int client_ended(int error);
+extern const char client_is_silent[]; /* a sentence */
+
 #endif
