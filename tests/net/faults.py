@@ -32,7 +32,7 @@ FILES = ["/run/zonewall/" + INSTANCE, "/var/lib/zonewall/" + INSTANCE]
 HOOKS = ["xdp", "ingress", "egress"]
 PORTS = [5102, 5103, 5104, 5101]  # denied by both, allowed by b, by a, by both: the last one tells that all have come
 RENAME = "rename" if os.uname().machine == "x86_64" else "renameat2"
-PATIENCE = 30  # seconds, for a command
+PATIENCE = 120  # seconds, for a command: the verifier may be asked several times, and tells all that it thinks
 NOT_THERE = 125  # inject: there was no such call
 
 
@@ -48,7 +48,8 @@ NONE_DECIDES = verdicts(ALL, ALL)
 A_DECIDES = verdicts(A, ALL)
 A_EVERYWHERE = verdicts(A, A)  # a rollback detaches nothing
 B_DECIDES = verdicts(B, B)
-NAMES = {NONE_DECIDES: "none", A_DECIDES: "a", A_EVERYWHERE: "a", B_DECIDES: "b"}
+SSH_ONLY = verdicts([], [])  # what restore falls back to
+NAMES = {NONE_DECIDES: "none", A_DECIDES: "a", A_EVERYWHERE: "a", B_DECIDES: "b", SSH_ONLY: "nothing but SSH"}
 
 
 class Probe:
@@ -426,7 +427,7 @@ class Trial:
             return "" if result.status == 137 else f"exit status {result.status} of a process that was killed"
         if result.status < 0 or result.status > 128:
             return f"crashes, {result.status}"
-        if result.status == 0 and seen not in (command.new, *command.others):
+        if result.status == 0 and (seen not in (command.new, *command.others) or seen == SSH_ONLY):
             return f"says that it is done, but {name} decides"
         if result.status and "zonewall: " not in result.out and "error" not in result.out:
             return "does not say what failed"
@@ -581,7 +582,7 @@ def commands():
         Command("rollback of a trial", ["rollback"], B_DECIDES, A_DECIDES, state(to_a, on_trial), [to_a, confirm_if_on_trial],
                 A_DECIDES, True),
         Command("restore", ["restore"], NONE_DECIDES, A_DECIDES, boot, [["restore"], to_a], A_DECIDES,
-                others=[B_DECIDES]),  # saved before it
+                others=[B_DECIDES, SSH_ONLY]),  # saved before it; where none can be restored
         Command("down", ["down"], A_DECIDES, NONE_DECIDES, state(to_a), [to_a, ["down"]], NONE_DECIDES),
         serve,
         adopt,
