@@ -60,6 +60,7 @@ static __always_inline struct zw_flow_stats *flow_stats(__u8 *base)
 	barrier_var(at);
 	if (at > zw_cpus * sizeof(struct zw_flow_stats) - sizeof(struct zw_flow_stats))
 		return NULL;
+	barrier_var(at); /* clang 16 would add first, and 6.1 does not know what is compared afterwards */
 	return (struct zw_flow_stats *)(base + ZW_FLOW_SEEDS * 8 + at);
 }
 
