@@ -235,11 +235,14 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 
 /*
  * Stage limit, of a first packet that policy allows. What was decided where it entered has left a flow or taken its token there.
+ * With or without a limit, the slots are sent for in which its flow will be opened.
  */
 static __always_inline bool is_over_limit(struct work *w, __u32 cell)
 {
-	if (!zw_layout.limit_count || !(cell & ZW_CELL_LIMIT) || w->packet.again)
+	if (!zw_layout.limit_count || !(cell & ZW_CELL_LIMIT) || w->packet.again) {
+		zw_flow_send_for(&w->lookup, w->packet.family);
 		return false;
+	}
 	return !zw_limit_admits(w, cell & ZW_CELL_RULE);
 }
 
@@ -307,8 +310,6 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
 		return;
 	}
-	if (!repeated)
-		zw_flow_send_for(&w->lookup, p->family);
 	if (ends_before_limit(w, cell))
 		return;
 	if (!repeated && is_over_limit(w, cell)) {

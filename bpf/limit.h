@@ -2,6 +2,9 @@
 /*
  * Stage limit: which bucket a packet asks for a token, of tokens.h.
  *
+ * The slots are sent for in which a flow will be opened, so that who waits for the bucket does not wait for these afterwards;
+ * unless the packet before was refused: then this one may be of the same flood.
+ *
  * No room in the set of a source: the rule's own bucket is asked, which all such sources share. No room for that: the bucket
  * that the hash names is asked as it is, whosever it is.
  */
@@ -75,6 +78,8 @@ ZW_GLOBAL int zw_limit_admits(struct work *w, __u32 rule)
 
 	if (!w || !limit)
 		return 0;
+	if (!w->refused)
+		zw_flow_send_for(&w->lookup, w->packet.family);
 	t = &w->token;
 	t->now_ns = w->packet.now * zw_limit_tick_ns;
 	t->cost_ns = limit->cost_ns;
@@ -93,7 +98,8 @@ ZW_GLOBAL int zw_limit_admits(struct work *w, __u32 rule)
 		name_bucket(t, limits->seeds, limit->key, 0, NULL);
 		limited = take_of_rule(limits, t);
 	}
-	return limited == LIMIT_TAKEN;
+	w->refused = limited != LIMIT_TAKEN;
+	return !w->refused;
 }
 
 #endif
