@@ -75,7 +75,7 @@ static void measure(enum family family)
 
 	for (int list = 0; list < LISTS; list++) {
 		published_new(&published[list], &scale, prefix, family * LISTS + list, 4 * UNCACHED);
-		published_open_flows(&published[list], rounds.drive, UNCACHED);
+		published_open_flows(&published[list], rounds.drive, UNCACHED, UNCACHED);
 		for (int what = 0; what < WHATS; what++)
 			set_case(&cases[what * LISTS + list], &published[list], what, list);
 	}

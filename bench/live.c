@@ -163,7 +163,7 @@ static void open_flows(const struct group *group, const struct published *on)
 	struct packets packets = published_packets(on, ESTABLISHED, group->flows);
 	uint64_t found;
 
-	published_open_flows(on, drive, group->flows);
+	published_open_flows(on, drive, group->flows, allowed);
 	found = gate_count(instance, ZW_ALLOW_FLOW);
 	packets.traffic.counted = 1;
 	drive_run(drive, on->gate, &packets, group->flows);
@@ -180,6 +180,7 @@ static struct packets prepare(const struct group *group)
 	struct published on = { .scale = { .shape = PLAN_DENSE, .family = group->pairs.family, .prefixes = PAIRS_HOSTS },
 				.ifindex = if_nametoindex(interface) };
 
+	snprintf(on.instance, sizeof(on.instance), "%s", instance);
 	pairs_apply(&group->pairs, instance, interface);
 	on.gate = gate_program(instance);
 	open_flows(group, &on);

@@ -34,7 +34,7 @@ enum packet_kind {
 /* Packets of flows 0 to flows - 1 (a power of two), at random. */
 struct packets published_packets(const struct published *p, enum packet_kind kind, uint32_t flows);
 
-/* Opens flows 0 to flows - 1, by handshakes. */
-void published_open_flows(const struct published *p, struct drive *drive, uint32_t flows);
+/* Opens flows 0 to flows - 1, by handshakes; the policy allows so many of them. Ends the bench if they are not established then. */
+void published_open_flows(const struct published *p, struct drive *drive, uint32_t flows, uint32_t allowed);
 
 #endif

@@ -71,7 +71,7 @@ static void run_point(const struct point *p, uint32_t number, const char *name)
 	char what[48];
 
 	published_new(&on, &p->scale, prefix, 0, 2 * flows);
-	published_open_flows(&on, rounds.drive, p->flows);
+	published_open_flows(&on, rounds.drive, p->flows, p->flows);
 	snprintf(what, sizeof(what), "%u %s", number, name);
 	cases[0] = case_of(&on, p, DENIED, what);
 	cases[1] = case_of(&on, p, ESTABLISHED, what);

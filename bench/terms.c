@@ -38,7 +38,7 @@ static void measure(int family)
 		scale.ends = policy == ENDS;
 		scale.staged = policy == STAGED;
 		published_new(&published[policy], &scale, prefix, policy, 4 * UNCACHED);
-		published_open_flows(&published[policy], rounds.drive, CACHED);
+		published_open_flows(&published[policy], rounds.drive, CACHED, CACHED);
 		for (int kind = 0; kind < KINDS; kind++)
 			set_case(&cases[policy * KINDS + kind], &published[policy], policy, kind);
 	}

@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 	}
 	rounds_init(&rounds, argc - 3, argv + 3);
 	published_new(&published, &scale, argv[1], 0, 4 * UNCACHED);
-	published_open_flows(&published, rounds.drive, UNCACHED);
+	published_open_flows(&published, rounds.drive, UNCACHED, UNCACHED);
 	for (int i = 0; i < CPUS; i++)
 		jobs[i].drive = i ? drive_new() : rounds.drive;
 	if (pthread_barrier_init(&barrier, NULL, CPUS))

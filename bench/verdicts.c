@@ -135,7 +135,7 @@ static void open_shape(struct shape *s, enum plan_shape shape)
 			scale.family = family == V4 ? 4 : 6;
 			published_new(&s->published[family][size], &scale, prefix, family * SIZES + size, FLOWS);
 		}
-		published_open_flows(&s->published[family][FULL], rounds.drive, UNCACHED);
+		published_open_flows(&s->published[family][FULL], rounds.drive, UNCACHED, UNCACHED);
 		s->peer[family] = peer_new(&s->published[family][FULL].scale, FLOWS, OPEN_PORT);
 		set_cases(s, family);
 	}
