@@ -143,8 +143,12 @@ ZW_GLOBAL int zw_flow_open(struct lookup *l, int family)
 /* index * size. An older verifier (6.1) follows a product only if its second factor is known, as size has to be. */
 static __always_inline __u64 scaled(__u64 index, __u64 size)
 {
+#ifdef __BPF__ /* and not natively, as the fuzzers compile the programs */
 	asm volatile("%0 *= %1" : "+r"(index) : "r"(size));
 	return index;
+#else
+	return index * size;
+#endif
 }
 
 static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u64 bytes, __u64 side, const bool v6)

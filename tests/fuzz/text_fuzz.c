@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "policy/address.h"
+#include "policy/moments.h"
 #include "policy/policy.h"
 #include "policy/reader.h"
 
