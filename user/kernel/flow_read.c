@@ -135,8 +135,9 @@ static __always_inline enum flow_read read_once(const struct bucket *b, int i, u
 		return !((f.aux_word ^ head) & FLOW_VERSION) && is_flow_expired(head, f.aux_word, now) ? FLOW_NONE :
 												       FLOW_CHANGING;
 	/*
-	 * An account is begun before aux changes, and aux has been read. Counts have no version. A writer claims the head before it stores them and publishes it
-	 * after, so what is read between two loads of a head of one version is this flow's.
+	 * An account is begun before aux changes, and aux has been read. Counts have no version. A writer claims the head
+	 * before it stores them and publishes it after, so what is read between two loads of a head of one version is this
+	 * flow's.
 	 */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (!copy_words(b, i, &f, now, flow, v6))
