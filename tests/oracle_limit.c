@@ -5,16 +5,24 @@
 #include <stdlib.h>
 
 /*
- * Parts of a token: so many that each millisecond brings in a whole number of them, which is the rule's rate an hour. 128 bits
- * hold any of them for any time.
+ * A bucket holds time: what a token takes to come in, a whole number of steps of 4 ns as the manual says, is what one costs. 128
+ * bits hold it for any time.
  */
-#define PARTS ((u128)3600 * 1000)
+#define HOUR_NS ((u128)3600 * 1000000000)
+#define TICK_NS 1000000
+
+static u128 cost(const struct limit *limit)
+{
+	u128 steps = HOUR_NS / 4 / limit->per_hour;
+
+	return steps * 4;
+}
 
 struct bucket {
 	struct bucket *next;
 	const struct rule *rule;
 	struct addr source; /* whose it is, if the rule has one for each; else family 0 */
-	u128 parts;
+	u128 ns;
 	int64_t time; /* at which it held them, milliseconds */
 };
 
@@ -41,7 +49,7 @@ void oracle_limits_free(struct oracle_limits *limits)
 /* The burst; but what comes in during a tick comes in at once, and there is room for that and one token. */
 static u128 capacity(const struct limit *limit)
 {
-	u128 burst = limit->burst * PARTS, tick = PARTS + limit->per_hour;
+	u128 burst = limit->burst * cost(limit), tick = cost(limit) + TICK_NS;
 
 	return burst > tick ? burst : tick;
 }
@@ -87,13 +95,13 @@ bool oracle_limits_take(struct oracle_limits *limits, const struct rule *rule, c
 	if (!bucket)
 		bucket = add(limits, rule, &source, now);
 	if (now > bucket->time) {
-		bucket->parts += (u128)(now - bucket->time) * rule->limit.per_hour;
+		bucket->ns += (u128)(now - bucket->time) * TICK_NS;
 		bucket->time = now;
 	}
-	if (bucket->parts > most)
-		bucket->parts = most;
-	if (bucket->parts < PARTS)
+	if (bucket->ns > most)
+		bucket->ns = most;
+	if (bucket->ns < cost(&rule->limit))
 		return false;
-	bucket->parts -= PARTS;
+	bucket->ns -= cost(&rule->limit);
 	return true;
 }
