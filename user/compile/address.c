@@ -216,16 +216,23 @@ struct part {
 	uint32_t outside;
 };
 
+static bool is_prefix(u128 low, u128 high)
+{
+	u128 size = high - low; /* all ones below the prefix length */
+
+	return !(size & (size + 1)) && !(low & size);
+}
+
 /*
- * Is a tail better than a search tree? If all of the part has one key of the region's next chunk, and is not the whole
- * block of that key: a tree of one line would end there as well.
+ * Is a tail at least as good as a search tree? If the part is one prefix, or has one key of the region's next chunk. A tree of
+ * one line may say the same; but a tail can stand in a block.
  */
 static bool fits_tail(const struct builder *b, const struct region *region, const struct part *part)
 {
 	u128 block = ~block_end(b, 0, region->level);
 
-	return (part->low & block) == (part->high & block) &&
-	       (part->low & ~block || part->high != block_end(b, part->low, region->level));
+	return (part->low & block) == (part->high & block) ||
+	       (part->first == part->last && is_prefix(part->low, part->high));
 }
 
 /* What surrounds the part is the first interval's atom, the last one's, or both's. */
@@ -246,13 +253,6 @@ static bool find_tail(const struct builder *b, const struct region *region, stru
 	else
 		return false;
 	return true;
-}
-
-static bool is_prefix(u128 low, u128 high)
-{
-	u128 size = high - low; /* all ones below the prefix length */
-
-	return !(size & (size + 1)) && !(low & size);
 }
 
 static int tail_add(struct builder *b, u128 prefix, u128 mask, const struct step *inside, uint32_t outside,
