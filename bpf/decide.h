@@ -10,6 +10,7 @@
 #include "block.h"
 #include "fragment.h"
 #include "limit.h"
+#include "match_cache.h"
 #include "tls.h"
 
 /*
@@ -137,7 +138,7 @@ static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u
 		return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW | (zw_layout.has_tls ? ZW_CELL_TLS : 0);
 	if (!terms)
 		return 0;
-	cell = zw_policy_cell(opener, other, protocol, terms >> 32 & 0xffff, asked);
+	cell = policy_cell(opener, other, protocol, terms >> 32 & 0xffff, asked);
 	if (!(cell & ZW_CELL_ALLOW) || (zw_layout.has_tls && !takes_over(terms, cell)))
 		return 0;
 	cell |= taken_state(terms, cell);
@@ -298,7 +299,7 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 {
 	const struct packet *p = &w->packet;
 	struct outcome *o = &w->outcome;
-	__u32 cell = zw_policy_cell(o->source, o->destination, p->ends.protocol, p->ends.port, &w->packet.asked);
+	__u32 cell = first_cell(w);
 
 	o->port = p->ends.port;
 	if (zw_layout.variants)
@@ -481,7 +482,7 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 	if (settled) {
 		spoofed = is_settled_spoofed(w, &f, settled);
 	} else {
-		locate(p, o);
+		locate_cached(w);
 		spoofed = is_spoofed(p, o);
 	}
 	if (spoofed)

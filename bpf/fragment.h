@@ -45,7 +45,7 @@ static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, 
 
 	if (!terms || (flow_generation(f) == zw_layout.generation && !is_over(terms, &p->asked)))
 		return terms;
-	cell = zw_policy_cell(from, to, protocol, terms >> 32 & 0xffff, &p->asked);
+	cell = policy_cell(from, to, protocol, terms >> 32 & 0xffff, &p->asked);
 	if (zw_layout.has_tls && !takes_over(terms, cell))
 		cell = 0;
 	if (!(cell & ZW_CELL_ALLOW) && zw_layout.has_failsafe)

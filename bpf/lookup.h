@@ -304,6 +304,12 @@ static __always_inline __u32 find_cell(const enum zw_matrix_id m, __u32 source, 
 	return row & ZW_LINK ? search(row & ~ZW_LINK, port_class(protocol, port)) : row;
 }
 
+/* What stands in the tables for a flow's first packet: a cell, or one that names a variant. */
+ZW_GLOBAL __u32 zw_find_cell(__u32 source, __u32 destination, __u32 protocol, __u32 port)
+{
+	return find_cell(ZW_MATRIX_POLICY, source, destination, protocol, port);
+}
+
 /* The failsafe entry (a cell) that matches, or a cell that does not allow. */
 ZW_GLOBAL __u32 zw_failsafe_cell(__u32 source, __u32 destination, __u32 protocol, __u32 port)
 {

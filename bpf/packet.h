@@ -52,7 +52,7 @@ enum { ICMP_ECHO_REPLY = 0, ICMP_ECHO_REQUEST = 8, ICMPV6_ECHO_REQUEST = 128, IC
 
 /* The two ends of a packet, or of one that an ICMP error quotes. */
 struct ends {
-	__u32 source[4], destination[4]; /* wire order */
+	__u32 source[4] __attribute__((aligned(8))), destination[4]; /* wire order; match_cache.h reads halves */
 	__be16 sport, dport; /* ICMP echo: the identifier, twice; 0 without ports */
 	__u8 protocol;
 	__u8 echo; /* enum echo */

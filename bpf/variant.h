@@ -58,15 +58,19 @@ ZW_GLOBAL __u32 zw_current_cell(__u32 cell, struct asked *asked)
 	return cell & ZW_CELL_VARIANT ? 0 : cell;
 }
 
-/* What the policy says of a flow's first packet between two atoms. */
-ZW_GLOBAL __u32 zw_policy_cell(__u32 source, __u32 destination, __u32 protocol, __u32 port, struct asked *asked)
+/* What a cell, as it stands in the tables, says now. */
+static __always_inline __u32 current_cell(__u32 cell, struct asked *asked)
 {
-	__u32 cell = find_cell(ZW_MATRIX_POLICY, source, destination, protocol, port);
-
-	if (!zw_layout.variants || !asked)
+	if (!zw_layout.variants)
 		return cell;
 	asked->staged = 0;
 	return cell & ZW_CELL_VARIANT ? zw_current_cell(cell, asked) : cell;
+}
+
+/* What the policy says of a flow's first packet between two atoms. */
+static __always_inline __u32 policy_cell(__u32 source, __u32 destination, __u32 protocol, __u32 port, struct asked *asked)
+{
+	return current_cell(zw_find_cell(source, destination, protocol, port), asked);
 }
 
 #endif

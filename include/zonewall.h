@@ -503,6 +503,32 @@ struct zw_blocks {
 };
 
 /*
+ * generation map zw_matches: for each CPU an exact-match cache of what the tables say of two addresses, a protocol and a port
+ * (bpf/match_cache.h)
+ */
+#define ZW_MATCHES_MAX 8192u /* of a CPU: 512 KiB */
+#define ZW_MATCHES_ALL 262144u /* of all CPUs */
+#define ZW_MATCH_NO_CELL 0xffffffffu /* the packet did not get as far as stage policy */
+
+struct zw_match {
+	__u64 ends[4]; /* source and destination */
+	__u32 what; /* port, protocol << 16, family << 24 */
+	__u32 source, destination; /* atoms */
+	__u32 cell; /* as it stands in the tables, or ZW_MATCH_NO_CELL */
+	__u32 pad[4];
+};
+
+/* A power of two. Of many CPUs each sees a part of the packets. */
+static inline __u32 zw_match_entries_of(__u32 cpus)
+{
+	__u32 entries = ZW_MATCHES_MAX;
+
+	while (entries > 1 && (__u64)entries * cpus > ZW_MATCHES_ALL)
+		entries /= 2;
+	return entries;
+}
+
+/*
  * generation map zw_rules: for each CPU entries by rule number, then (u64) how many packets each rule's limit has dropped, by
  * rule number up to the last one with a limit, rounded up to a line
  */
@@ -685,6 +711,7 @@ struct zw_simulation {
 #endif
 ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
+ZW_ASSERT(sizeof(struct zw_match) == 64, "a match is a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_variant) == 32, "two variants a line");
 ZW_ASSERT(sizeof(struct zw_staged_counters) == sizeof(struct zw_rule_counters), "an entry is either");

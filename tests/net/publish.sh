@@ -145,7 +145,7 @@ zw apply "$dir/off" >/dev/null 2>&1
 out=$(zw apply --dry-run "$dir/other" 2>/dev/null)
 check "dry run" test $? = 0
 check "says what the tables would take" has "$out" "^memory  .* KiB IPv4 addresses, "
-check "and the counters" has "$out" "besides .* counters of rules$"
+check "and the counters" has "$out" "besides .* counters of rules and .* cache of matches$"
 check "and what packets would read of them" has "$out" "^reads  .* at most [0-9]* (IPv4) or [0-9]* (IPv6) lines"
 check "and that the kernel takes it" has "$out" "the kernel takes it; nothing was changed"
 out=$(zw apply --dry-run -o json "$dir/other" 2>/dev/null)

@@ -51,7 +51,8 @@ static void a_row_of_many_ports_is_read_deeper(void **state)
 	assert_int_equal(cost.reads[0][COST_READ_ROW], 1);
 	assert_int_equal(cost.reads[0][COST_READ_FAILSAFE], 0);
 	assert_int_equal(cost.reads[0][COST_READ_ADDRESSES], 4); /* a root and a line of each */
-	assert_int_equal(cost_sum(cost.reads[0]), 4 + 2 + 1 + 1 + 1);
+	assert_int_equal(cost.reads[0][COST_READ_CACHE], 1);
+	assert_int_equal(cost_sum(cost.reads[0]), 1 + 4 + 2 + 1 + 1 + 1);
 	tables_free(t);
 	for (unsigned i = 1; i < 12; i++)
 		made_rule(&p->rules, "more", 3, 4, made_ports(6, 100 * i, 100 * i), i & 1 ? ACTION_ALLOW : ACTION_DROP);

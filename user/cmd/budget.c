@@ -55,23 +55,27 @@ static void print_memory(const struct cost *cost, unsigned cpus)
 		print_size(before, cost->bytes[i], words[i]);
 		before = ", ";
 	}
-	print_size(";\n            besides ", cost->counters_bytes * (cpus ? cpus : 1),
-		   cpus ? "counters of rules\n" : "counters of rules for each CPU\n");
+	print_size(";\n            besides ", cost->counters_bytes * (cpus ? cpus : 1), "counters of rules");
+	print_size(" and ", cpus ? cpus * zw_match_entries_of(cpus) * sizeof(struct zw_match) : cost->cache_bytes,
+		   cpus ? "cache of matches\n" : "cache of matches for each CPU\n");
 }
 
 /* What reads of an address cost is the family's, all else the policy's. */
 static void print_reads(const struct cost *cost)
 {
-	static const char *const words[] = { "addresses", "their sets of zones", "source of the interface", "port", "pair of zones",
+	static const char *const words[] = { "cache of matches", "addresses", "their sets of zones", "source of the interface", "port", "pair of zones",
 					     "row", "rules that end or are staged", "failsafe" };
 	const unsigned *reads = cost->reads[0];
 
 	printf("reads       a packet of no open flow reads at most %u (IPv4) or %u (IPv6) lines of 64 bytes:\n            ",
 	       cost_sum(cost->reads[0]), cost_sum(cost->reads[1]));
-	printf("%s %u or %u", words[0], reads[0], cost->reads[1][0]);
-	for (int i = 1; i < COST_READS; i++)
-		if (reads[i])
-			printf(", %s %u", words[i], reads[i]);
+	for (int i = 0; i < COST_READS; i++) {
+		if (!reads[i])
+			continue;
+		printf("%s%s %u", i ? ", " : "", words[i], reads[i]);
+		if (i == COST_READ_ADDRESSES)
+			printf(" or %u", cost->reads[1][i]);
+	}
 	printf("\n");
 }
 
@@ -137,6 +141,7 @@ void budget_add_json(struct json_object *object, const struct tables *tables)
 		json_object_object_add(parts, cost_part_name(i), number(cost.bytes[i]));
 	json_object_object_add(object, "parts", parts);
 	json_object_object_add(object, "counters_bytes_a_cpu", number(cost.counters_bytes));
+	json_object_object_add(object, "cache_bytes_a_cpu", number(cost.cache_bytes));
 	json_object_object_add(reads, "ipv4", json_reads(cost.reads[0]));
 	json_object_object_add(reads, "ipv6", json_reads(cost.reads[1]));
 	json_object_object_add(object, "reads", reads);

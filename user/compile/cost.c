@@ -14,7 +14,7 @@ const char *cost_part_name(enum tables_part part)
 
 const char *cost_read_name(enum cost_read read)
 {
-	static const char *const names[] = { "addresses", "atoms", "origin", "port", "pair", "row", "terms", "failsafe" };
+	static const char *const names[] = { "cache", "addresses", "atoms", "origin", "port", "pair", "row", "terms", "failsafe" };
 
 	return names[read];
 }
@@ -64,6 +64,7 @@ static void count_reads(const struct tables *tables, unsigned address, unsigned 
 {
 	const struct tables_stats *stats = &tables->stats;
 
+	ret_reads[COST_READ_CACHE] = 1;
 	ret_reads[COST_READ_ADDRESSES] = 2 * address;
 	ret_reads[COST_READ_ATOMS] = 2;
 	ret_reads[COST_READ_ORIGIN] = tables->layout.source_sets != 0;
@@ -88,7 +89,8 @@ void cost_find(const struct tables *tables, struct cost *ret_cost)
 {
 	const struct tables_stats *stats = &tables->stats;
 	const struct rule_name *rule = names_rule(tables->names, stats->costly_rule);
-	struct cost cost = { .counters_bytes = zw_rules_stride(tables->layout.rule_count, tables->layout.limit_words) };
+	struct cost cost = { .counters_bytes = zw_rules_stride(tables->layout.rule_count, tables->layout.limit_words),
+			     .cache_bytes = ZW_MATCHES_MAX * sizeof(struct zw_match) };
 
 	for (int i = 0; i < TABLES_PARTS; i++)
 		cost.bytes[i] = stats->lines[i] * sizeof(struct zw_line);

@@ -3,7 +3,8 @@
  * What the tables of a generation take, and what a packet may have to read of them: known before anything is loaded.
  *
  * Reads are lines of 64 bytes, cache lines, in the worst case that these tables have: of a packet of no open flow that the
- * policy drops, and for which then the failsafe entries are asked. A packet of an open flow reads none of them.
+ * policy drops, and for which then the failsafe entries are asked. A packet of an open flow reads none of them, and one that was
+ * asked lately reads the match cache instead (bpf/match_cache.h).
  */
 #ifndef ZW_COMPILE_COST_H
 #define ZW_COMPILE_COST_H
@@ -11,6 +12,7 @@
 #include "compile/tables.h"
 
 enum cost_read {
+	COST_READ_CACHE, /* the entry of the packet's key, which is another's */
 	COST_READ_ADDRESSES, /* of both ends */
 	COST_READ_ATOMS, /* what is known of the two */
 	COST_READ_ORIGIN, /* is the source right for the interface? */
@@ -25,6 +27,7 @@ enum cost_read {
 struct cost {
 	size_t bytes[TABLES_PARTS]; /* together: the tables */
 	size_t counters_bytes; /* of the rules, a CPU */
+	size_t cache_bytes; /* of matches, a CPU; less where CPUs are many */
 	unsigned reads[2][COST_READS]; /* IPv4, IPv6 */
 	/* What costs most of each; NULL: nothing does. Borrowed from the tables. */
 	const char *zone, *rule;

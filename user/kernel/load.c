@@ -97,6 +97,9 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 		error = set_value_size(skel->maps.zw_rules, cpus * load_rules_stride(&tables->layout),
 				       "the rules' counters");
 	if (!error)
+		error = set_value_size(skel->maps.zw_matches, (size_t)cpus * skel->rodata->zw_match_entries * sizeof(struct zw_match),
+				       "the match cache");
+	if (!error)
 		error = set_value_size(skel->maps.zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point),
 				       "the attach points");
 	if (!error)
@@ -139,6 +142,7 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 		return edge_error(error, "cannot open the programs");
 	}
 	skel->rodata->zw_cpus = load_cpus();
+	skel->rodata->zw_match_entries = zw_match_entries_of(load_cpus());
 	error = set_sizes(skel, tables, options);
 	if (error) {
 		zonewall_bpf__destroy(skel);

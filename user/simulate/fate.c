@@ -59,7 +59,7 @@ struct fate fate_of(const void *tables, const struct zw_layout *layout, const st
 	zw_layout = *layout;
 	source = find_atom(c->family, c->source);
 	destination = find_atom(c->family, c->destination);
-	cell = zw_policy_cell(source, destination, c->protocol, c->port, &asked);
+	cell = policy_cell(source, destination, c->protocol, c->port, &asked);
 	goes_on = (cell & ZW_CELL_ALLOW) && takes_over(c->cell, cell);
 	failsafe = goes_on ? 0 : failsafe_both_ways(c, source, destination);
 	return (struct fate){

@@ -8,7 +8,7 @@ static __u32 ask_policy(__u32 source, __u32 destination, __u32 protocol, __u32 p
 {
 	struct asked asked = { 0 };
 
-	return zw_policy_cell(source, destination, protocol, port, &asked);
+	return policy_cell(source, destination, protocol, port, &asked);
 }
 
 enum opener tables_opener(const void *tables, const struct zw_layout *layout, int family, uint8_t protocol,

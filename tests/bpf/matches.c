@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The exact-match cache of the programs (bpf/match_cache.h): packets that differ in one part of its key alone, more of them than
+ * it has entries, asked one after the other and then all once more. Whoever finds the entry of another must not take it. Oracle
+ * and tables have no cache.
+ */
+#include <string.h>
+
+#include "scene.h"
+#include "generate.h"
+#include "test.h"
+
+static const char policy[] =
+	"version: 1\n"
+	"defaults: {action: drop}\n"
+	"zones:\n"
+	"  red: {addresses: [10.0.0.0/9, \"fd00::/17\", \"a00::/8\"], except: [\"fd00:0:0:1:8000::/65\", \"a00::/8\"]}\n"
+	"  blue: {addresses: [11.0.0.0/9, \"fd80::/17\"], except: [\"fd80:0:0:1:8000::/65\"]}\n"
+	"failsafe: []\n"
+	"interfaces:\n"
+	"  - {match: [red0], source: red}\n"
+	"  - {match: [blue0], source: blue}\n"
+	"rules:\n"
+	"  - {id: some, from: red, to: blue, service: tcp/1-32767, action: allow}\n"
+	"  - {id: until, from: red, to: blue, service: udp/1-32767, action: allow, until: \"1970-01-12T13:46:40Z\"}\n";
+
+#define ENDS_AT 1000000 /* of rule `until` */
+
+static struct scene scene;
+static struct random generator = { .state = 12345 };
+
+/* What varies. */
+enum part { SOURCE4, DESTINATION4, SOURCE_HIGH, SOURCE_LOW, DESTINATION_HIGH, DESTINATION_LOW, PORT4, PORT6, PARTS };
+
+static const char *const part_names[PARTS] = {
+	"IPv4 sources", "IPv4 destinations", "upper halves of IPv6 sources", "lower halves of IPv6 sources",
+	"upper halves of IPv6 destinations", "lower halves of IPv6 destinations", "ports and protocols, IPv4",
+	"ports and protocols, IPv6"
+};
+
+struct key {
+	char from[64], to[64];
+	int protocol;
+	unsigned port;
+};
+
+/* The first half fixed, the second any; or the other way round. */
+static void draw6(char text[64], unsigned first, bool high)
+{
+	const unsigned a = random_below(&generator, 65536), b = random_below(&generator, 65536);
+
+	if (high)
+		snprintf(text, 64, "%x:%x:%x:1::7", first | a >> 8, b, a);
+	else
+		snprintf(text, 64, "%x:0:0:1:%x:%x::9", first, a, b);
+}
+
+static void draw_key(enum part part, struct key *key)
+{
+	const unsigned bits = random_below(&generator, 1 << 24);
+	const bool v4 = part == SOURCE4 || part == DESTINATION4 || part == PORT4;
+
+	*key = (struct key){ .protocol = P_TCP, .port = 80 };
+	strcpy(key->from, v4 ? "10.0.0.7" : "fd00:0:0:1::7");
+	strcpy(key->to, v4 ? "11.0.0.9" : "fd80:0:0:1::9");
+	switch (part) {
+	case SOURCE4:
+	case DESTINATION4:
+		snprintf(part == SOURCE4 ? key->from : key->to, 64, "%d.%u.%u.%u", part == SOURCE4 ? 10 : 11, bits >> 16,
+			 bits >> 8 & 0xff, bits & 0xff);
+		break;
+	case SOURCE_HIGH:
+	case SOURCE_LOW:
+		draw6(key->from, 0xfd00, part == SOURCE_HIGH);
+		break;
+	case DESTINATION_HIGH:
+	case DESTINATION_LOW:
+		draw6(key->to, part == DESTINATION_HIGH && bits & 1 ? 0xfd00 : 0xfd80, part == DESTINATION_HIGH);
+		break;
+	default:
+		key->protocol = bits >> 16 & 1 ? P_TCP : P_UDP;
+		key->port = bits & 0xffff;
+	}
+}
+
+/* Does everybody say the same, and the oracle this? */
+static bool ask(const struct key *key, const char *interface, double time, enum zw_reason wanted)
+{
+	const struct packet_spec spec = { .from = key->from, .to = key->to, .protocol = key->protocol, .dport = key->port };
+	struct oracle_answer answer;
+	char text[SCENE_TEXT];
+	struct packet packet;
+	struct scene_frame frame = { .hook = ZW_HOOK_XDP, .time = time, .mac = { 2, 0, 0, 0, 0, 10 }, .interface = interface };
+
+	packet_build(&spec, &packet);
+	frame.data = packet.data;
+	frame.len = packet.len;
+	if (scene_agrees(&scene, &frame, &answer, text) && (!wanted || answer.reason == wanted))
+		return true;
+	note("%s to %s, protocol %d port %u%s%s at %.0f: %s", key->from, key->to, key->protocol, key->port,
+	     interface ? " from " : "", interface ? interface : "", time, text);
+	return false;
+}
+
+#define KEYS (2 * ZW_MATCHES_MAX)
+
+static void vary(enum part part)
+{
+	static struct key keys[KEYS];
+	bool good = true;
+
+	for (size_t i = 0; i < KEYS; i++)
+		draw_key(part, &keys[i]);
+	for (size_t i = 0; i < 2 * KEYS && good; i++)
+		good = ask(&keys[i % KEYS], NULL, 0, 0);
+	ok(good, "%s: %d keys, twice", part_names[part], KEYS);
+	/* Those from elsewhere do not get as far as stage policy, and leave entries that know no cell. */
+	for (size_t i = KEYS; i-- && good;)
+		good = ask(&keys[i], "blue0", 0, 0);
+	for (size_t i = 0; i < KEYS && good; i++)
+		good = ask(&keys[i], NULL, 0, 0);
+	ok(good, "%s: after they came from elsewhere", part_names[part]);
+}
+
+/* The same words of addresses in both families. */
+static void both_families(void)
+{
+	bool good = true;
+
+	for (unsigned i = 1; i < 256 && good; i++) {
+		struct key v4 = { .protocol = P_TCP, .port = 80 }, v6 = v4;
+
+		snprintf(v4.from, sizeof(v4.from), "10.%u.2.3", i & 127);
+		snprintf(v4.to, sizeof(v4.to), "11.%u.2.3", i & 127);
+		snprintf(v6.from, sizeof(v6.from), "a%02x:203::", i & 127);
+		snprintf(v6.to, sizeof(v6.to), "b%02x:203::", i & 127);
+		good = ask(&v4, NULL, 0, ZW_ALLOW_RULE) && ask(&v6, NULL, 0, ZW_DROP_DEFAULT) && ask(&v4, NULL, 0, ZW_ALLOW_RULE);
+	}
+	ok(good, "addresses of the same words in both families");
+}
+
+/* What is not the key's alone: where a packet enters, and when. Failing, it would be taken from the packet before. */
+static void what_is_not_kept(void)
+{
+	const struct key tcp = { "10.0.0.7", "11.0.0.9", P_TCP, 80 }, udp = { "10.0.0.7", "11.0.0.9", P_UDP, 80 };
+	bool good = true;
+
+	for (int i = 0; i < 3 && good; i++)
+		good = ask(&tcp, NULL, 0, ZW_ALLOW_RULE) && ask(&tcp, "blue0", 0, ZW_DROP_SPOOFED) &&
+		       ask(&tcp, "red0", 0, ZW_ALLOW_RULE);
+	ok(good, "the interface is asked for each packet");
+	for (int i = 0; i < 3 && good; i++)
+		good = ask(&udp, NULL, ENDS_AT - 1, ZW_ALLOW_RULE) && ask(&udp, NULL, ENDS_AT, ZW_DROP_DEFAULT);
+	ok(good, "and so is the time, of a rule that ends");
+}
+
+int main(void)
+{
+	const struct scene_options options = { .kernel = scene_asks_kernel(), .hooks = 1u << ZW_HOOK_XDP };
+
+	if (scene_open(policy, &options, &scene)) {
+		ok(false, "the policy compiles and loads");
+		return done();
+	}
+	for (enum part part = 0; part < PARTS; part++)
+		vary(part);
+	both_families();
+	what_is_not_kept();
+	scene_close(&scene);
+	return done();
+}
