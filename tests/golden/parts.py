@@ -35,7 +35,7 @@ PARTS = {
     "clock": [(HEADER, "zw_clock")],
 }
 # Constants of a program, or of one run.
-NOT_PINNED = ["zw_timeouts", "zw_simulation"]
+NOT_PINNED = ["zw_match", "zw_timeouts", "zw_simulation"]
 
 
 def text_of(path):
