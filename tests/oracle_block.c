@@ -12,8 +12,21 @@ struct oracle_blocks {
 	unsigned count;
 };
 
+/* The place of a prefix: the one that it has, or a new one. Who says it again says how long from now on. */
+static unsigned place_of(const struct oracle_blocks *blocks, const struct addr *first, unsigned length)
+{
+	unsigned shift = (first->family == 4 ? 32 : 128) - length, i = 0;
+
+	while (i < blocks->count && (blocks->v[i].first.family != first->family || blocks->v[i].length != length ||
+				     blocks->v[i].first.value >> shift != first->value >> shift))
+		i++;
+	return i;
+}
+
 struct oracle_blocks *oracle_blocks_add(struct oracle_blocks *blocks, const struct addr *first, unsigned length, double until)
 {
+	unsigned at;
+
 	if (!blocks)
 		blocks = calloc(1, sizeof(*blocks));
 	if (!blocks)
@@ -21,9 +34,11 @@ struct oracle_blocks *oracle_blocks_add(struct oracle_blocks *blocks, const stru
 	blocks->v = realloc(blocks->v, (blocks->count + 1) * sizeof(*blocks->v));
 	if (!blocks->v)
 		abort();
-	blocks->v[blocks->count].first = *first;
-	blocks->v[blocks->count].length = length;
-	blocks->v[blocks->count++].until = until;
+	at = place_of(blocks, first, length);
+	blocks->v[at].first = *first;
+	blocks->v[at].length = length;
+	blocks->v[at].until = until;
+	blocks->count += at == blocks->count;
 	return blocks;
 }
 
