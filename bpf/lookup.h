@@ -143,6 +143,25 @@ static __always_inline bool tail_matches(const struct zw_tail *t, const struct a
 	return (high & t->mask[0]) == t->prefix[0] && (low & t->mask[1]) == t->prefix[1];
 }
 
+/* The atom of an address among lone prefixes. Without branches: which of them holds it, is chance. */
+static __always_inline __u32 lone_atom(const struct zw_lone *l, const struct address *a)
+{
+	__u64 high = (__u64)bpf_ntohl(a->word[0]) << 32 | bpf_ntohl(a->word[1]);
+	__u64 low = (__u64)bpf_ntohl(a->word[2]) << 32 | bpf_ntohl(a->word[3]), held = 0;
+	__u32 atom = 0;
+
+	for (int i = 0; i < ZW_LONE_PREFIXES; i++) {
+		__u64 open = l->open[i], shift = open & 63, all = -(open >> 6 & 1); /* of the lower half, bits are open */
+		__u64 prefix = (__u64)l->high[i] << 32 | l->middle[i];
+		__u64 differ = ((high ^ prefix) << 16 >> 16) >> (shift & all) | ((low ^ l->low[i]) >> shift & ~all);
+		__u64 holds = (__s64)((differ - 1) & ~differ) >> 63;
+
+		atom |= l->inside[i] & holds;
+		held |= holds;
+	}
+	return atom | (l->outside & ~held);
+}
+
 /* Every step reads at least 16 bits more of the address, or ends: at most 8 tails and 7 keys. */
 ZW_GLOBAL __u32 zw_atom6(const struct address *a)
 {
@@ -152,6 +171,11 @@ ZW_GLOBAL __u32 zw_atom6(const struct address *a)
 		return 0;
 	value = section_word(zw_layout.root6, chunk16(a, 0), ZW_ROOT_WORDS);
 	for (int i = 0; i < 15; i++) {
+		if (value & ZW_LONE) {
+			const struct zw_lone *l = table_lines(value & ZW_STEP_INDEX, 1);
+
+			return l ? lone_atom(l, a) & ZW_STEP_INDEX : 0;
+		}
 		if (value & ZW_TAIL) {
 			const struct zw_tail *t = table_lines(value & ZW_STEP_INDEX, 1);
 

@@ -84,9 +84,10 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
  *   an atom            final
  *   ZW_NEXT | line     a search tree for the key
  *   ZW_BLOCK | line    a block of 256 words, indexed by the key's high byte; there stands what holds for all its low bytes,
- *                      or ZW_NEXT | line, a search tree of one line for the whole key, or ZW_TAIL | line, the only one
- *                      among them, or ZW_BLOCK | line, a block that is indexed by the key's low byte
+ *                      or ZW_NEXT | line, a search tree of one line for the whole key, or ZW_LONE | line (IPv6 only), or
+ *                      ZW_BLOCK | line, a block that is indexed by the key's low byte
  *   ZW_TAIL | line     a struct zw_tail (IPv6 only)
+ *   ZW_LONE | line     a struct zw_lone, whose answer is final
  *
  * So a key costs at most two lines. Within a search tree ZW_LINK means the same key; all other steps that a key leads to
  * are for the next one.
@@ -96,6 +97,10 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
  * Tail (path compression, IPv6): if (address & mask) == prefix the step is `inside`, else it is `outside`. `inside` may
  * be ZW_NEXT or ZW_BLOCK, whose key then is the `chunk`-th 16 bits of the address (0 = the first).
  *
+ * Lone prefixes (IPv6): of scattered prefixes with nothing but one atom around them three share a line, so that it is likelier to be
+ * in a cache, and its page's address, too. They are of one root word, so their first 16 bits are the address's. If one of them holds
+ * the address the answer is its atom, else it is `outside`. Blocks name the line for each byte that has some of them.
+ *
  * Rows. A row is what decides by port class: a cell, where that is the same for all of them, or ZW_LINK | line, the root of
  * a search tree whose key is the port class and whose answers are cells.
  */
@@ -103,6 +108,7 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
 #define ZW_NEXT 0x40000000u
 #define ZW_TAIL 0x20000000u
 #define ZW_BLOCK 0x10000000u
+#define ZW_LONE ZW_LINK /* in words of a block only, of which ZW_LINK is not one */
 #define ZW_STEPS (ZW_NEXT | ZW_TAIL | ZW_BLOCK)
 #define ZW_STEP_INDEX 0x0fffffffu /* line number or atom */
 #define ZW_SEARCH_DEPTH 5
@@ -129,6 +135,19 @@ struct zw_tail {
 	__u32 inside, outside; /* steps */
 	__u32 chunk; /* key of `inside` if that is ZW_NEXT or ZW_BLOCK: 1..7 */
 	__u32 pad[5];
+};
+
+#define ZW_LONE_PREFIXES 3
+
+struct zw_lone {
+	__u64 low[ZW_LONE_PREFIXES]; /* lower halves, host order */
+	__u32 middle[ZW_LONE_PREFIXES]; /* bits 32 to 63 */
+	__u32 inside[ZW_LONE_PREFIXES]; /* atoms */
+	__u32 outside;
+	__u16 high[ZW_LONE_PREFIXES]; /* bits 16 to 31 */
+	__u8 open[ZW_LONE_PREFIXES]; /* bits of an address behind the prefix: 128 less its length, at most 112 */
+	__u8 used; /* the others are as the first one */
+	__u16 pad;
 };
 
 /*
@@ -711,6 +730,7 @@ struct zw_simulation {
 #endif
 ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
+ZW_ASSERT(sizeof(struct zw_lone) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_match) == 64, "a match is a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_variant) == 32, "two variants a line");

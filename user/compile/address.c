@@ -4,13 +4,24 @@
 #define CHUNK_BITS 16
 #define ROOT_WORDS 65536
 
+/* A prefix around which all is one atom: a tail, or one of a struct zw_lone. Which, its parent says. */
+struct lone {
+	u128 low, high;
+	uint32_t inside, outside;
+};
+
 struct builder {
 	struct lines *lines;
 	const struct interval *v;
 	size_t count;
 	unsigned chunks; /* of an address: 2 or 8 */
 	ARRAY(struct run) runs; /* a stack: each tree under construction has its runs on top */
+	ARRAY(struct lone) lone; /* prefixes of the root's key at hand */
+	uint32_t lone_line; /* the last line of lone prefixes of that key; 0: none */
 };
+
+/* In a step, instead of ZW_TAIL: the number of a struct lone. */
+#define LONE ZW_LINK
 
 /* What an index leads to, and how many lines the worst address reads from there. */
 struct step {
@@ -114,8 +125,34 @@ static size_t run_of(const struct run *runs, size_t count, size_t at, uint32_t k
 	return at;
 }
 
+static int tail_add(struct builder *b, u128 prefix, u128 mask, uint32_t inside, uint32_t outside, unsigned chunk,
+		    uint32_t *ret_step);
+
+/* Where a lone prefix can only be a tail. */
+static int settle(struct builder *b, uint32_t *step)
+{
+	const struct lone *lone;
+
+	if (!(*step & LONE))
+		return 0;
+	lone = &b->lone.v[*step & ZW_STEP_INDEX];
+	return tail_add(b, lone->low, ~(lone->high - lone->low), lone->inside, lone->outside, b->chunks - 1, step);
+}
+
+static int tree_of_runs(struct builder *b, struct run *runs, size_t count, uint32_t *ret_step)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = settle(b, &runs[i].value);
+	if (!err)
+		err = search_build(b->lines, runs, count, ret_step);
+	*ret_step |= ZW_NEXT;
+	return err;
+}
+
 /* A block for the low byte of keys that begin with `high`. */
-static int low_block_build(struct builder *b, const struct run *runs, size_t count, uint32_t high, uint32_t *ret_step)
+static int low_block_build(struct builder *b, struct run *runs, size_t count, uint32_t high, uint32_t *ret_step)
 {
 	uint32_t line;
 	size_t at = 0;
@@ -123,42 +160,86 @@ static int low_block_build(struct builder *b, const struct run *runs, size_t cou
 
 	for (uint32_t low = 0; low < ZW_BLOCK_WORDS && !err; low++) {
 		at = run_of(runs, count, at, high << 8 | low);
+		err = settle(b, &runs[at].value);
 		((uint32_t *)lines_at(b->lines, line))[low] = runs[at].value;
 	}
 	*ret_step = ZW_BLOCK | line;
 	return err;
 }
 
-/* The tail among these keys, if there is one and all around it is what lies outside of it; else 0. */
-static uint32_t only_tail(const struct builder *b, const struct run *runs, size_t count)
+/* Are these keys no more than a few lone prefixes in one atom? */
+static bool are_lone(const struct builder *b, const struct run *runs, size_t count, size_t *ret_prefixes, uint32_t *ret_outside)
 {
-	uint32_t tail = 0;
+	size_t prefixes = 0;
+	uint32_t outside = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (runs[i].value & ZW_TAIL)
-			tail = runs[i].value;
-	for (size_t i = 0; i < count && tail; i++)
-		if (runs[i].value != tail && runs[i].value != ((struct zw_tail *)lines_at(b->lines, tail & ZW_STEP_INDEX))->outside)
-			return 0;
-	return tail;
+		if (runs[i].value & LONE) {
+			outside = b->lone.v[runs[i].value & ZW_STEP_INDEX].outside;
+			prefixes++;
+		}
+	for (size_t i = 0; i < count; i++)
+		if (outside != (runs[i].value & LONE ? b->lone.v[runs[i].value & ZW_STEP_INDEX].outside : runs[i].value))
+			return false;
+	*ret_prefixes = prefixes;
+	*ret_outside = outside;
+	return prefixes && prefixes <= ZW_LONE_PREFIXES;
 }
 
-/* What stands in a high block: an atom, a tail, a search tree of one line, or a low block. */
-static int high_word_build(struct builder *b, const struct run *runs, size_t count, uint32_t high, uint32_t *ret_step)
+static void put_lone(struct zw_lone *line, unsigned at, const struct lone *lone)
 {
-	int err;
+	u128 size = lone->high - lone->low;
 
+	line->low[at] = lone->low;
+	line->middle[at] = lone->low >> 64;
+	line->high[at] = lone->low >> 96;
+	line->inside[at] = lone->inside;
+	for (line->open[at] = 0; size; size >>= 1)
+		line->open[at]++;
+}
+
+/* The keys' lone prefixes, into the last line of such if they fit there. */
+static int lone_build(struct builder *b, const struct run *runs, size_t count, size_t prefixes, uint32_t outside, uint32_t *ret_step)
+{
+	struct zw_lone *line = b->lone_line ? lines_at(b->lines, b->lone_line) : NULL;
+	int err = 0;
+
+	if (!line || line->outside != outside || line->used + prefixes > ZW_LONE_PREFIXES) {
+		err = lines_add(b->lines, 1, &b->lone_line);
+		if (err)
+			return err;
+		line = lines_at(b->lines, b->lone_line);
+		line->outside = outside;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (runs[i].value & LONE)
+			put_lone(line, line->used++, &b->lone.v[runs[i].value & ZW_STEP_INDEX]);
+	for (unsigned i = line->used; i < ZW_LONE_PREFIXES; i++) {
+		line->low[i] = line->low[0];
+		line->middle[i] = line->middle[0];
+		line->high[i] = line->high[0];
+		line->inside[i] = line->inside[0];
+		line->open[i] = line->open[0];
+	}
+	*ret_step = ZW_LONE | b->lone_line;
+	return 0;
+}
+
+/* What stands in a high block: an atom, lone prefixes, a search tree of one line, or a low block. */
+static int high_word_build(struct builder *b, struct run *runs, size_t count, uint32_t high, uint32_t *ret_step)
+{
+	uint32_t outside;
+	size_t prefixes;
+
+	if (are_lone(b, runs, count, &prefixes, &outside))
+		return lone_build(b, runs, count, prefixes, outside, ret_step);
 	if (search_depth(count) > 1)
 		return low_block_build(b, runs, count, high, ret_step);
-	*ret_step = count == 1 ? runs[0].value : only_tail(b, runs, count);
-	if (count == 1 || *ret_step)
-		return 0;
-	err = search_build(b->lines, runs, count, ret_step);
-	*ret_step |= ZW_NEXT;
-	return err;
+	*ret_step = runs[0].value;
+	return count == 1 ? settle(b, ret_step) : tree_of_runs(b, runs, count, ret_step);
 }
 
-static int high_block_build(struct builder *b, const struct run *runs, size_t count, uint32_t *ret_step, unsigned *ret_reads)
+static int high_block_build(struct builder *b, struct run *runs, size_t count, uint32_t *ret_step, unsigned *ret_reads)
 {
 	uint32_t line, word = 0;
 	size_t at = 0, last;
@@ -178,16 +259,12 @@ static int high_block_build(struct builder *b, const struct run *runs, size_t co
 }
 
 /* Runs of one key as a search tree or as blocks; ret_reads: lines that a key reads at most. */
-static int key_build(struct builder *b, const struct run *runs, size_t count, uint32_t *ret_step, unsigned *ret_reads)
+static int key_build(struct builder *b, struct run *runs, size_t count, uint32_t *ret_step, unsigned *ret_reads)
 {
-	int err;
-
 	if (count > TREE_RUNS)
 		return high_block_build(b, runs, count, ret_step, ret_reads);
 	*ret_reads = search_depth(count);
-	err = search_build(b->lines, runs, count, ret_step);
-	*ret_step |= ZW_NEXT;
-	return err;
+	return tree_of_runs(b, runs, count, ret_step);
 }
 
 /* A search tree or blocks over chunk `region->level`. */
@@ -255,13 +332,13 @@ static bool find_tail(const struct builder *b, const struct region *region, stru
 	return true;
 }
 
-static int tail_add(struct builder *b, u128 prefix, u128 mask, const struct step *inside, uint32_t outside,
-		    unsigned chunk, struct step *ret_step)
+static int tail_add(struct builder *b, u128 prefix, u128 mask, uint32_t inside, uint32_t outside, unsigned chunk,
+		    uint32_t *ret_step)
 {
 	struct zw_tail tail = {
 		.prefix = { prefix >> 64, prefix },
 		.mask = { mask >> 64, mask },
-		.inside = inside->value,
+		.inside = inside,
 		.outside = outside,
 		.chunk = chunk,
 	};
@@ -271,9 +348,17 @@ static int tail_add(struct builder *b, u128 prefix, u128 mask, const struct step
 	if (err)
 		return err;
 	*(struct zw_tail *)lines_at(b->lines, line) = tail;
-	ret_step->value = ZW_TAIL | line;
-	ret_step->reads = inside->reads + 1;
+	*ret_step = ZW_TAIL | line;
 	return 0;
+}
+
+/* Its parent makes it a tail, or puts it beside others. */
+static int lone_add(struct builder *b, const struct part *part, uint32_t inside, struct step *ret_step)
+{
+	struct lone lone = { .low = part->low, .high = part->high, .inside = inside, .outside = part->outside };
+
+	*ret_step = (struct step){ .value = LONE | b->lone.count, .reads = 1 };
+	return array_push(&b->lone, lone);
 }
 
 static int tail_build(struct builder *b, const struct region *region, const struct part *part,
@@ -285,7 +370,7 @@ static int tail_build(struct builder *b, const struct region *region, const stru
 	int err;
 
 	if (part->first == part->last && is_prefix(low, high))
-		return tail_add(b, low, ~(high - low), &inside, part->outside, b->chunks - 1, ret_step);
+		return lone_add(b, part, inside.value, ret_step);
 	while (child.level < b->chunks - 1 && chunk_of(b, low, child.level) == chunk_of(b, high, child.level))
 		child.level++;
 	mask = ~block_end(b, 0, child.level - 1);
@@ -298,7 +383,8 @@ static int tail_build(struct builder *b, const struct region *region, const stru
 	err = tree_build(b, &child, &inside);
 	if (err)
 		return err;
-	return tail_add(b, child.base, mask, &inside, part->outside, child.level, ret_step);
+	ret_step->reads = inside.reads + 1;
+	return tail_add(b, child.base, mask, inside.value, part->outside, child.level, &ret_step->value);
 }
 
 static int step_build(struct builder *b, const struct region *region, struct step *ret_step)
@@ -323,9 +409,12 @@ static int root_build(struct builder *b, uint32_t root, unsigned *reads)
 	while (key <= 0xffff) {
 		int64_t next = next_key(b, &all, b->runs.count, key, &at, reads);
 
-		if (next < 0)
-			return next;
-		b->runs.count = 0;
+		int err = next < 0 ? next : settle(b, &b->runs.v[0].value);
+
+		if (err)
+			return err;
+		b->runs.count = b->lone.count = 0;
+		b->lone_line = 0;
 		for (; key < next; key++)
 			((uint32_t *)lines_at(b->lines, root))[key] = b->runs.v[0].value;
 	}
@@ -347,6 +436,7 @@ int address_build(struct lines *lines, int family, const struct intervals *inter
 	if (!err)
 		err = root_build(&b, *ret_root, &reads);
 	array_free(&b.runs);
+	array_free(&b.lone);
 	if (!err)
 		*ret_reads = reads + 1;
 	return err;

@@ -52,6 +52,18 @@ static inline uint32_t walk_atom4(const struct tables *t, uint32_t address, unsi
 	return walk_key(t, step, address, reads);
 }
 
+/* The atom of an address among lone prefixes. */
+static inline uint32_t walk_lone(const struct zw_lone *l, u128 address)
+{
+	for (unsigned i = 0; i < l->used; i++) {
+		u128 prefix = (u128)(address >> 112) << 112 | (u128)l->high[i] << 96 | (u128)l->middle[i] << 64 | l->low[i];
+
+		if (address >> l->open[i] == prefix >> l->open[i])
+			return l->inside[i];
+	}
+	return l->outside;
+}
+
 static inline uint32_t walk_atom6(const struct tables *t, u128 address, unsigned *reads)
 {
 	uint32_t step = ((const uint32_t *)walk_line(t, t->layout.root6))[address >> 112];
@@ -59,6 +71,10 @@ static inline uint32_t walk_atom6(const struct tables *t, u128 address, unsigned
 
 	(*reads)++;
 	for (;;) {
+		if (step & ZW_LONE) {
+			(*reads)++;
+			return walk_lone(walk_line(t, step & ZW_STEP_INDEX), address);
+		}
 		if (step & ZW_TAIL) {
 			const struct zw_tail *tail = walk_line(t, step & ZW_STEP_INDEX);
 			u128 mask = (u128)tail->mask[0] << 64 | tail->mask[1];

@@ -118,6 +118,42 @@ static int walk_tail(struct walker *w, uint32_t line, u128 base, u128 end, unsig
 	return err;
 }
 
+/* The lone prefix of a line that follows an address and begins by `end`; its number, or -1. Behind `used` are copies. */
+static int next_lone(const struct zw_lone *lone, u128 at, u128 end, struct range *ret_range)
+{
+	int found = -1;
+
+	for (unsigned i = 0; i < lone->used && i < ZW_LONE_PREFIXES; i++) {
+		u128 first = at >> 112 << 112 | (u128)lone->high[i] << 96 | (u128)lone->middle[i] << 64 | lone->low[i];
+		u128 last = first | (((u128)1 << (lone->open[i] & 127)) - 1);
+
+		if (first < at || last > end || (found >= 0 && first > ret_range->first))
+			continue;
+		*ret_range = (struct range){ first, last };
+		found = i;
+	}
+	return found;
+}
+
+/* The addresses base..end among the lone prefixes of a line, which may hold others' as well. */
+static int walk_lone(struct walker *w, uint32_t line, u128 base, u128 end)
+{
+	const struct zw_lone *lone = line_at(w, line);
+	struct range range;
+	int err = lone ? 0 : -EINVAL, i;
+
+	while (!err && (i = next_lone(lone, base, end, &range)) >= 0) {
+		if (range.first > base)
+			err = emit(w, base, range.first - 1, lone->outside);
+		if (!err)
+			err = emit(w, range.first, range.last, lone->inside[i]);
+		if (err || range.last == end)
+			return err;
+		base = range.last + 1;
+	}
+	return err ? err : emit(w, base, end, lone->outside);
+}
+
 /* A block over bits of chunk `chunk` of addresses that begin with `base`: its high byte's, or its low byte's. */
 static int walk_block(struct walker *w, uint32_t line, u128 base, unsigned chunk, bool high)
 {
@@ -133,6 +169,9 @@ static int walk_block(struct walker *w, uint32_t line, u128 base, unsigned chunk
 			err = walk_block(w, tree.line, base | (u128)first << shift_of(w, chunk), chunk, false);
 		else if (high && (word[i] & ZW_NEXT))
 			err = walk_tree(w, &tree);
+		else if (high && (word[i] & ZW_LONE))
+			err = walk_lone(w, tree.line, tree.base | (u128)tree.low << shift_of(w, chunk),
+					block_end(w, tree.base | (u128)tree.high << shift_of(w, chunk), chunk + 1));
 		else if (high && (word[i] & ZW_TAIL))
 			err = walk_tail(w, tree.line, tree.base | (u128)tree.low << shift_of(w, chunk),
 					block_end(w, tree.base | (u128)tree.high << shift_of(w, chunk), chunk + 1), chunk + 1);
