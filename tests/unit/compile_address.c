@@ -168,19 +168,19 @@ static int by_first(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* Each prefix an atom of its own, and atom 0 around them. Ends at the end of 2001::/16, so the last one is not at its edge. */
+/* Each prefix an atom of its own, its number; around them the atom `count`. */
 static size_t make_intervals(const struct range *ranges, size_t count, struct interval *ret_v)
 {
 	size_t n = 0;
 
-	ret_v[n++] = (struct interval){ 0 };
+	ret_v[n++] = (struct interval){ .atom = count };
 	for (size_t i = 0; i < count; i++) {
 		u128 behind = ranges[i].last + 1;
 
 		if (interval_start(&ret_v[n - 1]) == ranges[i].first)
 			n--;
-		ret_v[n++] = (struct interval){ ranges[i].first >> 64, ranges[i].first, i + 1 };
-		ret_v[n++] = (struct interval){ behind >> 64, behind, 0 };
+		ret_v[n++] = (struct interval){ ranges[i].first >> 64, ranges[i].first, i };
+		ret_v[n++] = (struct interval){ behind >> 64, behind, count };
 	}
 	return n;
 }
@@ -224,11 +224,11 @@ static void check_lone(size_t count, unsigned least, size_t *ret_lines)
 		for (int n = 0; n < 40; n++) {
 			u128 at = n == 0 ? r->first : n == 1 ? r->last : n == 2 ? r->first - 1 : n == 3 ? r->last + 1 :
 				  r->first ^ (u128)1 << (rnd(&seed) % 112);
-			uint32_t wanted = 0;
+			uint32_t wanted = count;
 
 			for (size_t j = 0; j < count; j++)
 				if (at >= ranges[j].first && at <= ranges[j].last)
-					wanted = j + 1;
+					wanted = j;
 			assert_int_equal(look_up6(&t, at, &reads), wanted);
 			assert_true(reads <= worst);
 		}
