@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 7
+#define ZW_ABI 8
 
 /*
  * What an instance has pinned, in parts. A zonewall of another ABI takes over what it finds (user/kernel/predecessor.h): it
@@ -30,7 +30,7 @@ enum zw_part {
 	ZW_PART_CLOCK, /* zw_clock */
 	ZW_PARTS,
 };
-#define ZW_PART_NUMBERS { 1, 1, 2, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
+#define ZW_PART_NUMBERS { 1, 2, 2, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
