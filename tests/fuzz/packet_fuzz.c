@@ -101,6 +101,7 @@ static void use_policy(const struct under *u)
 	set_constant(&zw_layout, &u->layout, sizeof(u->layout));
 	set_map(&zw_tables, u->tables);
 	set_map(&zw_rules, u->rules);
+	program_forget_tables();
 }
 
 /* One frame of the input, and what it looks like on the wire: with the link header and tag that are only told. */

@@ -155,6 +155,7 @@ static void bpf_ringbuf_submit(void *record, uint64_t flags)
 
 #define PROGRAM_BUCKETS 64 /* flows of one input never fill one */
 #define PROGRAM_FRAGMENT_BUCKETS 16
+#define PROGRAM_MATCHES 16 /* few, so that inputs make keys take each other's places */
 
 static struct program_memory {
 	void *map;
@@ -206,14 +207,16 @@ static struct zw_flow_layout program_flows(int family)
 static void program_load(void)
 {
 	const struct zw_flow_layout flows4 = program_flows(4), flows6 = program_flows(6);
-	const uint32_t hz = SIMULATED_HZ;
+	const uint32_t hz = SIMULATED_HZ, matches = PROGRAM_MATCHES;
 	struct zw_timeouts timeouts;
 
 	timeouts_set(&timeouts, SIMULATED_HZ);
 	set_constant(&zw_timeouts, &timeouts, sizeof(timeouts));
 	set_constant(&zw_hz, &hz, sizeof(hz));
+	set_constant(&zw_match_entries, &matches, sizeof(matches));
 	set_constant(&zw_flow_layout4, &flows4, sizeof(flows4));
 	set_constant(&zw_flow_layout6, &flows6, sizeof(flows6));
+	add_map(&zw_matches, PROGRAM_MATCHES * sizeof(struct zw_match));
 	add_map(&zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point));
 	add_map(&zw_counters, ZW_POINT_SLOTS * sizeof(struct zw_point_counters));
 	add_map(&zw_events, sizeof(struct events));
@@ -238,6 +241,12 @@ static __attribute__((unused)) void set_map(void *map, void *value)
 	while (m->map && m->map != map)
 		m++;
 	*m = (struct program_memory){ .map = map, .value = value };
+}
+
+/* What it remembers of other tables: of each generation there is another cache. */
+static __attribute__((unused)) void program_forget_tables(void)
+{
+	memset(program_map(&zw_matches), 0, PROGRAM_MATCHES * sizeof(struct zw_match));
 }
 
 /* What it remembers of flows and fragments. */
