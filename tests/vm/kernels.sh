@@ -17,7 +17,7 @@ cache=build/vm
 insns=$here/insns.txt
 growth=10 # percent that a number of instructions may grow
 read -ra kernels <<<"${KERNELS:-6.1 6.12 newest}"
-read -ra tests <<<"${VM_TESTS:-insns bpf/packets bpf/conversations bpf/spoof bpf/strays bpf/tcp_states bpf/terms vm/attach vm/until}"
+read -ra tests <<<"${VM_TESTS:-insns bpf/packets bpf/matches bpf/conversations bpf/spoof bpf/strays bpf/tcp_states bpf/terms vm/attach vm/until}"
 modules="veth dummy sch_ingress cls_bpf cls_flower inet_diag tcp_diag udp_diag"
 net_commands="bash basename bpftool cat cut date dirname env find flock grep head ip kill ls mkdir mktemp nsenter ping realpath rm
 	sed seq sleep sort tail tc test touch tr wc"
