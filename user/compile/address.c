@@ -126,7 +126,24 @@ static size_t run_of(const struct run *runs, size_t count, size_t at, uint32_t k
 }
 
 static int tail_add(struct builder *b, u128 prefix, u128 mask, uint32_t inside, uint32_t outside, unsigned chunk,
-		    uint32_t *ret_step);
+		    uint32_t *ret_step)
+{
+	struct zw_tail tail = {
+		.prefix = { prefix >> 64, prefix },
+		.mask = { mask >> 64, mask },
+		.inside = inside,
+		.outside = outside,
+		.chunk = chunk,
+	};
+	uint32_t line;
+	int err = lines_add(b->lines, 1, &line);
+
+	if (err)
+		return err;
+	*(struct zw_tail *)lines_at(b->lines, line) = tail;
+	*ret_step = ZW_TAIL | line;
+	return 0;
+}
 
 /* Where a lone prefix can only be a tail. */
 static int settle(struct builder *b, uint32_t *step)
@@ -330,26 +347,6 @@ static bool find_tail(const struct builder *b, const struct region *region, stru
 	else
 		return false;
 	return true;
-}
-
-static int tail_add(struct builder *b, u128 prefix, u128 mask, uint32_t inside, uint32_t outside, unsigned chunk,
-		    uint32_t *ret_step)
-{
-	struct zw_tail tail = {
-		.prefix = { prefix >> 64, prefix },
-		.mask = { mask >> 64, mask },
-		.inside = inside,
-		.outside = outside,
-		.chunk = chunk,
-	};
-	uint32_t line;
-	int err = lines_add(b->lines, 1, &line);
-
-	if (err)
-		return err;
-	*(struct zw_tail *)lines_at(b->lines, line) = tail;
-	*ret_step = ZW_TAIL | line;
-	return 0;
 }
 
 /* Its parent makes it a tail, or puts it beside others. */
