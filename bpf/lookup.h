@@ -135,19 +135,21 @@ static __always_inline __u32 chunk16(const struct address *a, __u32 i)
 	return i & 1 ? word & 0xffff : word >> 16;
 }
 
+/* The upper (0) or the lower (1) half, host order. */
+static __always_inline __u64 half(const struct address *a, const __u32 i)
+{
+	return (__u64)bpf_ntohl(a->word[2 * i]) << 32 | bpf_ntohl(a->word[2 * i + 1]);
+}
+
 static __always_inline bool tail_matches(const struct zw_tail *t, const struct address *a)
 {
-	__u64 high = (__u64)bpf_ntohl(a->word[0]) << 32 | bpf_ntohl(a->word[1]);
-	__u64 low = (__u64)bpf_ntohl(a->word[2]) << 32 | bpf_ntohl(a->word[3]);
-
-	return (high & t->mask[0]) == t->prefix[0] && (low & t->mask[1]) == t->prefix[1];
+	return (half(a, 0) & t->mask[0]) == t->prefix[0] && (half(a, 1) & t->mask[1]) == t->prefix[1];
 }
 
 /* The atom of an address among lone prefixes. Without branches: which of them holds it, is chance. */
 static __always_inline __u32 lone_atom(const struct zw_lone *l, const struct address *a)
 {
-	__u64 high = (__u64)bpf_ntohl(a->word[0]) << 32 | bpf_ntohl(a->word[1]);
-	__u64 low = (__u64)bpf_ntohl(a->word[2]) << 32 | bpf_ntohl(a->word[3]), held = 0;
+	__u64 high = half(a, 0), low = half(a, 1), held = 0;
 	__u32 atom = 0;
 
 	for (int i = 0; i < ZW_LONE_PREFIXES; i++) {

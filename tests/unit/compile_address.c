@@ -143,7 +143,7 @@ static uint32_t look_up6(const struct tables *t, u128 address, unsigned *ret_rea
 }
 
 /* Prefixes of whatever length from `least` bits on, none within another, in the /16 of 2001::, so that many share a byte. */
-static size_t draw_lone(uint64_t *seed, size_t count, unsigned least, struct range *ret_ranges)
+static void draw_lone(uint64_t *seed, size_t count, unsigned least, struct range *ret_ranges)
 {
 	size_t n = 0;
 
@@ -158,7 +158,6 @@ static size_t draw_lone(uint64_t *seed, size_t count, unsigned least, struct ran
 		if (apart)
 			ret_ranges[n++] = (struct range){ first, first | size };
 	}
-	return n;
 }
 
 static int by_first(const void *a, const void *b)

@@ -63,8 +63,8 @@ static void print_memory(const struct cost *cost, unsigned cpus)
 /* What reads of an address cost is the family's, all else the policy's. */
 static void print_reads(const struct cost *cost)
 {
-	static const char *const words[] = { "cache of matches", "addresses", "their sets of zones", "source of the interface", "port", "pair of zones",
-					     "row", "rules that end or are staged", "failsafe" };
+	static const char *const words[] = { "cache of matches", "addresses", "their sets of zones", "source of the interface", "port",
+					     "pair of zones", "row", "rules that end or are staged", "failsafe" };
 	const unsigned *reads = cost->reads[0];
 
 	printf("reads       a packet of no open flow reads at most %u (IPv4) or %u (IPv6) lines of 64 bytes:\n            ",
