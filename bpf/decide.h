@@ -294,8 +294,45 @@ static __always_inline bool ends_in_staged(struct work *w)
 	return false;
 }
 
-/* Stages policy, limit and tls. repeated: the live flow whose opening a SYN repeats, or NULL. */
-static __always_inline void decide_policy(struct work *w, struct flow *repeated)
+static __always_inline void end_allowed(struct outcome *o, __u32 cell)
+{
+	__u32 reason = cell & ZW_CELL_RULE ? ZW_ALLOW_RULE : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE : ZW_ALLOW_DEFAULT;
+
+	end(o, reason, cell, zw_layout.generation);
+}
+
+/*
+ * A SYN that policy allows by this cell: does it repeat the opening of a live flow? Then that was all: it takes no token, and
+ * opens nothing. One that has to give way is as if it were not there.
+ */
+ZW_GLOBAL int zw_decide_repeated(struct work *w, __u32 cell)
+{
+	const struct packet *p;
+	struct outcome *o;
+	struct flow f;
+	bool from_opener;
+
+	if (!w)
+		return 0;
+	p = &w->packet;
+	o = &w->outcome;
+	if (!flow_find(p->family, &p->ends, p->now, &w->lookup, &f) || gives_way(f.head_word))
+		return 0;
+	if (is_plaintext(w, &f, &cell)) {
+		end(o, ZW_DROP_PLAINTEXT, cell, zw_layout.generation);
+		return 1;
+	}
+	end_allowed(o, cell);
+	o->staged = 0; /* it was counted when it came first */
+	from_opener = is_from_opener(&f, &w->lookup.key);
+	if (from_opener)
+		repeat_opening(&f, p);
+	flow_count(&f, &w->lookup, p, from_opener);
+	return 1;
+}
+
+/* Stages policy, limit and tls. A SYN's flow is looked for only here: what policy denies needs no flow table. */
+static __always_inline void decide_policy(struct work *w)
 {
 	const struct packet *p = &w->packet;
 	struct outcome *o = &w->outcome;
@@ -313,27 +350,18 @@ static __always_inline void decide_policy(struct work *w, struct flow *repeated)
 	}
 	if (ends_before_limit(w, cell))
 		return;
-	if (!repeated && is_over_limit(w, cell)) {
+	if (is_opening_syn(p) && zw_decide_repeated(w, cell))
+		return;
+	if (is_over_limit(w, cell)) {
 		end(o, ZW_DROP_LIMIT, cell, zw_layout.generation);
 		return;
 	}
-	if (is_plaintext(w, repeated, &cell)) {
+	if (is_plaintext(w, NULL, &cell)) {
 		end(o, ZW_DROP_PLAINTEXT, cell, zw_layout.generation);
 		return;
 	}
-	end(o,
-	    cell & ZW_CELL_RULE    ? ZW_ALLOW_RULE
-	    : cell & ZW_CELL_INTRA ? ZW_ALLOW_INTRA_ZONE
-				   : ZW_ALLOW_DEFAULT,
-	    cell, zw_layout.generation);
-	if (!repeated) {
-		o->is_new = open_flow(w, cell);
-		return;
-	}
-	o->staged = 0; /* it was counted when it came first */
-	if (is_from_opener(repeated, &w->lookup.key))
-		repeat_opening(repeated, p);
-	flow_count(repeated, &w->lookup, p, is_from_opener(repeated, &w->lookup.key));
+	end_allowed(o, cell);
+	o->is_new = open_flow(w, cell);
 }
 
 static __always_inline bool is_icmp(const struct packet *p)
@@ -341,13 +369,10 @@ static __always_inline bool is_icmp(const struct packet *p)
 	return p->ends.protocol == PROTO_ICMP || p->ends.protocol == PROTO_ICMPV6;
 }
 
-/*
- * Can the packet be a live flow's? A SYN that opens asks policy. Of ICMP only echo messages have flows, and a request is
- * found only where its sender opened.
- */
+/* Can the packet be a flow's? Of ICMP only echo messages have flows, and a request is found only where its sender opened. */
 static __always_inline bool may_follow(const struct packet *p)
 {
-	return !is_opening_syn(p) && (!is_icmp(p) || p->ends.echo);
+	return !is_icmp(p) || p->ends.echo;
 }
 
 /*
@@ -389,7 +414,7 @@ static __always_inline void decide_state(struct work *w, struct flow *f)
 		end(&w->outcome, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 		return;
 	}
-	decide_policy(w, f && syn && !gives_way(f->head_word) ? f : NULL);
+	decide_policy(w);
 }
 
 /* The failsafe entry that lets a packet pass, and how it was asked. */
@@ -462,7 +487,7 @@ ZW_GLOBAL int zw_decide_blocked(struct work *w)
 
 /*
  * The stages in their order. The flow is looked for first: what its slot says of a packet is what the tables would, and
- * they are read only for other packets.
+ * they are read only for other packets. A SYN that opens is no flow's packet before policy allows it (decide_policy()).
  */
 ZW_GLOBAL int zw_decide_stages(struct work *w)
 {
@@ -477,7 +502,8 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		return 0;
 	p = &w->packet;
 	o = &w->outcome;
-	found = p->fragment != FRAGMENT_LATER && !p->cut_first && flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
+	found = p->fragment != FRAGMENT_LATER && !p->cut_first && !is_opening_syn(p) &&
+		flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
 	settled = found ? settled_cell(p, &f) : 0;
 	if (settled) {
 		spoofed = is_settled_spoofed(w, &f, settled);
