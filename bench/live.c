@@ -6,7 +6,7 @@
  * go up the stack to nftables. CPU time a frame, what makes the frame included: the floor is what is left of that where
  * XDP drops at once. Cases take turns in each round. Each must have dropped every frame, by its own counters.
  *
- *   live INSTANCE INTERFACE [ROUNDS [MS]]     default: 5 rounds of 40 ms a case
+ *   live INSTANCE INTERFACE [ROUNDS [MS]]     default: 15 rounds of 15 ms a case
  *
  * bench.sh makes the namespace, which gets two pairs of interfaces more here. With ZW_BENCH_QUICK, fewer policies.
  */
@@ -24,7 +24,7 @@
 #define COUNT_MAX 2000000
 
 static const char *instance, *interface;
-static int rounds = 5, run_ms = 40;
+static int rounds = 15, run_ms = 15;
 static bool faulty;
 
 static _Noreturn void fail(const char *what)

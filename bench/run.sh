@@ -31,7 +31,7 @@ in_namespace terms
 in_namespace two_cpus
 in_namespace clocks
 # shellcheck disable=SC2086 # none of them, or two
-in_namespace live ${quick:+3 15}
+in_namespace live ${quick:+5 10}
 part accepted bench/accepted.sh "$build" ${quick:+3}
 in_namespace apply_cost
 part applies bench/applies.sh "$build"

@@ -36,15 +36,15 @@ enum family { V4, V6, FAMILIES };
 /* What is measured together, of each family. */
 enum what {
 	PARSE,
-	DENIED_CACHED, /* full tables, as those below */
-	DENIED_UNCACHED,
-	OPEN_CACHED,
-	OPEN_UNCACHED,
+	DENIED_CACHED, /* full tables, as all but these two */
 	TEN_CACHED, /* 10 rules */
 	SMALL_CACHED, /* and 1,000 prefixes */
+	OPEN_CACHED,
+	OPEN_UNCACHED,
 	DEEP,
 	MISSES,
 	REASONS,
+	DENIED_UNCACHED,
 	ON_HASHES,
 	ON_TRIES,
 	WHATS
