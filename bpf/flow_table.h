@@ -424,9 +424,11 @@ static __always_inline void send_for_slots(const struct bucket *b, const bool v6
 	never |= never << 16;
 	never |= never << 32; /* of each slot from the first on that was never taken, a bit */
 	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
-		const __u64 wanted = i ? (never >> (8 * i - 1) & 1) - 1 : 0;
-		const __u64 *slot = (const __u64 *)(b->slots + (i * b->stride & wanted));
+		__u64 wanted = i ? (never >> (8 * i - 1) & 1) - 1 : 0;
+		const __u64 *slot;
 
+		barrier_var(wanted); /* or clang makes a branch of it */
+		slot = (const __u64 *)(b->slots + (i * b->stride & wanted));
 		load_word(slot);
 		if (v6)
 			load_word(slot + zw_flow_key_words(6));
@@ -483,21 +485,29 @@ static __always_inline bool is_flow_over(__u64 word, __u64 aux, __u64 my_head, _
 	return is_flow_closing(word) || (!((word ^ aux) & FLOW_VERSION) && is_flow_expired(word, aux, now));
 }
 
+/*
+ * What is asked of an index is asked of words that were made of it, here and in make_room(): of a comparison the verifier
+ * would learn which slot it is, and follow what comes for each of them apart.
+ */
 static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, __u64 mine,
 				       __u64 my_head, __u64 now, const bool v6)
 {
-	__u64 tags = differing_tags(b, k);
+	const __u64 own = 0xffull << 8 * mine;
+	__u64 tags = differing_tags(b, k) | own;
 
+	if (!has_zero_byte(tags))
+		return;
 	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
 		struct zw_flow_slot *slot = slot_at(b, i, v6);
+		bool is_higher = own & ((1ull << 8 * i) - 1);
 		__u64 word;
 
-		if (i == mine || (tags >> 8 * i & 0xff))
+		if (tags >> 8 * i & 0xff)
 			continue;
 		word = load_word(&slot->head);
 		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
 			continue;
-		if (i > mine || is_flow_over(word, load_word(&slot->aux), my_head, now)) {
+		if (is_higher || is_flow_over(word, load_word(&slot->aux), my_head, now)) {
 			zw_let_go(&slot->head, word);
 			continue;
 		}
@@ -588,6 +598,7 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 now, __u64 idle_jiffies,
 				      volatile struct choice *c, const bool v6)
 {
+	const __u64 own = 1ull << mine;
 	__u64 *head, word, best;
 
 	c->rank = 0;
@@ -596,7 +607,7 @@ static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 
 		const struct zw_flow_slot *slot = slot_at(b, i, v6);
 		__u64 at = load_word(&slot->head), aux = load_word(&slot->aux), age = flow_age(aux, now);
 
-		if (i == mine)
+		if (own >> i & 1)
 			continue;
 		if (!is_flow_live(at) || !(at & FLOW_CONFIRMED) || ((at ^ aux) & FLOW_VERSION) ||
 		    is_flow_expired(at, aux, now) || is_flow_closing(at))
