@@ -145,10 +145,24 @@ static __always_inline __u32 load32(const __u8 *b)
 	return bpf_ntohl(read32(b));
 }
 
+/*
+ * Addresses are stored by halves, as they are loaded later on (match_cache.h): a load that needs two stores waits until both
+ * have left the processor's store buffer.
+ */
+static __always_inline void set_half(__u32 *address, __u64 half)
+{
+	__builtin_memcpy(address, &half, sizeof(half));
+}
+
+static __always_inline void set_address4(__u32 *address, __be32 word)
+{
+	set_half(address, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : (__u64)word << 32);
+}
+
 static __always_inline void read_address6(__u32 *address, const __u8 *b)
 {
-	for (int i = 0; i < 4; i++)
-		address[i] = read32(b + 4 * i);
+	set_half(address, read64(b));
+	set_half(address + 2, read64(b + 8));
 }
 
 static __always_inline bool is_tag(__u16 ethertype)
@@ -429,8 +443,8 @@ static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
 	if (err)
 		return err;
 	p->has_addresses = 1;
-	p->ends.source[0] = read32(h + 12);
-	p->ends.destination[0] = read32(h + 16);
+	set_address4(p->ends.source, read32(h + 12));
+	set_address4(p->ends.destination, read32(h + 16));
 	p->ends.protocol = h[9];
 	p->ttl = h[8];
 	if (fragment & 0x3fff)
@@ -664,8 +678,8 @@ static __always_inline void parse_quoted(struct packet *p, struct scratch *s, st
 			return;
 		k->offset = offset + (h[0] & 15) * 4;
 		k->next = h[9];
-		q->source[0] = read32(h + 12);
-		q->destination[0] = read32(h + 16);
+		set_address4(q->source, read32(h + 12));
+		set_address4(q->destination, read32(h + 16));
 	} else {
 		k->offset = offset + 40;
 		k->next = h[6];

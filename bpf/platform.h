@@ -61,6 +61,7 @@
 #endif
 ZW_READ(read16, __u16)
 ZW_READ(read32, __u32)
+ZW_READ(read64, __u64)
 
 /* The compiler reads again what it needs, instead of keeping it on the stack, which is small. */
 #define forget_memory() asm volatile("" ::: "memory")
