@@ -424,26 +424,30 @@ struct failsafe {
 };
 
 /* The packet itself, or, unless it is a SYN, the packet with its ends and ports exchanged. ICMP has no ports to exchange. */
-static __always_inline bool find_failsafe(const struct packet *p, const struct outcome *o, struct failsafe *f)
+static __always_inline bool find_failsafe(struct work *w, struct failsafe *f)
 {
+	const struct packet *p = &w->packet;
+	const struct outcome *o = &w->outcome;
+
 	f->port = p->ends.port;
 	f->is_reversed = 0;
-	f->cell = failsafe_towards(o->source, o->destination, p->ends.protocol, f->port, p->ingress);
+	f->cell = failsafe_towards(failsafe_cell(w), p->ingress);
 	if (!(f->cell & ZW_CELL_ALLOW) && !is_opening_syn(p)) {
 		if (p->ends.protocol == PROTO_TCP || p->ends.protocol == PROTO_UDP || p->ends.protocol == PROTO_SCTP)
 			f->port = bpf_ntohs(p->ends.sport);
-		f->cell = failsafe_towards(o->destination, o->source, p->ends.protocol, f->port, !p->ingress);
+		f->cell = failsafe_towards(zw_failsafe_cell(o->destination, o->source, p->ends.protocol, f->port), !p->ingress);
 		f->is_reversed = 1;
 	}
 	return f->cell & ZW_CELL_ALLOW;
 }
 
 /* Failsafe, over stages block, flow, related, state, policy, limit and tls. */
-static __always_inline void decide_failsafe(const struct packet *p, struct outcome *o)
+static __always_inline void decide_failsafe(struct work *w)
 {
+	struct outcome *o = &w->outcome;
 	struct failsafe f;
 
-	if (!find_failsafe(p, o, &f))
+	if (!find_failsafe(w, &f))
 		return;
 	o->is_new = 0;
 	o->port = f.port;
@@ -452,13 +456,14 @@ static __always_inline void decide_failsafe(const struct packet *p, struct outco
 }
 
 /* A staged rule that would drop the packet decides nothing where failsafe would let it pass all the same. */
-static __always_inline void judge_staged(const struct packet *p, struct outcome *o)
+static __always_inline void judge_staged(struct work *w)
 {
+	struct outcome *o = &w->outcome;
 	struct failsafe f;
 
 	if (!o->staged || (o->staged & ZW_CELL_ALLOW) || !zw_layout.has_failsafe)
 		return;
-	if (!ZW_REASON_IS_DROP(o->reason) && find_failsafe(p, o, &f))
+	if (!ZW_REASON_IS_DROP(o->reason) && find_failsafe(w, &f))
 		o->staged = 0;
 }
 
@@ -480,7 +485,7 @@ ZW_GLOBAL int zw_decide_blocked(struct work *w)
 	end(o, ZW_DROP_BLOCKED, 0, zw_layout.generation);
 	if (zw_layout.has_failsafe) {
 		locate_rarely(p, o);
-		decide_failsafe(p, o);
+		decide_failsafe(w);
 	}
 	return 1;
 }
@@ -506,6 +511,7 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
 	settled = found ? settled_cell(p, &f) : 0;
 	if (settled) {
+		w->match = NO_MATCH;
 		spoofed = is_settled_spoofed(w, &f, settled);
 	} else {
 		locate_cached(w);
@@ -527,10 +533,10 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason)) {
 			if (zw_layout.has_tls && o->source == ZW_NO_ATOM) /* settled, and stopped by stage tls */
 				locate_rarely(p, o);
-			decide_failsafe(p, o);
+			decide_failsafe(w);
 		}
 		if (zw_layout.variants)
-			judge_staged(p, o);
+			judge_staged(w);
 		if (zw_layout.has_bans && o->ban_s)
 			zw_ban(w);
 	}

@@ -49,7 +49,8 @@ static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, 
 	if (zw_layout.has_tls && !takes_over(terms, cell))
 		cell = 0;
 	if (!(cell & ZW_CELL_ALLOW) && zw_layout.has_failsafe)
-		cell = failsafe_towards(from, to, protocol, terms >> 32 & 0xffff, (note & NOTE_REVERSED ? !p->ingress : p->ingress));
+		cell = failsafe_towards(zw_failsafe_cell(from, to, protocol, terms >> 32 & 0xffff),
+					note & NOTE_REVERSED ? !p->ingress : p->ingress);
 	return cell & ZW_CELL_ALLOW ? cell : 0;
 }
 

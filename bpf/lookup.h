@@ -343,14 +343,12 @@ ZW_GLOBAL __u32 zw_failsafe_cell(__u32 source, __u32 destination, __u32 protocol
 }
 
 /*
- * The same. As long as this host has no address, `to: host` of a failsafe entry is every destination, but only for what enters
- * (`towards`: it is this host that the packet is for, if it is for nobody else) and for its answers, which leave: what this host
- * would forward is let in, and not out.
+ * What such a cell says. As long as this host has no address, `to: host` of a failsafe entry is every destination, but only for
+ * what enters (`towards`: it is this host that the packet is for, if it is for nobody else) and for its answers, which leave: what
+ * this host would forward is let in, and not out.
  */
-static __always_inline __u32 failsafe_towards(__u32 source, __u32 destination, __u32 protocol, __u32 port, bool towards)
+static __always_inline __u32 failsafe_towards(__u32 cell, bool towards)
 {
-	__u32 cell = zw_failsafe_cell(source, destination, protocol, port);
-
 	if (cell & ZW_CELL_AT_BOOT)
 		return towards ? cell & ~ZW_CELL_AT_BOOT : 0;
 	return cell;

@@ -3,9 +3,9 @@
  * Exact-match cache: what the tables last said of two addresses, a protocol and a port. Who was denied asks again, and then the
  * answer is one line instead of some ten, each of them on a page of its own.
  *
- * Nothing is decided here. An entry holds what find_atom() and zw_find_cell() return for its key, and that depends on the
- * generation's tables alone. Each generation has a cache of its own, so an entry is right for as long as it stands. What
- * depends on more, on time, on the attach point, on flows, is asked for each packet anew.
+ * Nothing is decided here. An entry holds what find_atom(), zw_find_cell() and zw_failsafe_cell() return for its key, and that
+ * depends on the generation's tables alone. Each generation has a cache of its own, so an entry is right for as long as it
+ * stands. What depends on more, on time, on the attach point, on flows, is asked for each packet anew.
  *
  * Direct-mapped: a key has one place, and there it replaces another. Each CPU has its own cache, and programs on one CPU do
  * not nest: an entry has one writer, which is its only reader. The hash is not keyed: who makes packets collide makes them cost what
@@ -17,6 +17,8 @@
 #define ZW_MATCH_CACHE_H
 
 #include "work.h"
+
+#define NO_MATCH 0xffffffffu /* beyond all entries: the tables were not asked where the packet's ends are */
 
 #ifdef __bpf__
 
@@ -74,6 +76,7 @@ static __always_inline void locate_cached(struct work *w)
 	m->source = o->source;
 	m->destination = o->destination;
 	m->cell = ZW_MATCH_NO_CELL;
+	m->failsafe = ZW_MATCH_NO_CELL;
 }
 
 /* The cell of a packet that locate_cached() has seen. */
@@ -84,6 +87,21 @@ static __always_inline void keep_cell(struct work *w, __u32 cell)
 	w->cell = cell;
 	if (m)
 		m->cell = cell;
+}
+
+/* What zw_failsafe_cell() says of the packet, both of whose ends are known. */
+static __always_inline __u32 failsafe_cell(const struct work *w)
+{
+	const struct outcome *o = &w->outcome;
+	struct zw_match *m = match_at(w->match);
+	__u32 cell;
+
+	if (m && m->failsafe != ZW_MATCH_NO_CELL)
+		return m->failsafe;
+	cell = zw_failsafe_cell(o->source, o->destination, w->packet.ends.protocol, w->packet.ends.port);
+	if (m)
+		m->failsafe = cell;
+	return cell;
 }
 
 #else
@@ -97,6 +115,13 @@ static inline void locate_cached(struct work *w)
 static inline void keep_cell(struct work *w, __u32 cell)
 {
 	w->cell = cell;
+}
+
+static inline __u32 failsafe_cell(const struct work *w)
+{
+	const struct outcome *o = &w->outcome;
+
+	return zw_failsafe_cell(o->source, o->destination, w->packet.ends.protocol, w->packet.ends.port);
 }
 
 #endif

@@ -527,14 +527,15 @@ struct zw_blocks {
  */
 #define ZW_MATCHES_MAX 8192u /* of a CPU: 512 KiB */
 #define ZW_MATCHES_ALL 262144u /* of all CPUs */
-#define ZW_MATCH_NO_CELL 0xffffffffu /* the packet did not get as far as stage policy */
+#define ZW_MATCH_NO_CELL 0xffffffffu /* no packet has asked yet */
 
 struct zw_match {
 	__u64 ends[4]; /* source and destination */
 	__u32 what; /* port, protocol << 16, family << 24 */
 	__u32 source, destination; /* atoms */
 	__u32 cell; /* as it stands in the tables, or ZW_MATCH_NO_CELL */
-	__u32 pad[4];
+	__u32 failsafe; /* the same of failsafe's, asked about the packet as it is */
+	__u32 pad[3];
 };
 
 /* A power of two. Of many CPUs each sees a part of the packets. */

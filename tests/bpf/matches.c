@@ -10,25 +10,34 @@
 #include "scene.h"
 #include "test.h"
 
-static const char policy[] =
-	"version: 1\n"
-	"defaults: {action: drop}\n"
-	"zones:\n"
-	"  red: {addresses: [10.0.0.0/9, \"fd00::/17\"], except: [\"fd00:0:0:1:8000::/65\"]}\n"
-	"  blue: {addresses: [11.0.0.0/9, \"fd80::/17\"], except: [\"fd80:0:0:1:8000::/65\"]}\n"
-	"failsafe: []\n"
-	"interfaces:\n"
-	"  - {match: [red0], source: red}\n"
+#define ZONES                                                                                              \
+	"version: 1\n"                                                                                     \
+	"defaults: {action: drop}\n"                                                                       \
+	"zones:\n"                                                                                         \
+	"  red: {addresses: [10.0.0.0/9, \"fd00::/17\"], except: [\"fd00:0:0:1:8000::/65\"]}\n"         \
+	"  blue: {addresses: [11.0.0.0/9, \"fd80::/17\"], except: [\"fd80:0:0:1:8000::/65\"]}\n"        \
+	"interfaces:\n"                                                                                    \
+	"  - {match: [red0], source: red}\n"                                                               \
 	"  - {match: [blue0], source: blue}\n"
+
+static const char policy[] =
+	ZONES
+	"failsafe: []\n"
 	"rules:\n"
 	"  - {id: some, from: red, to: blue, service: tcp/1-32767, action: allow}\n"
 	"  - {id: until, from: red, to: blue, service: udp/1-32767, action: allow, until: \"1970-01-12T13:46:40Z\"}\n";
 
 #define ENDS_AT 1000000 /* of rule `until` */
 
+/* The same is asked of failsafe, which an entry remembers beside the policy's answer. */
+static const char failsafe[] =
+	ZONES
+	"failsafe: [{id: way-in, from: red, to: blue, service: [tcp/1-32767, udp/1-32767]}]\n"
+	"rules: []\n";
+
 static struct scene scene;
 static struct random generator = { .state = 12345 };
-static unsigned long allowed, denied; /* by policy */
+static unsigned long allowed, denied; /* by policy, or failsafe */
 
 /* What varies. */
 enum part { SOURCE4, DESTINATION4, SOURCE_HIGH, SOURCE_LOW, DESTINATION_HIGH, DESTINATION_LOW, PORT4, PORT6, PARTS };
@@ -97,7 +106,7 @@ static bool ask(const struct key *key, const char *interface, double time, enum 
 	frame.data = packet.data;
 	frame.len = packet.len;
 	if (scene_agrees(&scene, &frame, &answer, text) && (!wanted || answer.reason == wanted)) {
-		allowed += answer.reason == ZW_ALLOW_RULE;
+		allowed += answer.reason == ZW_ALLOW_RULE || answer.reason == ZW_ALLOW_FAILSAFE;
 		denied += answer.reason == ZW_DROP_DEFAULT;
 		return true;
 	}
@@ -108,7 +117,7 @@ static bool ask(const struct key *key, const char *interface, double time, enum 
 
 #define KEYS (2 * ZW_MATCHES_MAX)
 
-static void vary(enum part part)
+static void vary(enum part part, const char *by)
 {
 	static struct key keys[KEYS];
 	bool good = true;
@@ -118,14 +127,14 @@ static void vary(enum part part)
 		draw_key(part, &keys[i]);
 	for (size_t i = 0; i < 2 * KEYS && good; i++)
 		good = ask(&keys[i % KEYS], NULL, 0, 0);
-	ok(good && allowed > KEYS / 2 && denied > KEYS / 2, "%s: %u keys, twice; %lu times allowed, %lu denied", part_names[part],
-	   KEYS, allowed, denied);
+	ok(good && allowed > KEYS / 2 && denied > KEYS / 2, "%s, %s: %u keys, twice; %lu times allowed, %lu denied", by,
+	   part_names[part], KEYS, allowed, denied);
 	/* Those from elsewhere do not get as far as stage policy, and leave entries that know no cell. */
 	for (size_t i = KEYS; i-- && good;)
 		good = ask(&keys[i], "blue0", 0, 0);
 	for (size_t i = 0; i < KEYS && good; i++)
 		good = ask(&keys[i], NULL, 0, 0);
-	ok(good, "%s: after they came from elsewhere", part_names[part]);
+	ok(good, "%s, %s: after they came from elsewhere", by, part_names[part]);
 }
 
 /* The same words of addresses in both families. */
@@ -160,18 +169,26 @@ static void what_is_not_kept(void)
 	ok(good, "and so is the time, of a rule that ends");
 }
 
-int main(void)
+static bool open_scene(const char *text)
 {
 	const struct scene_options options = { .kernel = scene_asks_kernel(), .hooks = 1u << ZW_HOOK_XDP };
 
-	if (scene_open(policy, &options, &scene)) {
-		ok(false, "the policy compiles and loads");
+	return !scene_open(text, &options, &scene) || ok(false, "the policy compiles and loads");
+}
+
+int main(void)
+{
+	if (!open_scene(policy))
 		return done();
-	}
 	for (enum part part = 0; part < PARTS; part++)
-		vary(part);
+		vary(part, "rules");
 	both_families();
 	what_is_not_kept();
+	scene_close(&scene);
+	if (!open_scene(failsafe))
+		return done();
+	for (enum part part = 0; part < PARTS; part++)
+		vary(part, "failsafe");
 	scene_close(&scene);
 	return done();
 }
