@@ -7,7 +7,7 @@
 void rounds_init(struct rounds *rounds, int argc, char **argv)
 {
 	rounds->quick = getenv("ZW_BENCH_QUICK");
-	rounds->rounds = argc > 0 ? atoi(argv[0]) : rounds->quick ? 5 : 15;
+	rounds->rounds = argc > 0 ? atoi(argv[0]) : rounds->quick ? 3 : 15;
 	rounds->packets = argc > 1 ? atoi(argv[1]) : rounds->quick ? 60000 : 80000;
 	if (rounds->rounds < 1 || rounds->rounds > FIGURE_ROUNDS_MAX || rounds->packets < 1) {
 		fprintf(stderr, "error: bench: 1 to %d rounds of at least one packet\n", FIGURE_ROUNDS_MAX);

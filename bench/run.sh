@@ -25,14 +25,16 @@ in_namespace() { part "$1" bench/bench.sh "$build/bench/$1" "${@:2}"; }
 quick=${ZW_BENCH_QUICK:-}
 in_namespace verdicts
 in_namespace floods
-in_namespace blocked
-in_namespace limits
-in_namespace terms
+if [ -z "$quick" ]; then # of no row
+	in_namespace blocked
+	in_namespace limits
+	in_namespace terms
+fi
 in_namespace two_cpus
 in_namespace clocks
 # shellcheck disable=SC2086 # none of them, or two
 in_namespace live ${quick:+5 10}
-part accepted bench/accepted.sh "$build" ${quick:+3}
+part accepted bench/accepted.sh "$build" ${quick:+2}
 in_namespace apply_cost
 part applies bench/applies.sh "$build"
 [ -n "$quick" ] || part flow_lru "$build/bench/flow_lru"
