@@ -245,7 +245,7 @@ static __always_inline bool is_block_free(__u64 head, __u64 now)
 	return !(head & ZW_BLOCK_BUSY) && !is_block_live(head, now);
 }
 
-struct block_bucket {
+struct block_ways {
 	struct zw_block slot[ZW_BLOCK_WAYS];
 };
 
@@ -253,7 +253,7 @@ struct block_bucket {
  * How many free slots the bucket has << 8 | the last one's number; 0: none. A function of its own, so that the verifier does not
  * follow each number apart.
  */
-ZW_GLOBAL __u32 zw_block_room(const struct block_bucket *bucket, __u64 now)
+ZW_GLOBAL __u32 zw_block_room(const struct block_ways *bucket, __u64 now)
 {
 	__u32 free = 0;
 
@@ -267,7 +267,7 @@ ZW_GLOBAL __u32 zw_block_room(const struct block_bucket *bucket, __u64 now)
 
 static __always_inline __u32 free_slots(struct zw_blocks *b, __u64 hash, int choice, __u64 now)
 {
-	return zw_block_room((const struct block_bucket *)block_bucket(b, hash, choice), now);
+	return zw_block_room((const struct block_ways *)block_bucket(b, hash, choice), now);
 }
 
 /* A free slot for the prefix, in the bucket that has more of them, NULL if there is none; and its head. */

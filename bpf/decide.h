@@ -424,7 +424,7 @@ struct failsafe {
 };
 
 /* The packet itself, or, unless it is a SYN, the packet with its ends and ports exchanged. ICMP has no ports to exchange. */
-static __always_inline bool find_failsafe(struct work *w, struct failsafe *f)
+static __always_inline bool find_failsafe(const struct work *w, struct failsafe *f)
 {
 	const struct packet *p = &w->packet;
 	const struct outcome *o = &w->outcome;
