@@ -250,7 +250,7 @@ benches: $(BENCHES)
 bench: all benches $(BUILD)/tests/net/publish_traffic ## measure the list of aims, P1 to P16, and print it; build/bench.json has all figures (root)
 	@tools/deps.sh --list bench
 	@bench/run.sh $(BUILD)
-bench-quick: all benches $(BUILD)/tests/net/publish_traffic ## the same in under two minutes, with fewer rounds (root)
+bench-quick: all benches $(BUILD)/tests/net/publish_traffic ## the same in some two minutes, with fewer rounds (root)
 	@tools/deps.sh --list bench
 	@bench/run.sh $(BUILD) --quick
 bench-report: all benches ## what grows with rules, prefixes, zones, flows and interfaces: tables and plots in bench/report (root)
