@@ -112,7 +112,49 @@ static __always_inline __u32 search(__u32 line, __u32 key)
 	return value & ZW_LINK ? zw_search_tree(value & ~ZW_LINK, key) : value;
 }
 
-/* What the next 16 bits of an address lead to from a step that is neither atom nor tail. */
+#define LANES16 0x0001000100010001ull
+
+/* The lanes of 16 bits that are 0, all ones in the answer, and 0 for all others. (Warren, "Hacker's Delight", 2nd edition, 6-1) */
+static __always_inline __u64 zero_lanes(__u64 lanes)
+{
+	const __u64 low = 0x7fff * LANES16;
+	__u64 zero = ~(((lanes & low) + low) | lanes | low);
+
+	return (zero << 1) - (zero >> 15);
+}
+
+/* Atom number i of those that begin at this line: a sparse line's whose keys are too many. */
+ZW_GLOBAL __u32 zw_crowded_atom(__u32 line, __u32 i)
+{
+	const __u16 *atoms = table_lines(line + i / ZW_SPARSE_LINE_ATOMS, 1);
+
+	return atoms ? atoms[i & (ZW_SPARSE_LINE_ATOMS - 1)] : 0;
+}
+
+static __always_inline bool is_sparse(__u32 step)
+{
+	return (step & ZW_SPARSE) == ZW_SPARSE;
+}
+
+/* The atom of a key among sparse ones, without branches: which of the keys it is, is chance. */
+static __always_inline __u32 sparse_atom(__u32 step, __u32 key)
+{
+	const __u32 bits = step >> ZW_SPARSE_BITS & 15;
+	const struct zw_sparse *s = table_lines((step & ZW_SPARSE_LINE) + (key >> (16 - bits)), 1);
+	__u64 keys = key * LANES16, differs = 0;
+
+	if (!s)
+		return 0;
+	if (s->differs[3] >> 48)
+		return zw_crowded_atom(s->key[0], key & 0xffff >> bits);
+	for (int i = 0; i < 4; i++)
+		differs |= s->differs[i] & zero_lanes(s->key[i] ^ keys);
+	differs |= differs >> 32;
+	differs |= differs >> 16;
+	return (differs & 0xffff) ^ s->key[3] >> 48;
+}
+
+/* What the next 16 bits of an address lead to from a step that is ZW_BLOCK, ZW_NEXT or an atom. */
 static __always_inline __u32 next_step(__u32 step, __u32 key)
 {
 	if (step & ZW_BLOCK) {
@@ -185,6 +227,8 @@ ZW_GLOBAL __u32 zw_atom6(const struct address *a)
 				return 0;
 			value = tail_matches(t, a) ? t->inside : t->outside;
 			chunk = t->chunk;
+		} else if (is_sparse(value)) {
+			return sparse_atom(value, chunk16(a, chunk));
 		} else if (value & (ZW_NEXT | ZW_BLOCK)) {
 			value = next_step(value, chunk16(a, chunk));
 			chunk++;
@@ -197,9 +241,9 @@ ZW_GLOBAL __u32 zw_atom6(const struct address *a)
 
 static __always_inline __u32 atom4(__be32 address)
 {
-	__u32 a = bpf_ntohl(address);
+	__u32 a = bpf_ntohl(address), step = section_word(zw_layout.root4, a >> 16, ZW_ROOT_WORDS);
 
-	return next_step(section_word(zw_layout.root4, a >> 16, ZW_ROOT_WORDS), a & 0xffff) & ZW_STEP_INDEX;
+	return is_sparse(step) ? sparse_atom(step, a & 0xffff) : next_step(step, a & 0xffff) & ZW_STEP_INDEX;
 }
 
 static __always_inline __u32 atom6(const __u32 *address)

@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 8
+#define ZW_ABI 9
 
 /*
  * What an instance has pinned, in parts. A zonewall of another ABI takes over what it finds (user/kernel/predecessor.h): it
@@ -30,7 +30,7 @@ enum zw_part {
 	ZW_PART_CLOCK, /* zw_clock */
 	ZW_PARTS,
 };
-#define ZW_PART_NUMBERS { 1, 2, 2, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
+#define ZW_PART_NUMBERS { 1, 3, 2, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -83,11 +83,19 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
  *
  *   an atom            final
  *   ZW_NEXT | line     a search tree for the key
+ *   ZW_SPARSE | bits << ZW_SPARSE_BITS | line
+ *                      struct zw_sparse, 1 << bits of them, indexed by the key's upper bits; their answers are final
  *   ZW_BLOCK | line    a block of 256 words, indexed by the key's high byte; there stands what holds for all its low bytes,
  *                      or ZW_NEXT | line, a search tree of one line for the whole key, or ZW_LONE | line (IPv6 only), or
  *                      ZW_BLOCK | line, a block that is indexed by the key's low byte
  *   ZW_TAIL | line     a struct zw_tail (IPv6 only)
  *   ZW_LONE | line     a struct zw_lone, whose answer is final
+ *
+ * Sparse keys. Where keys differ from what surrounds them one by one, as the hosts of a feed do, a line holds up to fifteen of
+ * them; all others it stands for are `outside`. Its key is compared with all at once, in lanes of 16 bits: lanes 0 to 14 hold
+ * the keys, and in the same lane of `differs` the atom ^ outside, 0 where the lane is unused. Lane 15 of the keys is `outside`.
+ * Where more than fifteen differ, lane 15 of `differs` is not 0, and key[0] is the first line of the atoms (u16) of all keys that
+ * the line stands for.
  *
  * So a key costs at most two lines. Within a search tree ZW_LINK means the same key; all other steps that a key leads to
  * are for the next one.
@@ -95,7 +103,7 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
  * value = {3, 0, 0...}; every other root word is 0.
  *
  * Tail (path compression, IPv6): if (address & mask) == prefix the step is `inside`, else it is `outside`. `inside` may
- * be ZW_NEXT or ZW_BLOCK, whose key then is the `chunk`-th 16 bits of the address (0 = the first).
+ * be ZW_NEXT, ZW_SPARSE or ZW_BLOCK, whose key then is the `chunk`-th 16 bits of the address (0 = the first).
  *
  * Lone prefixes (IPv6): of scattered prefixes with nothing but one atom around them three share a line, so that it is likelier to be
  * in a cache, and its page's address, too. They are of one root word, so their first 16 bits are the address's. If one of them holds
@@ -108,9 +116,14 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
 #define ZW_NEXT 0x40000000u
 #define ZW_TAIL 0x20000000u
 #define ZW_BLOCK 0x10000000u
+#define ZW_SPARSE (ZW_NEXT | ZW_BLOCK) /* both: not one of them */
 #define ZW_LONE ZW_LINK /* in words of a block only, of which ZW_LINK is not one */
 #define ZW_STEPS (ZW_NEXT | ZW_TAIL | ZW_BLOCK)
 #define ZW_STEP_INDEX 0x0fffffffu /* line number or atom */
+#define ZW_SPARSE_BITS 23 /* of a step: beyond the number of any line */
+#define ZW_SPARSE_LINE ((1u << ZW_SPARSE_BITS) - 1)
+#define ZW_SPARSE_BITS_MAX 12
+#define ZW_SPARSE_KEYS 15
 #define ZW_SEARCH_DEPTH 5
 #define ZW_LINE_BOUNDS 9
 #define ZW_NO_BOUND 0x10000u
@@ -129,11 +142,17 @@ static inline __u32 zw_line_bound(const struct zw_line *line, unsigned n)
 	return line->bounds[n / 3] >> n % 3 * 21 & 0x1fffff;
 }
 
+struct zw_sparse {
+	__u64 key[4]; /* lanes from the lowest on */
+	__u64 differs[4];
+};
+#define ZW_SPARSE_LINE_ATOMS 32 /* of keys that are too many */
+
 struct zw_tail {
 	__u64 prefix[2]; /* host order words, most significant first */
 	__u64 mask[2];
 	__u32 inside, outside; /* steps */
-	__u32 chunk; /* key of `inside` if that is ZW_NEXT or ZW_BLOCK: 1..7 */
+	__u32 chunk; /* key of `inside` if that is no atom: 1..7 */
 	__u32 pad[5];
 };
 
@@ -732,6 +751,7 @@ struct zw_simulation {
 ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_lone) == 64, "a line is a cache line");
+ZW_ASSERT(sizeof(struct zw_sparse) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_match) == 64, "a match is a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_variant) == 32, "two variants a line");

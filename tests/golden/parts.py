@@ -19,10 +19,10 @@ PINS = "user/kernel/pins.h"
 PARTS = {
     "control": [(HEADER, "zw_gate zw_gate_state zw_hook ZW_GATE_SLOTS ZW_GATE_PARTLY ZW_POINT_SLOTS"),
                 (PINS, "book_slot book BOOK_MAGIC BOOK_PARTS")],
-    "generation": [(HEADER, "zw_line zw_tail zw_lone zw_classes zw_atom zw_matrix zw_matrix_id zw_pair zw_pair_bucket zw_port_table "
+    "generation": [(HEADER, "zw_line zw_tail zw_lone zw_sparse zw_classes zw_atom zw_matrix zw_matrix_id zw_pair zw_pair_bucket zw_port_table "
                             "zw_layout zw_sources zw_rule_counters zw_staged_counters zw_count zw_variant "
                             "zw_limit zw_span ZW_(LINK|NEXT|TAIL|LONE|LONE_PREFIXES|BLOCK|BLOCK_WORDS|STEPS|STEP_INDEX|ROOT_WORDS) "
-                            "ZW_(SEARCH|LINE|NO_BOUND|PAIR|CELL|ATOM|VARIANT)\\w*"),
+                            "ZW_(SPARSE|SEARCH|LINE|NO_BOUND|PAIR|CELL|ATOM|VARIANT)\\w*"),
                    (PINS, "names_header")],
     "flows": [(HEADER, "zw_flow_slot zw_flow_account zw_flow_stats zw_flow_layout zw_flow_state ZW_(FLOW|FRAGMENT|CELL)\\w*"),
               ("bpf/flow_table.h", "FLOW_\\w*"), ("bpf/flow_count.h", "RECENT_\\w*"), ("bpf/fragment.h", "NOTE_\\w*")],

@@ -3,6 +3,7 @@
 #include "unit/compile_help.h"
 
 #include "compile/address.h"
+#include "compile/sparse.h"
 #include "simulate/atom_ranges.h"
 #include "simulate/decision.h"
 
@@ -187,11 +188,11 @@ static size_t make_intervals(const struct range *ranges, size_t count, struct in
 #define LONE_MAX 512
 
 /* What `diff` and `audit` read back of the tables. */
-static void check_ranges(const struct tables *t, const struct interval *v, size_t count)
+static void check_ranges(const struct tables *t, int family, const struct interval *v, size_t count)
 {
 	struct atom_ranges read;
 
-	assert_int_equal(atom_ranges_read(t->bytes, &t->layout, 6, &read), 0);
+	assert_int_equal(atom_ranges_read(t->bytes, &t->layout, family, &read), 0);
 	assert_int_equal(read.count, count);
 	for (size_t i = 0; i < count; i++)
 		assert_true(read.v[i].first == interval_start(&v[i]) && read.v[i].atom == v[i].atom);
@@ -216,7 +217,7 @@ static void check_lone(size_t count, unsigned least, size_t *ret_lines)
 	*ret_lines = lines.all.count - 4096 - 16;
 	wrap(&t, &lines);
 	t.layout.atom_count = count + 1;
-	check_ranges(&t, v, intervals.all.count);
+	check_ranges(&t, 6, v, intervals.all.count);
 	for (size_t i = 0; i < count; i++) {
 		const struct range *r = &ranges[i];
 
@@ -247,6 +248,123 @@ static void lone_prefixes_share_lines(void **state)
 	assert_in_range(lines, 100 / 3, 100 * 2 / 3);
 	for (unsigned least = 24; least < 128; least += 13)
 		check_lone(LONE_MAX, least, &lines);
+}
+
+/* Runs of keys: `hosts` of them, `apart` each from the next, of atoms from 1 on; around them the atom 0. */
+static size_t host_runs(unsigned hosts, unsigned apart, struct run *ret_runs)
+{
+	size_t n = 0;
+
+	ret_runs[n++] = (struct run){ 0 };
+	for (unsigned i = 0; i < hosts; i++) {
+		uint16_t key = 1 + i * apart;
+
+		ret_runs[n++] = (struct run){ key, 1 + i };
+		if (apart > 1)
+			ret_runs[n++] = (struct run){ key + 1, 0 };
+	}
+	return n;
+}
+
+static void sparse_keys_take_the_fewest_lines(void **state)
+{
+	static struct run runs[2 * 65536 + 2];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(sparse_bits(runs, host_runs(15, 4000, runs), 100), 0);
+	assert_int_equal(sparse_bits(runs, host_runs(16, 4000, runs), 100), 1);
+	assert_int_equal(sparse_bits(runs, host_runs(31, 2000, runs), 100), 2); /* with one bit 17 and 14 */
+	assert_int_equal(sparse_bits(runs, host_runs(15, 1, runs), 100), 0);
+	assert_int_equal(sparse_bits(runs, host_runs(4096, 16, runs), 4097), 9); /* 512 lines of eight */
+	/* Sixteen beside each other: 32 lines and 64 of atoms; with a bit more 64 and 32. */
+	assert_int_equal(sparse_bits(runs, host_runs(16, 1, runs), 1000), 5);
+	assert_int_equal(sparse_bits(runs, host_runs(16, 1, runs), 96), -1);
+	assert_int_equal(sparse_bits(runs, host_runs(16, 1, runs), 97), 5);
+	n = host_runs(15, 4000, runs);
+	assert_int_equal(sparse_bits(runs, n, 1), -1);
+	assert_int_equal(sparse_bits(runs, n, 2), 0);
+	runs[3].value = 0xffff;
+	assert_int_equal(sparse_bits(runs, n, 100), 0);
+	runs[3].value = 0x10000;
+	assert_int_equal(sparse_bits(runs, n, 100), -1);
+}
+
+/*
+ * The atoms of a /16 (IPv6: /112): `parts` of it, of one atom each, and in them `hosts` keys of other atoms, close to each other or
+ * not. Returns how many intervals that makes.
+ */
+static size_t draw_sparse(uint64_t *seed, unsigned hosts, unsigned parts, unsigned within, uint32_t *ret_atoms, u128 base,
+			  struct interval *ret_v)
+{
+	size_t n = 0;
+
+	for (unsigned key = 0, atom = 0; key < 65536; key++) {
+		if (key % (65536 / parts) == 0)
+			atom = rnd(seed) & 0xffff;
+		ret_atoms[key] = atom;
+	}
+	for (unsigned i = 0; i < hosts; i++)
+		ret_atoms[rnd(seed) % within] = rnd(seed) & 0xffff;
+	ret_v[n++] = (struct interval){ .atom = 0x1000000 };
+	for (unsigned key = 0; key < 65536; key++)
+		if (!key || ret_atoms[key] != ret_atoms[key - 1])
+			ret_v[n++] = (struct interval){ (base + key) >> 64, base + key, ret_atoms[key] };
+	ret_v[n++] = (struct interval){ (base + 65536) >> 64, base + 65536, 0x1000000 };
+	return n;
+}
+
+/*
+ * All addresses of it: by the walk, by what packets run, and read back. It is of sparse keys, at most so many bits, and a key reads at
+ * most so many lines of them.
+ */
+static void check_sparse(int family, unsigned hosts, unsigned parts, unsigned within, unsigned bits, unsigned lines_read)
+{
+	static struct interval v[2 * 65536 + 2];
+	static uint32_t atoms[65536];
+	u128 base = family == 4 ? (u128)0x0a020000 : (u128)0x20010db8 << 96;
+	struct intervals intervals = { .all = { .v = v } };
+	struct lines lines = { .budget = 1 << 20 };
+	struct tables t = { 0 };
+	uint64_t seed = hosts + parts;
+	uint32_t step, *root = family == 4 ? &t.layout.root4 : &t.layout.root6;
+	unsigned worst;
+
+	intervals.all.count = draw_sparse(&seed, hosts, parts, within, atoms, base, v);
+	assert_int_equal(address_build(&lines, family, &intervals, root, &worst), 0);
+	wrap(&t, &lines);
+	t.layout.atom_count = 0x1000001;
+	step = ((const uint32_t *)walk_line(&t, *root))[family == 4 ? 0x0a02 : 0x2001];
+	if (family == 6)
+		step = ((const struct zw_tail *)walk_line(&t, step & ZW_STEP_INDEX))->inside;
+	assert_int_equal(step & ZW_STEPS, ZW_SPARSE);
+	assert_in_range(step >> ZW_SPARSE_BITS & 15, 0, bits);
+	assert_int_equal(worst, (family == 4 ? 1 : 2) + lines_read);
+	for (uint32_t key = 0; key < 65536; key++) {
+		struct addr a = { .family = family, .value = base + key };
+		uint8_t wire[16];
+
+		addr_to_bytes(&a, wire);
+		assert_int_equal(walk_atom(&t, &a), atoms[key]);
+		assert_int_equal(tables_atom(t.bytes, &t.layout, family, wire), atoms[key]);
+	}
+	check_ranges(&t, family, v, intervals.all.count);
+	array_free(&lines.all);
+}
+
+static void sparse_keys_answer_as_what_they_are_made_of(void **state)
+{
+	(void)state;
+	for (int family = 4; family <= 6; family += 2) {
+		check_sparse(family, 7, 1, 65536, 0, 1);
+		check_sparse(family, 15, 1, 65536, 0, 1);
+		check_sparse(family, 64, 2, 65536, 4, 1);
+		check_sparse(family, 300, 16, 65536, 7, 1);
+		check_sparse(family, 4096, 1, 65536, 10, 2);
+		check_sparse(family, 4096, 64, 65536, 10, 2);
+		check_sparse(family, 3000, 1, 16384, 11, 2);
+		check_sparse(family, 60000, 1, 32768, 8, 2);
+	}
 }
 
 static u128 random_address(uint64_t *seed, int family, int shape)
@@ -372,7 +490,7 @@ static void addresses_are_in_the_zones_that_hold_them(void **state)
 	random_zones(13, 40, 2000);
 }
 
-/* All addresses of a /16 (IPv6: /112) with 500 hosts in a few blocks of 256: by the walk, by what packets run, by zone. */
+/* All addresses of a /16 (IPv6: /112), every other 256 of them, and 500 hosts: by the walk, by what packets run, by zone. */
 static void check_blocks(int family)
 {
 	u128 base = family == 4 ? (u128)0x0a020000 : (u128)0x20010db8 << 96;
@@ -383,6 +501,10 @@ static void check_blocks(int family)
 	uint64_t seed = 5;
 	struct tables *t;
 
+	for (uint32_t first = 256; first < 65536; first += 512) {
+		memset(in + first, true, 256);
+		assert_int_equal(ranges_add(&p->zones[zone].set, family, base | first, base | (first + 255)), 0);
+	}
 	for (int i = 0; i < 500; i++) {
 		uint32_t host = i < 100 ? rnd(&seed) & 0xffff : (rnd(&seed) & 0x03ff) | 0x4000;
 
@@ -395,7 +517,7 @@ static void check_blocks(int family)
 	assert_int_equal(worst, family == 4 ? 3 : 4);
 	root = walk_line(t, family == 4 ? t->layout.root4 : t->layout.root6);
 	if (family == 4)
-		assert_true(root[0x0a02] & ZW_BLOCK);
+		assert_int_equal(root[0x0a02] & ZW_STEPS, ZW_BLOCK);
 	for (uint32_t host = 0; host < 65536; host++) {
 		struct addr a = { .family = family, .value = base | host };
 		uint32_t atom = walk_atom(t, &a);
@@ -453,6 +575,8 @@ int main(void)
 		cmocka_unit_test(the_example_of_the_header),
 		cmocka_unit_test(a_tail_skips_to_a_lone_prefix),
 		cmocka_unit_test(lone_prefixes_share_lines),
+		cmocka_unit_test(sparse_keys_take_the_fewest_lines),
+		cmocka_unit_test(sparse_keys_answer_as_what_they_are_made_of),
 		cmocka_unit_test(addresses_are_in_the_zones_that_hold_them),
 		cmocka_unit_test(dense_blocks_cost_two_lines),
 		cmocka_unit_test(the_whole_space_and_single_addresses),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "compile/address.h"
 
+#include "compile/sparse.h"
+
 #define CHUNK_BITS 16
 #define ROOT_WORDS 65536
 
@@ -275,9 +277,31 @@ static int high_block_build(struct builder *b, struct run *runs, size_t count, u
 	return err;
 }
 
-/* Runs of one key as a search tree or as blocks; ret_reads: lines that a key reads at most. */
+/* The lines that a search tree, or blocks, would take for runs of atoms. */
+static size_t lines_of(const struct run *runs, size_t count)
+{
+	size_t lines = ZW_BLOCK_WORDS * sizeof(uint32_t) / sizeof(struct zw_line), at = 0, last;
+
+	if (count <= TREE_RUNS)
+		return search_lines(count);
+	for (uint32_t high = 0; high < ZW_BLOCK_WORDS; high++, at = last) {
+		at = run_of(runs, count, at, high << 8);
+		last = run_of(runs, count, at, high << 8 | 0xff);
+		if (search_depth(last - at + 1) > 1)
+			lines += ZW_BLOCK_WORDS * sizeof(uint32_t) / sizeof(struct zw_line);
+		else if (last > at)
+			lines++;
+	}
+	return lines;
+}
+
+/* Runs of one key as sparse keys, if these take fewer lines than a search tree or blocks; ret_reads: lines that a key reads at most. */
 static int key_build(struct builder *b, struct run *runs, size_t count, uint32_t *ret_step, unsigned *ret_reads)
 {
+	int bits = sparse_bits(runs, count, lines_of(runs, count));
+
+	if (bits >= 0)
+		return sparse_build(b->lines, runs, count, bits, ret_step, ret_reads);
 	if (count > TREE_RUNS)
 		return high_block_build(b, runs, count, ret_step, ret_reads);
 	*ret_reads = search_depth(count);

@@ -34,6 +34,11 @@ unsigned search_depth(size_t count)
 	return depth;
 }
 
+size_t search_lines(size_t count)
+{
+	return count > 1 ? (count - 1 + ZW_LINE_BOUNDS - 1) / ZW_LINE_BOUNDS : 1;
+}
+
 /*
  * A line of ten children turns one run into ten, so ceil((count - 1) / 9) lines are the least. They are reached if
  * every line but one is full: the first children take as much as their depth can hold, the others at least one run.

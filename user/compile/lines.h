@@ -40,6 +40,7 @@ struct run {
  * ceil((count - 1) / 9) but at least one, and the least depth, ceil(log10(count)) but at least 1.
  */
 int search_build(struct lines *lines, const struct run *runs, size_t count, uint32_t *ret_line);
+size_t search_lines(size_t count);
 unsigned search_depth(size_t count);
 
 #endif

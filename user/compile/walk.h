@@ -30,9 +30,33 @@ static inline uint32_t walk_search(const struct tables *t, uint32_t line, uint16
 	}
 }
 
+/* The atom of a key among sparse ones: key by key. keys: how many the line stands for. */
+static inline uint32_t walk_sparse(const struct tables *t, const struct zw_sparse *s, uint16_t key, unsigned keys, unsigned *reads)
+{
+	uint32_t outside = s->key[3] >> 48;
+
+	(*reads)++;
+	if (s->differs[3] >> 48) {
+		(*reads)++;
+		return ((const uint16_t *)walk_line(t, s->key[0]))[key % keys];
+	}
+	for (int i = 0; i < ZW_SPARSE_KEYS; i++) {
+		uint16_t differs = s->differs[i / 4] >> i % 4 * 16;
+
+		if (differs && (uint16_t)(s->key[i / 4] >> i % 4 * 16) == key)
+			return outside ^ differs;
+	}
+	return outside;
+}
+
 /* What a key leads to from a step. */
 static inline uint32_t walk_key(const struct tables *t, uint32_t step, uint16_t key, unsigned *reads)
 {
+	if ((step & ZW_SPARSE) == ZW_SPARSE) {
+		unsigned keys = 65536 >> (step >> ZW_SPARSE_BITS & 15);
+
+		return walk_sparse(t, walk_line(t, (step & ZW_SPARSE_LINE) + key / keys), key, keys, reads);
+	}
 	if (step & ZW_BLOCK) {
 		step = ((const uint32_t *)walk_line(t, step & ZW_STEP_INDEX))[key / 256];
 		(*reads)++;

@@ -154,6 +154,69 @@ static int walk_lone(struct walker *w, uint32_t line, u128 base, u128 end)
 	return err ? err : emit(w, base, end, lone->outside);
 }
 
+/* The first key from `at` on that a line of sparse keys holds: its lane, or -1. */
+static int next_sparse(const struct zw_sparse *sparse, unsigned at, unsigned *ret_key)
+{
+	int found = -1;
+
+	for (int i = 0; i < ZW_SPARSE_KEYS; i++) {
+		unsigned key = (uint16_t)(sparse->key[i / 4] >> i % 4 * 16);
+
+		if (!(uint16_t)(sparse->differs[i / 4] >> i % 4 * 16) || key < at || (found >= 0 && key > *ret_key))
+			continue;
+		*ret_key = key;
+		found = i;
+	}
+	return found;
+}
+
+/* The keys from tree->low to tree->high, too many of which differ: each has its atom. */
+static int walk_crowded(struct walker *w, const struct tree *tree, uint32_t line)
+{
+	unsigned keys = tree->high - tree->low + 1;
+	const uint16_t *atoms = line_at(w, line);
+	int err = atoms && line_at(w, line + (keys - 1) / ZW_SPARSE_LINE_ATOMS) ? 0 : -EINVAL;
+
+	for (unsigned i = 0; i < keys && !err; i++)
+		err = walk_keys(w, tree, tree->low + i, tree->low + i, atoms[i]);
+	return err;
+}
+
+/* The keys of a line of sparse ones, from tree->low to tree->high. Their answers are final. */
+static int walk_sparse_line(struct walker *w, const struct tree *tree)
+{
+	const struct zw_sparse *sparse = line_at(w, tree->line);
+	unsigned at = tree->low, key = 0, outside = sparse ? sparse->key[3] >> 48 : 0;
+	int err = sparse ? 0 : -EINVAL, i;
+
+	if (sparse && sparse->differs[3] >> 48)
+		return walk_crowded(w, tree, sparse->key[0]);
+	while (!err && (i = next_sparse(sparse, at, &key)) >= 0) {
+		if (key > tree->high)
+			return -EINVAL;
+		if (key > at)
+			err = walk_keys(w, tree, at, key - 1, outside);
+		if (!err)
+			err = walk_keys(w, tree, key, key, outside ^ (uint16_t)(sparse->differs[i / 4] >> i % 4 * 16));
+		at = key + 1;
+	}
+	return err || at > tree->high ? err : walk_keys(w, tree, at, tree->high, outside);
+}
+
+/* Sparse keys: chunk `chunk` of the addresses that begin with `base`. */
+static int walk_sparse(struct walker *w, uint32_t step, u128 base, unsigned chunk)
+{
+	unsigned bits = step >> ZW_SPARSE_BITS & 15, keys = 0x10000 >> bits;
+	struct tree tree = { .base = base, .chunk = chunk, .line = step & ZW_SPARSE_LINE };
+	int err = bits <= ZW_SPARSE_BITS_MAX && chunk < w->chunks ? 0 : -EINVAL;
+
+	for (; tree.low <= 0xffff && !err; tree.low += keys, tree.line++) {
+		tree.high = tree.low + keys - 1;
+		err = walk_sparse_line(w, &tree);
+	}
+	return err;
+}
+
 /* A block over bits of chunk `chunk` of addresses that begin with `base`: its high byte's, or its low byte's. */
 static int walk_block(struct walker *w, uint32_t line, u128 base, unsigned chunk, bool high)
 {
@@ -186,6 +249,8 @@ static int walk_step(struct walker *w, uint32_t step, u128 base, unsigned chunk)
 {
 	if (step & ZW_TAIL)
 		return walk_tail(w, step & ZW_STEP_INDEX, base, block_end(w, base, chunk), chunk);
+	if ((step & ZW_SPARSE) == ZW_SPARSE)
+		return walk_sparse(w, step, base, chunk);
 	if (step & ZW_BLOCK)
 		return walk_block(w, step & ZW_STEP_INDEX, base, chunk, true);
 	if (step & ZW_NEXT)
