@@ -234,16 +234,11 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 	return opened;
 }
 
-/*
- * Stage limit, of a first packet that policy allows. What was decided where it entered has left a flow or taken its token there.
- * With or without a limit, the slots are sent for in which its flow will be opened.
- */
+/* Stage limit, of a first packet that policy allows. What was decided where it entered has left a flow or taken its token there. */
 static __always_inline bool is_over_limit(struct work *w, __u32 cell)
 {
-	if (!zw_layout.limit_count || !(cell & ZW_CELL_LIMIT) || w->packet.again) {
-		zw_flow_send_for(&w->lookup, w->packet.family);
+	if (!zw_layout.limit_count || !(cell & ZW_CELL_LIMIT) || w->packet.again)
 		return false;
-	}
 	return !zw_limit_admits(w, cell & ZW_CELL_RULE);
 }
 

@@ -183,6 +183,7 @@ static __always_inline void flow_advance(struct flow *f, struct lookup *l, const
 			confirm(f, l, p);
 	}
 	exchange_word(&f->slot->aux, f->aux_word, (f->aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
+	zw_flow_note(l, p->family);
 }
 
 /* Packets and bytes each way, where the packet is counted. */

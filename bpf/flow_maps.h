@@ -81,7 +81,10 @@ static __always_inline bool find_in_table(const struct ends *e, __u64 now, struc
 	return find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
 }
 
-static __always_inline int open_in_table(struct lookup *l, bool last, const bool v6)
+/* How a flow is opened, one after the other while OPEN_LOST. */
+enum attempt { TRY_HINTED, TRY_ALL, TRY_LAST };
+
+static __always_inline int open_in_table(struct lookup *l, enum attempt attempt, const bool v6)
 {
 	struct zw_flow_stats *stats;
 	enum opened opened;
@@ -90,9 +93,9 @@ static __always_inline int open_in_table(struct lookup *l, bool last, const bool
 
 	if (!base)
 		return OPEN_REFUSED;
-	opened = open_in_bucket(&b, &l->key, &l->opening, &l->choice, v6);
+	opened = open_in_bucket(&b, &l->key, &l->opening, &l->choice, attempt == TRY_HINTED ? LOOK_HINTED : LOOK_ALL, v6);
 	stats = flow_stats(base);
-	if (stats && (opened == OPEN_REFUSED || (last && opened == OPEN_LOST)))
+	if (stats && (opened == OPEN_REFUSED || (attempt == TRY_LAST && opened == OPEN_LOST)))
 		stats->refused++;
 	if (stats && opened == OPENED_REPLACING)
 		stats->replaced++;
@@ -120,11 +123,11 @@ static __always_inline int make_room_in_table(struct lookup *l, __u64 now, __u64
 }
 
 /* Returns enum opened. A function of its own, so that the verifier follows it once and not for each try. */
-ZW_GLOBAL int zw_flow_try(struct lookup *l, int last, int family)
+ZW_GLOBAL int zw_flow_try(struct lookup *l, int attempt, int family)
 {
 	if (!l)
 		return OPEN_REFUSED;
-	return family == 4 ? open_in_table(l, last, false) : open_in_table(l, last, true);
+	return family == 4 ? open_in_table(l, attempt, false) : open_in_table(l, attempt, true);
 }
 
 /* Opens l->opening with the key that the last look-up made. Returns whether it found a slot. */
@@ -134,9 +137,11 @@ ZW_GLOBAL int zw_flow_open(struct lookup *l, int family)
 
 	if (!l)
 		return 0;
-	opened = zw_flow_try(l, 0, family);
+	opened = zw_flow_try(l, TRY_HINTED, family);
 	if (opened == OPEN_LOST)
-		opened = zw_flow_try(l, 1, family);
+		opened = zw_flow_try(l, TRY_ALL, family);
+	if (opened == OPEN_LOST)
+		opened = zw_flow_try(l, TRY_LAST, family);
 	return is_opened(opened);
 }
 
@@ -193,28 +198,33 @@ ZW_GLOBAL int zw_flow_make_room(struct lookup *l, __u64 now, __u64 idle_jiffies,
 			     make_room_in_table(l, now, idle_jiffies, l->choice.rank & 7, true);
 }
 
-static __always_inline int send_for_slots_in_table(const struct lookup *l, const bool v6)
+static __always_inline int note_in_table(struct lookup *l, const bool v6)
 {
+	struct zw_flow_slot *slot;
 	struct bucket b;
+	__u64 i;
 
-	if (get_last_bucket(l, &b, v6))
-		send_for_slots(&b, v6);
+	if (!get_last_bucket(l, &b, v6))
+		return 0;
+	i = l->choice.rank & (ZW_FLOW_SLOTS - 1);
+	slot = (struct zw_flow_slot *)((__u64 *)(b.slots + scaled(i, b.stride)) + zw_flow_key_words(v6 ? 6 : 4));
+	note_slot(&b, i, slot);
 	return 0;
 }
 
-/* The last look-up is going to open a flow. */
-ZW_GLOBAL int zw_flow_send_for(struct lookup *l, int family)
+/* The flow that the last look-up found has changed: its hint follows. */
+ZW_GLOBAL int zw_flow_note(struct lookup *l, int family)
 {
 	if (!l)
 		return 0;
-	return family == 4 ? send_for_slots_in_table(l, false) : send_for_slots_in_table(l, true);
+	return family == 4 ? note_in_table(l, false) : note_in_table(l, true);
 }
 
 #else
 
 static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6,
 			  bool fragments);
-static int zw_flow_send_for(struct lookup *l, int family);
+static int zw_flow_note(struct lookup *l, int family);
 static int zw_flow_open(struct lookup *l, int family);
 static int zw_flow_settle(struct lookup *l, uint64_t packets, uint64_t bytes, uint32_t side, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);

@@ -23,6 +23,10 @@
  * and leaves the other bytes alone. A tag only ever spares a look: who finds one that is not the flow's any more looks
  * at the slot in vain, who does not yet find it has come a moment sooner.
  *
+ * Hints: what a slot's head and aux say of it to who looks for one to take: state 4 bits, confirmed 1, time 27 (in a unit
+ * that is a jiffy or some), 0 for a free one. They are written by whoever changes a slot, beside that and plainly, so they may
+ * tell of what was. Who follows one looks at its slot, and if that says anything else, at all of them.
+ *
  * Reading: load a head; every key word must equal the wanted word with the head's version. All equal: a match.
  * Loads may happen in any order and need no barrier, on any architecture: a word with version v is written only
  * by the one writer that claimed v, so words of one version are one incarnation's. The only hole would be
@@ -240,6 +244,7 @@ static __always_inline void make_key(struct flow_key *k, const struct ends *e, c
  */
 struct bucket {
 	__u64 *tags;
+	__u32 *hints;
 	__u8 *slots;
 	__u64 stride; /* bytes from a slot to the bucket's next */
 	struct zw_flow_account *accounts;
@@ -252,6 +257,7 @@ static __always_inline struct bucket bucket_at(__u8 *table, const volatile struc
 
 	return (struct bucket){
 		.tags = (__u64 *)(table + l->tags + n * sizeof(__u64)),
+		.hints = (__u32 *)(table + l->hints + n * ZW_FLOW_SLOTS * sizeof(__u32)),
 		.slots = table + l->slots + n * slot,
 		.stride = ((__u64)l->buckets + l->fragment_buckets) * slot,
 		.accounts = (struct zw_flow_account *)(table + l->accounts + n * ZW_FLOW_SLOTS * account),
@@ -411,36 +417,87 @@ static __always_inline bool choose_same(const struct bucket *b, const struct flo
 	return false;
 }
 
-/*
- * Sends for the lines of a bucket's slots, up to the first that was never taken: who will open a flow there, but has other
- * memory to wait for before, waits for both at once. Which slots these are is a guess from the tags. (No branch: how many there
- * are is chance.)
- */
-static __always_inline void send_for_slots(const struct bucket *b, const bool v6)
+#define HINT_STATE_SHIFT 28
+#define HINT_CONFIRMED (1u << 27)
+#define HINT_TIME (HINT_CONFIRMED - 1)
+#define HINT_AHEAD 255 /* so far another CPU's time may be ahead */
+
+static __always_inline __u32 hint_of(__u64 head, __u64 aux)
 {
-	__u64 tags = load_word(b->tags), never = (tags - EACH_BYTE) & ~tags & 0x80 * EACH_BYTE;
+	__u32 state = flow_state(head);
 
-	never |= never << 8;
-	never |= never << 16;
-	never |= never << 32; /* of each slot from the first on that was never taken, a bit */
-	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
-		__u64 wanted = i ? (never >> (8 * i - 1) & 1) - 1 : 0;
-		const __u64 *slot;
-
-		barrier_var(wanted); /* or clang makes a branch of it */
-		slot = (const __u64 *)(b->slots + (i * b->stride & wanted));
-		load_word(slot);
-		if (v6)
-			load_word(slot + zw_flow_key_words(6));
-	}
+	if (!state)
+		return 0;
+	return state << HINT_STATE_SHIFT | (head & FLOW_CONFIRMED ? HINT_CONFIRMED : 0) |
+	       ((aux & FLOW_BITS48) >> zw_timeouts.hint_shift & HINT_TIME);
 }
 
+static __always_inline __u32 load_hint(const struct bucket *b, __u64 i)
+{
+	return *(const volatile __u32 *)&b->hints[i];
+}
+
+static __always_inline void set_hint(const struct bucket *b, __u64 i, __u32 hint)
+{
+	*(volatile __u32 *)&b->hints[i] = hint;
+}
+
+/* The slot has changed: its hint follows. */
+static __always_inline void note_slot(const struct bucket *b, __u64 i, const struct zw_flow_slot *slot)
+{
+	set_hint(b, i, hint_of(load_word(&slot->head), load_word(&slot->aux)));
+}
+
+/* rank() as a hint has it. */
+static __always_inline __u64 hinted_rank(__u32 hint, const struct opening *o)
+{
+	__u32 state = hint >> HINT_STATE_SHIFT, age = ((o->now >> zw_timeouts.hint_shift) - hint) & HINT_TIME;
+
+	if (!state)
+		return RANK_FREE;
+	if ((!age || age > HINT_TIME - HINT_AHEAD) && !o->alone)
+		return FLOW_KEEP;
+	if ((__u64)age << zw_timeouts.hint_shift > zw_timeouts.jiffies[state])
+		return RANK_FREE;
+	if (state == ZW_FLOW_TCP_CLOSING || state == ZW_FLOW_TCP_RESET)
+		return RANK_CLOSING;
+	return hint & HINT_CONFIRMED ? FLOW_KEEP : RANK_UNCONFIRMED + (HINT_TIME - age);
+}
+
+/* The slot that the hints like best, if it is what they say: two lines instead of one for each slot. */
+static __always_inline void choose_hinted(const struct bucket *b, const struct opening *o, volatile struct choice *c,
+					  const bool v6)
+{
+	__u64 i, r, head, aux;
+
+	c->rank = FLOW_KEEP;
+	for (i = 0; i < ZW_FLOW_SLOTS; i = turn_after(i)) {
+		r = hinted_rank(load_hint(b, i), o);
+		if (r != FLOW_KEEP && (r << 3 | i) < c->rank)
+			c->rank = r << 3 | i;
+	}
+	if (c->rank == FLOW_KEEP)
+		return;
+	i = c->rank & (ZW_FLOW_SLOTS - 1);
+	head = load_word(&slot_at(b, i, v6)->head);
+	aux = load_word(&slot_at(b, i, v6)->aux);
+	r = rank(head, aux, o);
+	c->rank = r == FLOW_KEEP || hint_of(head, aux) != load_hint(b, i) ? FLOW_KEEP : r << 3 | i;
+	c->head = head;
+}
+
+enum look { LOOK_HINTED, LOOK_ALL };
+
 static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o,
-				   volatile struct choice *c, const bool v6)
+				   volatile struct choice *c, enum look look, const bool v6)
 {
 	c->rank = FLOW_KEEP;
 	if (choose_same(b, k, o, c, v6))
 		return;
+	if (look == LOOK_HINTED) {
+		choose_hinted(b, o, c, v6);
+		return;
+	}
 	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i = turn_after(i)) {
 		__u64 head = load_word(&slot_at(b, i, v6)->head), aux = load_word(&slot_at(b, i, v6)->aux);
 		__u64 r = rank(head, aux, o);
@@ -509,9 +566,11 @@ static __always_inline void kill_twins(const struct bucket *b, const struct flow
 			continue;
 		if (is_higher || is_flow_over(word, load_word(&slot->aux), my_head, now)) {
 			zw_let_go(&slot->head, word);
+			set_hint(b, i, 0);
 			continue;
 		}
 		zw_let_go(&slot_at(b, mine, v6)->head, my_head);
+		set_hint(b, mine, 0);
 		return;
 	}
 }
@@ -558,12 +617,13 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 	if (!version) /* so no account keeps the version of one 65,536 flows ago */
 		begin_account(b->accounts + i, version, o->now & FLOW_BITS48);
 	set_tag(b, k, i);
+	set_hint(b, i, hint_of(live, o->now));
 	exchange_word(&slot->head, version | FLOW_BUSY, live);
 	kill_twins(b, k, i, live, o->now, v6);
 }
 
-/* OPEN_LOST: the slot that was chosen went to another CPU's flow before it was claimed. Two CPUs like the same free
- * slot best, and without one the packet passes but not the answer to it: callers try once more. */
+/* OPEN_LOST: the slot that was chosen went to another CPU's flow before it was claimed, or was not what its hint said. Two
+ * CPUs like the same free slot best, and without one the packet passes but not the answer to it: callers try once more. */
 enum opened { OPENED, OPENED_REPLACING, OPEN_REFUSED, OPEN_LOST };
 
 static __always_inline bool is_opened(enum opened opened)
@@ -573,15 +633,15 @@ static __always_inline bool is_opened(enum opened opened)
 
 /* Opens a flow in its bucket. c: memory for the choice. */
 static __always_inline enum opened open_in_bucket(const struct bucket *b, const struct flow_key *k,
-						  const struct opening *o, volatile struct choice *c,
+						  const struct opening *o, volatile struct choice *c, enum look look,
 						  const bool v6)
 {
 	__u64 best, word, version, i;
 
-	choose(b, k, o, c, v6);
+	choose(b, k, o, c, look, v6);
 	best = c->rank;
 	if (best == FLOW_KEEP)
-		return OPEN_REFUSED;
+		return look == LOOK_HINTED ? OPEN_LOST : OPEN_REFUSED;
 	i = best & (ZW_FLOW_SLOTS - 1);
 	word = c->head;
 	version = (word + (1ull << 48)) & FLOW_VERSION;
@@ -599,16 +659,20 @@ static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 
 				      volatile struct choice *c, const bool v6)
 {
 	const __u64 own = 1ull << mine;
-	__u64 *head, word, best;
+	struct zw_flow_slot *slot;
+	__u64 word, best;
 
 	c->rank = 0;
 	c->head = 0;
 	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
-		const struct zw_flow_slot *slot = slot_at(b, i, v6);
-		__u64 at = load_word(&slot->head), aux = load_word(&slot->aux), age = flow_age(aux, now);
+		__u64 at, aux, age;
 
 		if (own >> i & 1)
 			continue;
+		slot = slot_at(b, i, v6);
+		at = load_word(&slot->head);
+		aux = load_word(&slot->aux);
+		age = flow_age(aux, now);
 		if (!is_flow_live(at) || !(at & FLOW_CONFIRMED) || ((at ^ aux) & FLOW_VERSION) ||
 		    is_flow_expired(at, aux, now) || is_flow_closing(at))
 			return true; /* this slot stays for flows that are not confirmed */
@@ -619,8 +683,11 @@ static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 
 	}
 	best = c->rank;
 	word = c->head;
-	head = &slot_at(b, best & (ZW_FLOW_SLOTS - 1), v6)->head;
-	return best >> 3 > idle_jiffies && exchange_word(head, word, word & ~FLOW_STATE_BYTE);
+	slot = slot_at(b, best & (ZW_FLOW_SLOTS - 1), v6);
+	if (best >> 3 <= idle_jiffies || !exchange_word(&slot->head, word, word & ~FLOW_STATE_BYTE))
+		return false;
+	set_hint(b, best & (ZW_FLOW_SLOTS - 1), 0);
+	return true;
 }
 
 #endif

@@ -116,9 +116,15 @@ ZW_GLOBAL int zw_remember_first(struct work *w)
 	o = &w->outcome;
 	dropped = ZW_REASON_IS_DROP(o->reason);
 	if (find_fragment(p, &w->quote, &f)) {
-		if (!dropped && is_remembered(&f, o, make_note(p, o)))
-			return exchange_word(&f.slot->aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
-		zw_let_go(&f.slot->head, f.head_word);
+		bool again = !dropped && is_remembered(&f, o, make_note(p, o));
+
+		if (again)
+			exchange_word(&f.slot->aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
+		else
+			zw_let_go(&f.slot->head, f.head_word);
+		zw_flow_note(&w->quote.lookup, p->family);
+		if (again)
+			return 0;
 	}
 	if (dropped)
 		return 0;

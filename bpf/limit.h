@@ -78,8 +78,6 @@ ZW_GLOBAL int zw_limit_admits(struct work *w, __u32 rule)
 
 	if (!w || !limit)
 		return 0;
-	if (!w->refused)
-		zw_flow_send_for(&w->lookup, w->packet.family);
 	t = &w->token;
 	t->now_ns = w->packet.now * zw_limit_tick_ns;
 	t->cost_ns = limit->cost_ns;

@@ -30,7 +30,7 @@ enum zw_part {
 	ZW_PART_CLOCK, /* zw_clock */
 	ZW_PARTS,
 };
-#define ZW_PART_NUMBERS { 1, 3, 2, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
+#define ZW_PART_NUMBERS { 1, 3, 3, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -372,6 +372,7 @@ struct zw_layout {
  *   seeds       16 random 64-bit numbers, written once when the map is made: they key the hash
  *   stats       a struct zw_flow_stats for each CPU
  *   tags        a word for each bucket: a byte for each slot, of the hash of the flow that took it last
+ *   hints       a word (u32) for each slot: what its flow is worth, so that who opens one need not look at eight
  *   slots       eight a bucket, each the key's words (IPv4 two, IPv6 six) and a struct zw_flow_slot: one line, IPv6 one
  *               and a half. First the first slots of all buckets, then all second ones, and so on. A power of two of
  *               buckets for flows, then some that remember first fragments (bpf/fragment.h)
@@ -420,7 +421,7 @@ static inline __u32 zw_flow_slot_size(int family)
 struct zw_flow_layout {
 	__u32 buckets; /* for flows; a power of two */
 	__u32 fragment_buckets; /* behind them; a power of two */
-	__u64 tags, slots, accounts;
+	__u64 tags, hints, slots, accounts;
 	__u64 size; /* of the whole value */
 };
 
@@ -430,7 +431,8 @@ static inline struct zw_flow_layout zw_flow_layout(int family, __u32 cpus, __u32
 	__u64 all = (__u64)buckets + fragment_buckets;
 
 	l.tags = ZW_FLOW_SEEDS * 8 + (__u64)cpus * sizeof(struct zw_flow_stats);
-	l.slots = (l.tags + all * 8 + 63) & ~63ull;
+	l.hints = (l.tags + all * 8 + 63) & ~63ull;
+	l.slots = (l.hints + all * ZW_FLOW_SLOTS * 4 + 63) & ~63ull;
 	l.accounts = l.slots + all * ZW_FLOW_SLOTS * zw_flow_slot_size(family);
 	l.size = l.accounts + all * ZW_FLOW_SLOTS * sizeof(struct zw_flow_account);
 	return l;
@@ -459,6 +461,7 @@ enum zw_flow_state {
 /* Timeouts in jiffies by enum zw_flow_state: a load-time constant, since HZ is measured. */
 struct zw_timeouts {
 	__u32 jiffies[ZW_FLOW_STATES];
+	__u32 hint_shift; /* hints count 1 << hint_shift jiffies: 27 bits of them are longer than any timeout */
 };
 
 /*

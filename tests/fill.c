@@ -43,8 +43,8 @@ static bool open_among(const struct flow_table *table, const struct ends *ends, 
 	struct flow_key key = { 0 };
 	struct bucket bucket = find_bucket(table, ends, first, buckets, &key);
 
-	return is_opened(table->family == 4 ? open_in_bucket(&bucket, &key, opening, choice, false) :
-					      open_in_bucket(&bucket, &key, opening, choice, true));
+	return is_opened(table->family == 4 ? open_in_bucket(&bucket, &key, opening, choice, LOOK_ALL, false) :
+					      open_in_bucket(&bucket, &key, opening, choice, LOOK_ALL, true));
 }
 
 bool fill_open(const struct flow_table *table, const struct ends *ends, const struct opening *opening,

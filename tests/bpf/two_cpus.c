@@ -274,6 +274,46 @@ static const uint64_t *shake_hands(unsigned port)
 	return head_of_flow(port);
 }
 
+/* Of the flow with this head: state 4 bits, confirmed 1, time 27, in fours of SIMULATED_HZ's jiffies. */
+static bool is_hint_right(const uint64_t *head)
+{
+	struct zw_flow_layout l = zw_flow_layout(4, load_cpus(), 1, 1);
+	size_t slot = ((const uint8_t *)head - flows4 - l.slots) / 64;
+	uint32_t hint = ((const volatile uint32_t *)(flows4 + l.hints))[slot];
+
+	return hint == ((head[0] >> 8 & 15) << 28 | !!(head[0] & CONFIRMED_BIT) << 27 | (head[1] >> 2 & 0x7ffffff));
+}
+
+/* Of one connection, packet by packet. */
+static void hints_follow(void)
+{
+	static const struct {
+		bool back;
+		unsigned flags;
+		uint32_t seq, ack;
+	} steps[] = {
+		{false, F_SYN, 1000, 0},	    {true, F_SYN | F_ACK, 2000, 1001}, {false, F_ACK, 1001, 2001},
+		{false, F_FIN | F_ACK, 1001, 2001}, {true, F_FIN | F_ACK, 2001, 1002}, {true, F_RST | F_ACK, 2002, 1002},
+	};
+	unsigned right = 0, count = sizeof(steps) / sizeof(*steps), states = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const uint64_t *head;
+		struct packet packet;
+
+		simulation->jiffies += 4;
+		build_tcp(39999, steps[i].back, steps[i].flags, steps[i].seq, steps[i].ack, 0, &packet);
+		sent += passes(&packet, 1);
+		head = head_of_flow(39999);
+		right += head && is_hint_right(head);
+		states |= head ? 1u << (head[0] >> 8 & 15) : 0;
+	}
+	ok(right == count, "what its hint says of a flow follows it: %u of %u packets", right, count);
+	ok(states == (1 << ZW_FLOW_TCP_SYN | 1 << ZW_FLOW_TCP_SYN_ACK | 1 << ZW_FLOW_TCP_ESTABLISHED | 1 << ZW_FLOW_TCP_FIN |
+		      1 << ZW_FLOW_TCP_CLOSING | 1 << ZW_FLOW_TCP_RESET),
+	   "through all its states (0x%x)", states);
+}
+
 #define STEPS 5 /* of a side: three times data, its FIN, and an acknowledgement */
 #define STEP_LEN 100
 
@@ -424,6 +464,7 @@ int main(int argc, char **argv)
 		ok(false, "the policy loads");
 		return done();
 	}
+	hints_follow();
 	both_directions(count);
 	closing_races();
 	for (int family = 4; family <= 6; family += 2) {

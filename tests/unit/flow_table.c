@@ -22,6 +22,7 @@ struct fixture {
 	bool v6;
 	_Alignas(64) __u8 slots[ZW_FLOW_SLOTS * 96];
 	__u64 tags;
+	__u32 hints[ZW_FLOW_SLOTS];
 	struct zw_flow_account accounts[ZW_FLOW_SLOTS];
 	struct bucket bucket;
 	struct choice choice;
@@ -34,7 +35,11 @@ static void set_up(struct fixture *f, bool v6)
 	memset(f, 0, sizeof(*f));
 	f->v6 = v6;
 	f->bucket = (struct bucket){
-		.tags = &f->tags, .slots = f->slots, .stride = zw_flow_slot_size(v6 ? 6 : 4), .accounts = f->accounts
+		.tags = &f->tags,
+		.hints = f->hints,
+		.slots = f->slots,
+		.stride = zw_flow_slot_size(v6 ? 6 : 4),
+		.accounts = f->accounts,
 	};
 	for (size_t i = 0; i < ZW_FLOW_SEEDS; i++)
 		seeds[i] = (2 * i + 3) * 0x9e3779b97f4a7c15ull;
@@ -72,14 +77,38 @@ static struct flow_key key_of(const struct fixture *f, const struct ends *e)
 	return k;
 }
 
+static void choose_by(struct fixture *f, const struct flow_key *k, const struct opening *o, enum look look)
+{
+	if (f->v6)
+		choose(&f->bucket, k, o, &f->choice, look, true);
+	else
+		choose(&f->bucket, k, o, &f->choice, look, false);
+}
+
+/* As zw_flow_open() in bpf/flow_maps.h. What hints choose is what would be chosen without them. */
+static enum opened open_by_key(struct fixture *f, const struct flow_key *k, const struct opening *o)
+{
+	enum look look = LOOK_HINTED;
+	__u64 hinted;
+
+	choose_by(f, k, o, LOOK_HINTED);
+	hinted = f->choice.rank;
+	choose_by(f, k, o, LOOK_ALL);
+	if (hinted == FLOW_KEEP)
+		look = LOOK_ALL;
+	else
+		assert_int_equal(f->choice.rank, hinted);
+	return f->v6 ? open_in_bucket(&f->bucket, k, o, &f->choice, look, true) :
+		       open_in_bucket(&f->bucket, k, o, &f->choice, look, false);
+}
+
 static enum opened open_at(struct fixture *f, unsigned number, __u64 now, __u32 state)
 {
 	struct ends e = ends_of(number, false);
 	struct flow_key k = key_of(f, &e);
 	struct opening o = { .now = now, .generation = 7, .cell = ZW_CELL_ALLOW | 5, .port = 443, .state = state, .recent = 1 };
 
-	return f->v6 ? open_in_bucket(&f->bucket, &k, &o, &f->choice, true) :
-		       open_in_bucket(&f->bucket, &k, &o, &f->choice, false);
+	return open_by_key(f, &k, &o);
 }
 
 static bool find(struct fixture *f, const struct ends *e, __u64 now, struct flow *flow)
@@ -105,6 +134,7 @@ static void change(struct fixture *f, unsigned number, __u64 now, __u64 clear, _
 
 	assert_true(find(f, &e, now, &flow));
 	assert_true(exchange_word(&flow.slot->head, flow.head_word, (flow.head_word & ~clear) | set));
+	note_slot(&f->bucket, f->choice.rank, flow.slot);
 }
 
 static void for_both(void (*test)(struct fixture *f))
@@ -169,9 +199,7 @@ TEST_BOTH(echo_flows_belong_to_their_opener)
 	other = reply;
 	reply.echo = ECHO_REPLY;
 	k = key_of(f, &request);
-	assert_int_equal(f->v6 ? open_in_bucket(&f->bucket, &k, &o, &f->choice, true) :
-				 open_in_bucket(&f->bucket, &k, &o, &f->choice, false),
-			 OPENED);
+	assert_int_equal(open_by_key(f, &k, &o), OPENED);
 	assert_true(find(f, &request, NOW, &flow));
 	assert_true(find(f, &reply, NOW, &flow));
 	assert_false(find(f, &other, NOW, &flow)); /* a request from the other side with the same identifier */
@@ -264,9 +292,7 @@ TEST_BOTH(tags_follow_the_slots_flows)
 	slot_at(&f->bucket, 0, f->v6)->aux -= 1; /* claimed a jiffy ago */
 	struct opening o = { .now = NOW, .state = ZW_FLOW_UDP };
 
-	assert_int_equal(f->v6 ? open_in_bucket(&f->bucket, &other, &o, &f->choice, true) :
-				 open_in_bucket(&f->bucket, &other, &o, &f->choice, false),
-			 OPENED);
+	assert_int_equal(open_by_key(f, &other, &o), OPENED);
 	assert_int_equal(f->tags, tag_of(&other));
 	f->tags = 0; /* without it, the flow is not looked at: tags are what look-ups go by */
 	assert_false(is_there(f, 2, NOW));
@@ -274,6 +300,73 @@ TEST_BOTH(tags_follow_the_slots_flows)
 	assert_true(is_there(f, 2, NOW));
 	f->tags = tag_of(&k) * EACH_BYTE;
 	assert_false(is_there(f, 1, NOW));
+}
+
+static __u64 choose_for(struct fixture *f, unsigned number, __u64 now, enum look look)
+{
+	struct ends e = ends_of(number, false);
+	struct flow_key k = key_of(f, &e);
+	struct opening o = { .now = now, .state = ZW_FLOW_TCP_SYN };
+
+	choose_by(f, &k, &o, look);
+	return f->choice.rank;
+}
+
+/* Slots of every kind, now one, now the other first: what hints choose is what would be chosen without them. */
+TEST_BOTH(hints_choose_what_all_slots_would)
+{
+	static const __u32 states[] = { ZW_FLOW_TCP_SYN, ZW_FLOW_TCP_CLOSING, ZW_FLOW_TCP_RESET, ZW_FLOW_UDP, ZW_FLOW_OTHER };
+	unsigned seed = 5, chosen[3] = { 0 };
+
+	for (unsigned shift = 0; shift <= 2; shift += 2) {
+		zw_timeouts.hint_shift = shift;
+		for (unsigned round = 0; round < 20000; round++) {
+			__u64 now = NOW + round * 1000, rank;
+			unsigned number = rand_r(&seed) % 24;
+
+			open_at(f, number, now, states[rand_r(&seed) % 5]);
+			if (!is_there(f, number, now))
+				continue;
+			if (rand_r(&seed) % 4 == 0)
+				change(f, number, now, 0, FLOW_CONFIRMED);
+			else if (rand_r(&seed) % 8 == 0)
+				change(f, number, now, FLOW_STATE_BYTE, 0);
+			rank = choose_for(f, 99, now + 1 + rand_r(&seed) % 40000, LOOK_HINTED);
+			if (rank != FLOW_KEEP)
+				chosen[rank >> 3 < RANK_UNCONFIRMED ? rank >> 3 : RANK_UNCONFIRMED]++;
+		}
+	}
+	zw_timeouts.hint_shift = 0;
+	assert_true(chosen[RANK_FREE] > 1000 && chosen[RANK_CLOSING] > 1000 && chosen[RANK_UNCONFIRMED] > 1000);
+}
+
+/* A hint that is not what its slot says is not followed, whatever it is. */
+TEST_BOTH(a_hint_of_before_chooses_nothing)
+{
+	struct zw_flow_slot *slot;
+	__u32 hint;
+
+	for (int i = 0; i < ZW_FLOW_SLOTS; i++)
+		assert_int_equal(open_at(f, i, NOW + i, ZW_FLOW_UDP), OPENED);
+	assert_int_equal(choose_for(f, 99, NOW + 100, LOOK_HINTED) & 7, 0);
+	slot = slot_at(&f->bucket, 0, f->v6);
+	hint = f->hints[0];
+	slot->head |= FLOW_CONFIRMED;
+	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
+	assert_int_equal(choose_for(f, 99, NOW + 100, LOOK_ALL) & 7, 1);
+	slot->head &= ~FLOW_CONFIRMED;
+	slot->aux += 50;
+	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
+	slot->aux -= 50;
+	assert_int_equal(choose_for(f, 99, NOW + 100, LOOK_HINTED) & 7, 0);
+	for (int i = 1; i < ZW_FLOW_SLOTS; i++)
+		f->hints[i] = 0; /* free, it says, and it is not */
+	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
+	f->hints[0] = 0;
+	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
+	f->hints[0] = hint;
+	slot->head = (slot->head & ~FLOW_STATE_BYTE) | FLOW_BUSY;
+	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
 }
 
 /*
@@ -371,9 +464,9 @@ static void *stress_thread(void *arg)
 
 		k.hash &= ~(0xffu << 21); /* all tags alike */
 		if (f->v6)
-			open_in_bucket(&f->bucket, &k, &o, &choice, true);
+			open_in_bucket(&f->bucket, &k, &o, &choice, round & 1, true);
 		else
-			open_in_bucket(&f->bucket, &k, &o, &choice, false);
+			open_in_bucket(&f->bucket, &k, &o, &choice, round & 1, false);
 		e = mixed(rand_r(&s->seed) & 7, rand_r(&s->seed) & 7);
 		k = key_of(f, &e);
 		k.hash &= ~(0xffu << 21);
@@ -417,6 +510,8 @@ int main(void)
 		cmocka_unit_test(one_slot_is_kept_for_flows_that_are_not_confirmed),
 		cmocka_unit_test(a_new_flow_takes_the_place_of_its_closing_self),
 		cmocka_unit_test(tags_follow_the_slots_flows),
+		cmocka_unit_test(hints_choose_what_all_slots_would),
+		cmocka_unit_test(a_hint_of_before_chooses_nothing),
 		cmocka_unit_test(keys_that_count_up_find_their_buckets_no_fuller_than_others),
 		cmocka_unit_test(two_threads_at_one_bucket_never_match_falsely),
 	};

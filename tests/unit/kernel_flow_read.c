@@ -123,6 +123,7 @@ static void turn_to(const struct ends *ends, unsigned version)
 TEST_BOTH(an_account_of_another_flow_is_not_this_ones)
 {
 	struct ends ends = ends_of(1, 2, PROTO_UDP, 40000, 53);
+	struct zw_flow_account *account;
 	struct flow_record flow;
 	struct flow f;
 
@@ -136,12 +137,15 @@ TEST_BOTH(an_account_of_another_flow_is_not_this_ones)
 	assert_int_equal(flow.packets[0], 3);
 	assert_int_equal(flow.bytes[0], 180);
 	assert_true(fill_find(&table, &ends, NOW, &f));
-	assert_non_null(fill_account(&table, &ends, NOW));
+	account = fill_account(&table, &ends, NOW);
 	assert_int_equal(read_all(NOW + 50, &flow, 1, NULL), 1);
 	assert_int_equal(flow.packets[0], 3);
+	account->packets[0] = 1000;
+	assert_int_equal(read_all(NOW + 50, &flow, 1, NULL), 1);
+	assert_int_equal(flow.packets[0], 1003);
 	f.slot->head &= ~FLOW_STATE_BYTE;
 	/* 65,536 flows later the version comes again; those in between had nothing to write. */
-	turn_to(&ends, 1);
+	turn_to(&ends, f.head_word >> 48);
 	must_open(&ends, ZW_FLOW_UDP);
 	assert_int_equal(read_all(NOW + 50, &flow, 1, NULL), 1);
 	assert_int_equal(flow.age, 50);

@@ -59,7 +59,9 @@ static void sections_begin_on_lines_and_do_not_overlap(void **state)
 			const uint64_t slots = 17 * ZW_FLOW_SLOTS;
 
 			assert_int_equal(l.tags, ZW_FLOW_SEEDS * 8 + cpus * sizeof(struct zw_flow_stats));
-			assert_true(l.slots >= l.tags + 17 * 8);
+			assert_int_equal(l.hints % 64, 0);
+			assert_true(l.hints >= l.tags + 17 * 8);
+			assert_true(l.slots >= l.hints + slots * 4);
 			assert_int_equal(l.slots % 64, 0);
 			assert_int_equal(l.accounts - l.slots, slots * (family == 4 ? 64 : 96));
 			assert_int_equal(l.size - l.accounts, slots * sizeof(struct zw_flow_account));

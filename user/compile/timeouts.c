@@ -23,4 +23,5 @@ void timeouts_set(struct zw_timeouts *timeouts, unsigned hz)
 {
 	for (unsigned i = 0; i < ZW_FLOW_STATES; i++)
 		timeouts->jiffies[i] = timeout_seconds[i] * hz;
+	timeouts->hint_shift = hz > 310 ? 2 : 0;
 }

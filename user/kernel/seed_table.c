@@ -21,16 +21,18 @@ static void mark(struct flow *f, const struct live *live, const struct bucket *b
 		begin_account(b->accounts + mine, head & FLOW_VERSION, f->aux_word & FLOW_BITS48);
 		head |= FLOW_CONFIRMED;
 	}
-	if (head != f->head_word)
-		exchange_word(&f->slot->head, f->head_word, head); /* a packet was faster: it knows better */
+	if (head == f->head_word)
+		return;
+	exchange_word(&f->slot->head, f->head_word, head); /* else a packet was faster: it knows better */
+	note_slot(b, mine, f->slot);
 }
 
 /* Where it takes no live flow's place. */
 static __always_inline enum opened open_gently(const struct bucket *b, const struct flow_key *k,
 					       const struct opening *o, struct choice *c, const bool v6)
 {
-	choose(b, k, o, c, v6);
-	return c->rank >> 3 >= RANK_UNCONFIRMED ? OPEN_REFUSED : open_in_bucket(b, k, o, c, v6);
+	choose(b, k, o, c, LOOK_ALL, v6);
+	return c->rank >> 3 >= RANK_UNCONFIRMED ? OPEN_REFUSED : open_in_bucket(b, k, o, c, LOOK_ALL, v6);
 }
 
 static __always_inline enum seeded put(const struct seed_table *t, const struct live *live, uint64_t now, const bool v6)

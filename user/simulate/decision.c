@@ -107,7 +107,7 @@ static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, 
 	return is_flow_live(f->head_word) && !is_flow_expired(f->head_word, f->aux_word, now);
 }
 
-static int zw_flow_send_for(struct lookup *l, int family)
+static int zw_flow_note(struct lookup *l, int family)
 {
 	(void)l, (void)family;
 	return 0;
