@@ -156,17 +156,22 @@ static __always_inline __u64 scaled(__u64 index, __u64 size)
 #endif
 }
 
+/* Slot i of the bucket, where the verifier does not know which. */
+static __always_inline struct zw_flow_slot *scaled_slot(const struct bucket *b, __u64 i, const bool v6)
+{
+	return (struct zw_flow_slot *)((__u64 *)(b->slots + scaled(i, b->stride)) + zw_flow_key_words(v6 ? 6 : 4));
+}
+
 static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u64 bytes, __u64 side, const bool v6)
 {
 	struct zw_flow_account *account;
-	struct zw_flow_slot *slot;
-	__u64 i, version, aux;
+	const struct zw_flow_slot *slot;
+	__u64 i = l->choice.rank & (ZW_FLOW_SLOTS - 1), version, aux;
 	struct bucket b;
 
 	if (!get_last_bucket(l, &b, v6))
 		return 0;
-	i = l->choice.rank & (ZW_FLOW_SLOTS - 1);
-	slot = (struct zw_flow_slot *)((__u64 *)(b.slots + scaled(i, b.stride)) + zw_flow_key_words(v6 ? 6 : 4));
+	slot = scaled_slot(&b, i, v6);
 	version = load_word(&slot->head) & FLOW_VERSION;
 	aux = load_word(&slot->aux);
 	account = b.accounts + i;
@@ -200,15 +205,11 @@ ZW_GLOBAL int zw_flow_make_room(struct lookup *l, __u64 now, __u64 idle_jiffies,
 
 static __always_inline int note_in_table(struct lookup *l, const bool v6)
 {
-	struct zw_flow_slot *slot;
+	__u64 i = l->choice.rank & (ZW_FLOW_SLOTS - 1);
 	struct bucket b;
-	__u64 i;
 
-	if (!get_last_bucket(l, &b, v6))
-		return 0;
-	i = l->choice.rank & (ZW_FLOW_SLOTS - 1);
-	slot = (struct zw_flow_slot *)((__u64 *)(b.slots + scaled(i, b.stride)) + zw_flow_key_words(v6 ? 6 : 4));
-	note_slot(&b, i, slot);
+	if (get_last_bucket(l, &b, v6))
+		note_slot(&b, i, scaled_slot(&b, i, v6));
 	return 0;
 }
 

@@ -23,9 +23,11 @@
  * and leaves the other bytes alone. A tag only ever spares a look: who finds one that is not the flow's any more looks
  * at the slot in vain, who does not yet find it has come a moment sooner.
  *
- * Hints: what a slot's head and aux say of it to who looks for one to take: state 4 bits, confirmed 1, time 27 (in a unit
- * that is a jiffy or some), 0 for a free one. They are written by whoever changes a slot, beside that and plainly, so they may
- * tell of what was. Who follows one looks at its slot, and if that says anything else, at all of them.
+ * Hints: what a slot's head and aux say of it to who looks for one to take: state 4 bits, confirmed 1, time 27 (in jiffies, or
+ * fours of them), 0 for a free one. They are written by whoever changes a slot, beside that and plainly, so they may tell of
+ * what was. Who follows one looks at its slot; if that says anything else, he mends the hint and looks at all slots. One that
+ * says confirmed is not followed: where two CPUs changed a slot at once and that stays behind, the bucket has a slot less until the
+ * flow's next change, its timeout, or until all others are taken.
  *
  * Reading: load a head; every key word must equal the wanted word with the head's version. All equal: a match.
  * Loads may happen in any order and need no barrier, on any architecture: a word with version v is written only
@@ -417,8 +419,8 @@ static __always_inline bool choose_same(const struct bucket *b, const struct flo
 	return false;
 }
 
-#define HINT_STATE_SHIFT 28
-#define HINT_CONFIRMED (1u << 27)
+#define HINT_STATE_SHIFT (ZW_HINT_TIME_BITS + 1)
+#define HINT_CONFIRMED (1u << ZW_HINT_TIME_BITS)
 #define HINT_TIME (HINT_CONFIRMED - 1)
 #define HINT_AHEAD 255 /* so far another CPU's time may be ahead */
 
@@ -469,6 +471,7 @@ static __always_inline void choose_hinted(const struct bucket *b, const struct o
 					  const bool v6)
 {
 	__u64 i, r, head, aux;
+	__u32 hint;
 
 	c->rank = FLOW_KEEP;
 	for (i = 0; i < ZW_FLOW_SLOTS; i = turn_after(i)) {
@@ -482,8 +485,10 @@ static __always_inline void choose_hinted(const struct bucket *b, const struct o
 	head = load_word(&slot_at(b, i, v6)->head);
 	aux = load_word(&slot_at(b, i, v6)->aux);
 	r = rank(head, aux, o);
-	c->rank = r == FLOW_KEEP || hint_of(head, aux) != load_hint(b, i) ? FLOW_KEEP : r << 3 | i;
+	hint = hint_of(head, aux);
+	c->rank = r == FLOW_KEEP || hint != load_hint(b, i) ? FLOW_KEEP : r << 3 | i;
 	c->head = head;
+	set_hint(b, i, hint);
 }
 
 enum look { LOOK_HINTED, LOOK_ALL };
@@ -623,7 +628,7 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 }
 
 /* OPEN_LOST: the slot that was chosen went to another CPU's flow before it was claimed, or was not what its hint said. Two
- * CPUs like the same free slot best, and without one the packet passes but not the answer to it: callers try once more. */
+ * CPUs like the same free slot best, and without one the packet passes but not the answer to it: callers try again. */
 enum opened { OPENED, OPENED_REPLACING, OPEN_REFUSED, OPEN_LOST };
 
 static __always_inline bool is_opened(enum opened opened)

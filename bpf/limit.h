@@ -2,9 +2,6 @@
 /*
  * Stage limit: which bucket a packet asks for a token, of tokens.h.
  *
- * The slots are sent for in which a flow will be opened, so that who waits for the bucket does not wait for these afterwards;
- * unless the packet before was refused: then this one may be of the same flood.
- *
  * No room in the set of a source: the rule's own bucket is asked, which all such sources share. No room for that: the bucket
  * that the hash names is asked as it is, whosever it is.
  */
@@ -96,8 +93,7 @@ ZW_GLOBAL int zw_limit_admits(struct work *w, __u32 rule)
 		name_bucket(t, limits->seeds, limit->key, 0, NULL);
 		limited = take_of_rule(limits, t);
 	}
-	w->refused = limited != LIMIT_TAKEN;
-	return !w->refused;
+	return limited == LIMIT_TAKEN;
 }
 
 #endif

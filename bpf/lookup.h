@@ -136,10 +136,10 @@ static __always_inline bool is_sparse(__u32 step)
 	return (step & ZW_SPARSE) == ZW_SPARSE;
 }
 
-/* The atom of a key among sparse ones, without branches: which of the keys it is, is chance. */
+/* The atom of a key among sparse ones, without branches for which of them it is, since that is chance. */
 static __always_inline __u32 sparse_atom(__u32 step, __u32 key)
 {
-	const __u32 bits = step >> ZW_SPARSE_BITS & 15;
+	const __u32 bits = step >> ZW_SPARSE_SHIFT & 15;
 	const struct zw_sparse *s = table_lines((step & ZW_SPARSE_LINE) + (key >> (16 - bits)), 1);
 	__u64 keys = key * LANES16, differs = 0;
 

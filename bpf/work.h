@@ -38,7 +38,6 @@ struct work {
 	struct quote quote;
 	struct token token;
 	__u32 match, cell; /* see match_cache.h: the number of the packet's entry, or NO_MATCH; its cell, or ZW_MATCH_NO_CELL */
-	__u32 refused; /* the last token that this CPU asked for was: kept from packet to packet */
 	struct address banned;
 	__u32 spans_found; /* memory for ban.h */
 	struct scratch scratch;

@@ -83,7 +83,7 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
  *
  *   an atom            final
  *   ZW_NEXT | line     a search tree for the key
- *   ZW_SPARSE | bits << ZW_SPARSE_BITS | line
+ *   ZW_SPARSE | bits << ZW_SPARSE_SHIFT | line
  *                      struct zw_sparse, 1 << bits of them, indexed by the key's upper bits; their answers are final
  *   ZW_BLOCK | line    a block of 256 words, indexed by the key's high byte; there stands what holds for all its low bytes,
  *                      or ZW_NEXT | line, a search tree of one line for the whole key, or ZW_LONE | line (IPv6 only), or
@@ -92,10 +92,13 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
  *   ZW_LONE | line     a struct zw_lone, whose answer is final
  *
  * Sparse keys. Where keys differ from what surrounds them one by one, as the hosts of a feed do, a line holds up to fifteen of
- * them; all others it stands for are `outside`. Its key is compared with all at once, in lanes of 16 bits: lanes 0 to 14 hold
- * the keys, and in the same lane of `differs` the atom ^ outside, 0 where the lane is unused. Lane 15 of the keys is `outside`.
+ * them; all others it stands for are `outside`. An address's key is compared with all at once, in lanes of 16 bits: lanes 0 to 14
+ * hold the keys, and in the same lane of `differs` the atom ^ outside, 0 where the lane is unused. Lane 15 of the keys is `outside`.
  * Where more than fifteen differ, lane 15 of `differs` is not 0, and key[0] is the first line of the atoms (u16) of all keys that
  * the line stands for.
+ * Example: hosts 10.2.0.5 and 10.2.128.9 in atom 3, the rest of 10.2.0.0/16 in atom 1, one bit: root[0x0a02] = ZW_SPARSE |
+ * 1 << ZW_SPARSE_SHIFT | L; line L: key = {5, 0, 0, 1 << 48}, differs = {2, 0, 0, 0}; line L + 1: key = {0x8009, 0, 0, 1 << 48},
+ * differs = {2, 0, 0, 0}. (Two hosts are no reason for it; a search line would do.)
  *
  * So a key costs at most two lines. Within a search tree ZW_LINK means the same key; all other steps that a key leads to
  * are for the next one.
@@ -120,8 +123,8 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
 #define ZW_LONE ZW_LINK /* in words of a block only, of which ZW_LINK is not one */
 #define ZW_STEPS (ZW_NEXT | ZW_TAIL | ZW_BLOCK)
 #define ZW_STEP_INDEX 0x0fffffffu /* line number or atom */
-#define ZW_SPARSE_BITS 23 /* of a step: beyond the number of any line */
-#define ZW_SPARSE_LINE ((1u << ZW_SPARSE_BITS) - 1)
+#define ZW_SPARSE_SHIFT 23 /* in a step: beyond the number of any line */
+#define ZW_SPARSE_LINE ((1u << ZW_SPARSE_SHIFT) - 1)
 #define ZW_SPARSE_BITS_MAX 12
 #define ZW_SPARSE_KEYS 15
 #define ZW_SEARCH_DEPTH 5
@@ -459,9 +462,11 @@ enum zw_flow_state {
 };
 
 /* Timeouts in jiffies by enum zw_flow_state: a load-time constant, since HZ is measured. */
+#define ZW_HINT_TIME_BITS 27 /* see bpf/flow_table.h */
+
 struct zw_timeouts {
 	__u32 jiffies[ZW_FLOW_STATES];
-	__u32 hint_shift; /* hints count 1 << hint_shift jiffies: 27 bits of them are longer than any timeout */
+	__u32 hint_shift; /* hints count 1 << hint_shift jiffies, so that their time is longer than any timeout */
 };
 
 /*
@@ -755,6 +760,7 @@ ZW_ASSERT(sizeof(struct zw_line) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_lone) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_sparse) == 64, "a line is a cache line");
+ZW_ASSERT(ZW_TABLES_MAX / 64 <= 1u << ZW_SPARSE_SHIFT && ZW_SPARSE_BITS_MAX < 16, "a step has room for line and bits");
 ZW_ASSERT(sizeof(struct zw_match) == 64, "a match is a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_variant) == 32, "two variants a line");

@@ -25,7 +25,7 @@ PARTS = {
                             "ZW_(SPARSE|SEARCH|LINE|NO_BOUND|PAIR|CELL|ATOM|VARIANT)\\w*"),
                    (PINS, "names_header")],
     "flows": [(HEADER, "zw_flow_slot zw_flow_account zw_flow_stats zw_flow_layout zw_flow_state ZW_(FLOW|FRAGMENT|CELL)\\w*"),
-              ("bpf/flow_table.h", "FLOW_\\w*"), ("bpf/flow_count.h", "RECENT_\\w*"), ("bpf/fragment.h", "NOTE_\\w*")],
+              ("bpf/flow_table.h", "(FLOW|HINT)_\\w*"), ("bpf/flow_count.h", "RECENT_\\w*"), ("bpf/fragment.h", "NOTE_\\w*")],
     "points": [(HEADER, "zw_point zw_point_counters zw_count ZW_POINT\\w*")],
     "events": [(HEADER, "zw_event_key zw_event_entry zw_event_head zw_event ZW_EVENT\\w*"),
                ("user/kernel/instance.h", "collected"), ("bpf/maps.h", "zw_ring")],

@@ -38,7 +38,7 @@
 #define BEFORE FREE
 #endif
 #ifndef CLAIMS
-#define CLAIMS 2 /* zw_flow_open() in bpf/flow_maps.h */
+#define CLAIMS 3 /* zw_flow_open() in bpf/flow_maps.h */
 #endif
 #ifdef UNRETRIED
 #define TRIES 1
@@ -122,7 +122,7 @@ inline set_tag(i, is)
 }
 
 /*
- * choose() and the claim in open_in_bucket(), tried twice: any slot but a busy one and a live flow's, so whatever tags
+ * choose() and the claim in open_in_bucket(), tried three times: any slot but a busy one and a live flow's, so whatever tags
  * choose_same() has loaded.
  */
 inline claim(i, s, v)

@@ -58,7 +58,7 @@ static unsigned fill(const struct flow_table *table, unsigned count, uint64_t no
 		if (!fill_open(table, &ends, &opening, &choice) || !fill_find(table, &ends, now, &flow))
 			continue;
 		/* Those after it must not take its place. */
-		flow.slot->head |= FLOW_CONFIRMED;
+		flow.slot->head |= FLOW_CONFIRMED; /* its hint says less: that is looked at */
 		opened++;
 	}
 	return opened;

@@ -338,7 +338,7 @@ static void check_sparse(int family, unsigned hosts, unsigned parts, unsigned wi
 	if (family == 6)
 		step = ((const struct zw_tail *)walk_line(&t, step & ZW_STEP_INDEX))->inside;
 	assert_int_equal(step & ZW_STEPS, ZW_SPARSE);
-	assert_in_range(step >> ZW_SPARSE_BITS & 15, 0, bits);
+	assert_in_range(step >> ZW_SPARSE_SHIFT & 15, 0, bits);
 	assert_int_equal(worst, (family == 4 ? 1 : 2) + lines_read);
 	for (uint32_t key = 0; key < 65536; key++) {
 		struct addr a = { .family = family, .value = base + key };

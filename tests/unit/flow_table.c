@@ -260,6 +260,7 @@ TEST_BOTH(one_slot_is_kept_for_flows_that_are_not_confirmed)
 	room = f->v6 ? make_room(&f->bucket, mine, NOW + 600001, 600000, &f->choice, true) :
 		       make_room(&f->bucket, mine, NOW + 600001, 600000, &f->choice, false);
 	assert_true(room); /* the one idle longest, for more than 600 s, has made room */
+	assert_int_equal(f->hints[0], 0);
 	assert_false(is_there(f, 0, NOW + 600001));
 	assert_true(is_there(f, 1, NOW + 600001));
 }
@@ -354,17 +355,19 @@ TEST_BOTH(a_hint_of_before_chooses_nothing)
 	slot->head |= FLOW_CONFIRMED;
 	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
 	assert_int_equal(choose_for(f, 99, NOW + 100, LOOK_ALL) & 7, 1);
+	assert_int_equal(choose_for(f, 99, NOW + 100, LOOK_HINTED) & 7, 1); /* it is mended */
 	slot->head &= ~FLOW_CONFIRMED;
+	f->hints[0] = hint;
 	slot->aux += 50;
 	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
 	slot->aux -= 50;
+	f->hints[0] = hint;
 	assert_int_equal(choose_for(f, 99, NOW + 100, LOOK_HINTED) & 7, 0);
 	for (int i = 1; i < ZW_FLOW_SLOTS; i++)
 		f->hints[i] = 0; /* free, it says, and it is not */
-	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
-	f->hints[0] = 0;
-	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
-	f->hints[0] = hint;
+	for (int i = 1; i < ZW_FLOW_SLOTS; i++)
+		assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
+	assert_int_equal(choose_for(f, 99, NOW + 100, LOOK_HINTED) & 7, 0); /* all are mended */
 	slot->head = (slot->head & ~FLOW_STATE_BYTE) | FLOW_BUSY;
 	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
 }
@@ -464,9 +467,9 @@ static void *stress_thread(void *arg)
 
 		k.hash &= ~(0xffu << 21); /* all tags alike */
 		if (f->v6)
-			open_in_bucket(&f->bucket, &k, &o, &choice, round & 1, true);
+			open_in_bucket(&f->bucket, &k, &o, &choice, round & 1 ? LOOK_ALL : LOOK_HINTED, true);
 		else
-			open_in_bucket(&f->bucket, &k, &o, &choice, round & 1, false);
+			open_in_bucket(&f->bucket, &k, &o, &choice, round & 1 ? LOOK_ALL : LOOK_HINTED, false);
 		e = mixed(rand_r(&s->seed) & 7, rand_r(&s->seed) & 7);
 		k = key_of(f, &e);
 		k.hash &= ~(0xffu << 21);

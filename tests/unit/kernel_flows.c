@@ -79,6 +79,22 @@ static void timeouts_are_in_jiffies(void **state)
 	assert_int_equal(timeouts.jiffies[ZW_FLOW_TCP_ESTABLISHED], 432000000);
 }
 
+static void hints_outlast_every_timeout(void **state)
+{
+	static const struct {
+		unsigned hz, shift;
+	} kernels[] = { { 100, 0 }, { 250, 0 }, { 300, 0 }, { 1000, 2 }, { 1024, 2 } };
+	struct zw_timeouts timeouts;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(*kernels); i++) {
+		timeouts_set(&timeouts, kernels[i].hz);
+		assert_int_equal(timeouts.hint_shift, kernels[i].shift);
+		for (int s = 0; s < ZW_FLOW_STATES; s++)
+			assert_true(timeouts.jiffies[s] >> timeouts.hint_shift < 0x7ffffff - 255);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +103,7 @@ int main(void)
 		cmocka_unit_test(the_size_tells_the_buckets),
 		cmocka_unit_test(sections_begin_on_lines_and_do_not_overlap),
 		cmocka_unit_test(timeouts_are_in_jiffies),
+		cmocka_unit_test(hints_outlast_every_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,12 @@ TEST_BOTH(every_bucket_of_a_table_can_be_filled)
 	}
 	assert_int_equal(new, 64 * ZW_FLOW_SLOTS);
 	assert_int_equal(new + refused, 5000);
+	for (unsigned n = 0; n < 64; n++) {
+		struct bucket b = bucket_at(t.memory, &t.layout, n, family == 6);
+
+		for (unsigned i = 0; i < ZW_FLOW_SLOTS; i++)
+			assert_int_equal(b.hints[i], hint_of(slot_at(&b, i, family == 6)->head, slot_at(&b, i, family == 6)->aux));
+	}
 	/* What remembers first fragments is not touched. */
 	for (unsigned n = 64; n < 64 + FRAGMENTS; n++) {
 		struct bucket b = bucket_at(t.memory, &t.layout, n, family == 6);

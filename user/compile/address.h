@@ -3,10 +3,11 @@
  * From intervals of addresses to the address tables of zonewall.h: a root of 65,536 steps and what hangs below it.
  *
  * A part of the space that lies in one atom ends early, as an atom. Any other part is a search tree over the next 16
- * bits, or, where that would be deeper than two lines, blocks; sparse keys where they take fewer lines than either; but if all its boundaries agree in these 16 bits, so that
- * the tree would hold one interesting key, a tail (IPv6) skips to the bits where they differ. A tail's `outside` is always
- * an atom, its `inside` an atom, ZW_NEXT, ZW_SPARSE or ZW_BLOCK. What is one prefix in one atom (IPv6) is a tail, too, or below a block, where
- * they are many, one of the three of a struct zw_lone.
+ * bits, or, where that would be deeper than two lines, blocks. Where all keys lead to atoms, sparse keys are made instead if
+ * they take fewer lines. But if all boundaries of a part agree in these 16 bits, so that the tree would hold one interesting key,
+ * a tail (IPv6) skips to the bits where they differ. A tail's `outside` is always an atom, its `inside` an atom, ZW_NEXT,
+ * ZW_SPARSE or ZW_BLOCK. What is one prefix in one atom (IPv6) is a tail, too, or below a block, where they are many, one of
+ * the three of a struct zw_lone.
  * Each boundary is met once a level, so the work grows linearly with the intervals.
  */
 #ifndef ZW_COMPILE_ADDRESS_H

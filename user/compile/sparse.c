@@ -145,6 +145,8 @@ int sparse_build(struct lines *lines, const struct run *runs, size_t count, unsi
 	uint32_t line;
 	int err = lines_add(lines, (size_t)1 << bits, &line);
 
+	if (err)
+		return err;
 	*ret_reads = 1;
 	for (uint32_t n = 0; n < 1u << bits && !err; n++) {
 		next_group(&g, count, 0x10000 >> bits);
@@ -155,6 +157,6 @@ int sparse_build(struct lines *lines, const struct run *runs, size_t count, unsi
 		*ret_reads = 2;
 		err = fill_crowded(lines, line + n, &g);
 	}
-	*ret_step = ZW_SPARSE | bits << ZW_SPARSE_BITS | line;
+	*ret_step = ZW_SPARSE | bits << ZW_SPARSE_SHIFT | line;
 	return err;
 }

@@ -23,5 +23,6 @@ void timeouts_set(struct zw_timeouts *timeouts, unsigned hz)
 {
 	for (unsigned i = 0; i < ZW_FLOW_STATES; i++)
 		timeouts->jiffies[i] = timeout_seconds[i] * hz;
-	timeouts->hint_shift = hz > 310 ? 2 : 0;
+	for (timeouts->hint_shift = 0; timeouts->jiffies[ZW_FLOW_TCP_ESTABLISHED] >> timeouts->hint_shift >> ZW_HINT_TIME_BITS;)
+		timeouts->hint_shift++;
 }

@@ -53,7 +53,7 @@ static inline uint32_t walk_sparse(const struct tables *t, const struct zw_spars
 static inline uint32_t walk_key(const struct tables *t, uint32_t step, uint16_t key, unsigned *reads)
 {
 	if ((step & ZW_SPARSE) == ZW_SPARSE) {
-		unsigned keys = 65536 >> (step >> ZW_SPARSE_BITS & 15);
+		unsigned keys = 65536 >> (step >> ZW_SPARSE_SHIFT & 15);
 
 		return walk_sparse(t, walk_line(t, (step & ZW_SPARSE_LINE) + key / keys), key, keys, reads);
 	}

@@ -206,7 +206,7 @@ static int walk_sparse_line(struct walker *w, const struct tree *tree)
 /* Sparse keys: chunk `chunk` of the addresses that begin with `base`. */
 static int walk_sparse(struct walker *w, uint32_t step, u128 base, unsigned chunk)
 {
-	unsigned bits = step >> ZW_SPARSE_BITS & 15, keys = 0x10000 >> bits;
+	unsigned bits = step >> ZW_SPARSE_SHIFT & 15, keys = 0x10000 >> bits;
 	struct tree tree = { .base = base, .chunk = chunk, .line = step & ZW_SPARSE_LINE };
 	int err = bits <= ZW_SPARSE_BITS_MAX && chunk < w->chunks ? 0 : -EINVAL;
 
