@@ -68,13 +68,14 @@ static bool find(const struct seed_table *t, const struct live *live, uint64_t n
 	return found;
 }
 
-static const struct zw_flow_account *account_of(const struct seed_table *t, const struct flow *flow)
+/* The flow's bucket, and which of its slots it has. */
+static struct bucket bucket_of(const struct seed_table *t, const struct flow *flow, uint64_t *ret_i)
 {
 	const uint64_t all = t->layout.buckets + t->layout.fragment_buckets;
 	const uint64_t slot = ((uint8_t *)flow->slot - t->memory - t->layout.slots) / zw_flow_slot_size(t->family);
-	const struct bucket b = bucket_at(t->memory, &t->layout, slot % all, t->family == 6);
 
-	return b.accounts + slot / all;
+	*ret_i = slot / all;
+	return bucket_at(t->memory, &t->layout, slot % all, t->family == 6);
 }
 
 static void for_both(void (*test)(int family))
@@ -96,8 +97,10 @@ TEST_BOTH(a_seeded_flow_is_found_from_both_sides)
 {
 	struct seed_table t = new_table(family, 16);
 	struct live live = connection(family, 1, ZW_FLOW_TCP_ESTABLISHED), reply = live;
+	struct bucket b;
 	struct flow flow;
 	bool opener;
+	uint64_t i;
 
 	live.is_confirmed = true;
 	live_reverse(&reply);
@@ -111,7 +114,9 @@ TEST_BOTH(a_seeded_flow_is_found_from_both_sides)
 	assert_false(flow.head_word & (FLOW_FIN_OPENER | FLOW_FIN_OTHER));
 	assert_int_equal((flow.head_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT, 0);
 	assert_int_equal(flow.slot->cell & ~FLOW_VERSION, ZW_CELL_ALLOW | 443ull << 32);
-	assert_int_equal(account_of(&t, &flow)->opened, (flow.head_word & FLOW_VERSION) | NOW);
+	b = bucket_of(&t, &flow, &i);
+	assert_int_equal(b.accounts[i].opened, (flow.head_word & FLOW_VERSION) | NOW);
+	assert_int_equal(b.hints[i], hint_of(flow.head_word, flow.aux_word));
 	free(t.memory);
 }
 
