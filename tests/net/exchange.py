@@ -16,6 +16,7 @@ import time
 
 SIZE = 20000  # bytes each way, several segments
 LOCAL_PORT = 33333
+PATIENCE = 150  # seconds: eight repetitions of one segment take 51, and each of them may be lost
 REQUEST = {"client": b"c", "server": b"s", "both": b"b"}
 
 
@@ -31,7 +32,7 @@ def receive(sock, size):
 
 def answer(sock):
     with sock:
-        sock.settimeout(60)
+        sock.settimeout(PATIENCE)
         try:
             who = receive(sock, SIZE)[:1]
             sock.sendall(b"x" * SIZE)
@@ -64,7 +65,7 @@ def converse(sock, who):
 def connect(address, port, local_port=0):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family)
-    sock.settimeout(60)
+    sock.settimeout(PATIENCE)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if local_port:
         sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", local_port))

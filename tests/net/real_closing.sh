@@ -20,7 +20,7 @@ policy()
 		rules: [{id: all, from: a, to: b, service: tcp/7000, action: allow}]
 	END
 }
-many() { is "$(at a timeout 60 python3 "$exchange" many "$1" 7000 "$2")" "$2"; }
+many() { is "$(at a timeout 180 python3 "$exchange" many "$1" 7000 "$2")" "$2"; }
 none_left() { is "$(for host in a b; do at $host ss -Htno state connected exclude time-wait; done)" ""; }
 
 start server b python3 "$exchange" serve 7000
