@@ -151,6 +151,11 @@ struct zw_sparse {
 };
 #define ZW_SPARSE_LINE_ATOMS 32 /* of keys that are too many */
 
+static inline __u16 zw_sparse_lane(const __u64 words[4], unsigned lane)
+{
+	return words[lane / 4] >> lane % 4 * 16;
+}
+
 struct zw_tail {
 	__u64 prefix[2]; /* host order words, most significant first */
 	__u64 mask[2];
@@ -461,9 +466,9 @@ enum zw_flow_state {
 	ZW_FLOW_STATES,
 };
 
-/* Timeouts in jiffies by enum zw_flow_state: a load-time constant, since HZ is measured. */
 #define ZW_HINT_TIME_BITS 27 /* see bpf/flow_table.h */
 
+/* Timeouts in jiffies by enum zw_flow_state: a load-time constant, since HZ is measured. */
 struct zw_timeouts {
 	__u32 jiffies[ZW_FLOW_STATES];
 	__u32 hint_shift; /* hints count 1 << hint_shift jiffies, so that their time is longer than any timeout */

@@ -313,16 +313,17 @@ static __u64 choose_for(struct fixture *f, unsigned number, __u64 now, enum look
 	return f->choice.rank;
 }
 
-/* Slots of every kind, now one, now the other first: what hints choose is what would be chosen without them. */
+/* Slots of every kind, now one, now the other first, at whole units of time: what hints choose is what would be chosen without them. */
 TEST_BOTH(hints_choose_what_all_slots_would)
 {
 	static const __u32 states[] = { ZW_FLOW_TCP_SYN, ZW_FLOW_TCP_CLOSING, ZW_FLOW_TCP_RESET, ZW_FLOW_UDP, ZW_FLOW_OTHER };
 	unsigned seed = 5, chosen[3] = { 0 };
 
 	for (unsigned shift = 0; shift <= 2; shift += 2) {
+		set_up(f, f->v6);
 		zw_timeouts.hint_shift = shift;
 		for (unsigned round = 0; round < 20000; round++) {
-			__u64 now = NOW + round * 1000, rank;
+			__u64 now = NOW + round * 1000, later = now + 4 * (1 + rand_r(&seed) % 10000), rank;
 			unsigned number = rand_r(&seed) % 24;
 
 			open_at(f, number, now, states[rand_r(&seed) % 5]);
@@ -332,7 +333,8 @@ TEST_BOTH(hints_choose_what_all_slots_would)
 				change(f, number, now, 0, FLOW_CONFIRMED);
 			else if (rand_r(&seed) % 8 == 0)
 				change(f, number, now, FLOW_STATE_BYTE, 0);
-			rank = choose_for(f, 99, now + 1 + rand_r(&seed) % 40000, LOOK_HINTED);
+			rank = choose_for(f, 99, later, LOOK_HINTED);
+			assert_true(choose_for(f, 99, later, LOOK_ALL) == rank);
 			if (rank != FLOW_KEEP)
 				chosen[rank >> 3 < RANK_UNCONFIRMED ? rank >> 3 : RANK_UNCONFIRMED]++;
 		}

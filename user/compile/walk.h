@@ -33,17 +33,17 @@ static inline uint32_t walk_search(const struct tables *t, uint32_t line, uint16
 /* The atom of a key among sparse ones: key by key. keys: how many the line stands for. */
 static inline uint32_t walk_sparse(const struct tables *t, const struct zw_sparse *s, uint16_t key, unsigned keys, unsigned *reads)
 {
-	uint32_t outside = s->key[3] >> 48;
+	uint32_t outside = zw_sparse_lane(s->key, ZW_SPARSE_KEYS);
 
 	(*reads)++;
-	if (s->differs[3] >> 48) {
+	if (zw_sparse_lane(s->differs, ZW_SPARSE_KEYS)) {
 		(*reads)++;
 		return ((const uint16_t *)walk_line(t, s->key[0]))[key % keys];
 	}
 	for (int i = 0; i < ZW_SPARSE_KEYS; i++) {
-		uint16_t differs = s->differs[i / 4] >> i % 4 * 16;
+		uint16_t differs = zw_sparse_lane(s->differs, i);
 
-		if (differs && (uint16_t)(s->key[i / 4] >> i % 4 * 16) == key)
+		if (differs && zw_sparse_lane(s->key, i) == key)
 			return outside ^ differs;
 	}
 	return outside;

@@ -160,9 +160,9 @@ static int next_sparse(const struct zw_sparse *sparse, unsigned at, unsigned *re
 	int found = -1;
 
 	for (int i = 0; i < ZW_SPARSE_KEYS; i++) {
-		unsigned key = (uint16_t)(sparse->key[i / 4] >> i % 4 * 16);
+		unsigned key = zw_sparse_lane(sparse->key, i);
 
-		if (!(uint16_t)(sparse->differs[i / 4] >> i % 4 * 16) || key < at || (found >= 0 && key > *ret_key))
+		if (!zw_sparse_lane(sparse->differs, i) || key < at || (found >= 0 && key > *ret_key))
 			continue;
 		*ret_key = key;
 		found = i;
@@ -186,10 +186,10 @@ static int walk_crowded(struct walker *w, const struct tree *tree, uint32_t line
 static int walk_sparse_line(struct walker *w, const struct tree *tree)
 {
 	const struct zw_sparse *sparse = line_at(w, tree->line);
-	unsigned at = tree->low, key = 0, outside = sparse ? sparse->key[3] >> 48 : 0;
+	unsigned at = tree->low, key = 0, outside = sparse ? zw_sparse_lane(sparse->key, ZW_SPARSE_KEYS) : 0;
 	int err = sparse ? 0 : -EINVAL, i;
 
-	if (sparse && sparse->differs[3] >> 48)
+	if (sparse && zw_sparse_lane(sparse->differs, ZW_SPARSE_KEYS))
 		return walk_crowded(w, tree, sparse->key[0]);
 	while (!err && (i = next_sparse(sparse, at, &key)) >= 0) {
 		if (key > tree->high)
@@ -197,7 +197,7 @@ static int walk_sparse_line(struct walker *w, const struct tree *tree)
 		if (key > at)
 			err = walk_keys(w, tree, at, key - 1, outside);
 		if (!err)
-			err = walk_keys(w, tree, key, key, outside ^ (uint16_t)(sparse->differs[i / 4] >> i % 4 * 16));
+			err = walk_keys(w, tree, key, key, outside ^ zw_sparse_lane(sparse->differs, i));
 		at = key + 1;
 	}
 	return err || at > tree->high ? err : walk_keys(w, tree, at, tree->high, outside);
