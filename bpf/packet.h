@@ -149,9 +149,11 @@ static __always_inline __u32 load32(const __u8 *b)
  * Addresses are stored by halves, as they are loaded later on (match_cache.h): a load that needs two stores waits until both
  * have left the processor's store buffer.
  */
+typedef __u64 __attribute__((may_alias)) address_half;
+
 static __always_inline void set_half(__u32 *address, __u64 half)
 {
-	__builtin_memcpy(address, &half, sizeof(half));
+	*(address_half *)address = half;
 }
 
 static __always_inline void set_address4(__u32 *address, __be32 word)
