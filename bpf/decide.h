@@ -17,24 +17,19 @@
  * Stage spoof, ingress only: nobody else may use an address of this host, and what enters an attach point with
  * `source:` must come from there. Unspecified sources that stage parse lets through have no address to be wrong yet.
  */
-static __always_inline bool is_spoofed(const struct packet *p, const struct outcome *o)
+static __always_inline bool is_spoofed(const struct work *w)
 {
+	const struct packet *p = &w->packet;
 	const struct zw_atom *atom;
-	bool bound = zw_layout.source_sets && p->source_set && !is_unspecified(p->ends.source);
 
 	if (!p->ingress)
 		return false;
-	atom = get_atom(o->source);
-	if (!atom)
-		return bound;
-	return (atom->flags & ZW_ATOM_HOST) || (bound && !is_in_source(p->source_set, atom));
-}
-
-static __always_inline bool is_host(__u32 atom)
-{
-	const struct zw_atom *a = get_atom(atom);
-
-	return a && (a->flags & ZW_ATOM_HOST);
+	if (w->from_host)
+		return true;
+	if (!zw_layout.source_sets || !p->source_set || is_unspecified(p->ends.source))
+		return false;
+	atom = get_atom(w->outcome.source);
+	return !atom || !is_in_source(p->source_set, atom);
 }
 
 /* Neighbour discovery (RFC 4861 6.1, 7.1: hop limit 255 proves that no router forwarded it) and MLD (RFC 3810). */
@@ -510,7 +505,7 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		spoofed = is_settled_spoofed(w, &f, settled);
 	} else {
 		locate_cached(w);
-		spoofed = is_spoofed(p, o);
+		spoofed = is_spoofed(w);
 	}
 	if (spoofed)
 		end(o, ZW_DROP_SPOOFED, 0, generation);

@@ -276,6 +276,13 @@ static __always_inline const struct zw_atom *get_atom(__u32 atom)
 	return section_at(zw_layout.atoms, atom, zw_layout.atom_count, sizeof(struct zw_atom));
 }
 
+static __always_inline bool is_host(__u32 atom)
+{
+	const struct zw_atom *a = get_atom(atom);
+
+	return a && (a->flags & ZW_ATOM_HOST);
+}
+
 /* Does the source set (from 1) hold the atom? What is not in the tables is in no set. */
 static __always_inline bool is_in_source(__u32 source_set, const struct zw_atom *atom)
 {

@@ -64,10 +64,12 @@ static __always_inline void locate_cached(struct work *w)
 		o->source = m->source;
 		o->destination = m->destination;
 		w->cell = m->cell;
+		w->from_host = m->from_host;
 		return;
 	}
 	locate(p, o);
 	w->cell = ZW_MATCH_NO_CELL;
+	w->from_host = is_host(o->source);
 	if (!m)
 		return;
 	for (int i = 0; i < 4; i++)
@@ -75,6 +77,7 @@ static __always_inline void locate_cached(struct work *w)
 	m->what = what;
 	m->source = o->source;
 	m->destination = o->destination;
+	m->from_host = w->from_host;
 	m->cell = ZW_MATCH_NO_CELL;
 	m->failsafe = ZW_MATCH_NO_CELL;
 }
@@ -110,6 +113,7 @@ static inline void locate_cached(struct work *w)
 {
 	locate(&w->packet, &w->outcome);
 	w->cell = ZW_MATCH_NO_CELL;
+	w->from_host = is_host(w->outcome.source);
 }
 
 static inline void keep_cell(struct work *w, __u32 cell)

@@ -557,8 +557,8 @@ struct zw_blocks {
  * generation map zw_matches: for each CPU an exact-match cache of what the tables say of two addresses, a protocol and a port
  * (bpf/match_cache.h)
  */
-#define ZW_MATCHES_MAX 8192u /* of a CPU: 512 KiB */
-#define ZW_MATCHES_ALL 262144u /* of all CPUs */
+#define ZW_MATCHES_MAX 32768u /* of a CPU: 2 MiB */
+#define ZW_MATCHES_ALL 262144u /* of all CPUs: 16 MiB */
 #define ZW_MATCH_NO_CELL 0xffffffffu /* no packet has asked yet */
 
 struct zw_match {
@@ -567,7 +567,8 @@ struct zw_match {
 	__u32 source, destination; /* atoms */
 	__u32 cell; /* as it stands in the tables, or ZW_MATCH_NO_CELL */
 	__u32 failsafe; /* the same of failsafe's, asked about the packet as it is */
-	__u32 pad[3];
+	__u32 from_host; /* the source is an address of this host */
+	__u32 pad[2];
 };
 
 /* A power of two. Of many CPUs each sees a part of the packets. */
