@@ -217,6 +217,7 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 		.state = opening_state(p),
 		.port = p->ends.port,
 		.alone = zw_layout.simulate,
+		.hinted = w->hinted,
 	};
 	if (w->lookup.opening.state == ZW_FLOW_FREE)
 		return 0;
@@ -335,6 +336,7 @@ static __always_inline void decide_policy(struct work *w)
 		return;
 	if (!(cell & ZW_CELL_ALLOW)) {
 		o->is_new = 1;
+		w->opens = 0;
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
 		return;
 	}
@@ -351,6 +353,7 @@ static __always_inline void decide_policy(struct work *w)
 		return;
 	}
 	end_allowed(o, cell);
+	w->opens = 1;
 	o->is_new = open_flow(w, cell);
 }
 
@@ -480,6 +483,15 @@ ZW_GLOBAL int zw_decide_blocked(struct work *w)
 	return 1;
 }
 
+/* Will the packet open a flow, as the last first packet here did? The tables will say; if so, the flow's lines come meanwhile. */
+static __always_inline void expect_flow(struct work *w)
+{
+	const struct packet *p = &w->packet;
+
+	if (w->opens && p->fragment == FRAGMENT_NONE)
+		w->hinted = zw_flow_expect(&w->lookup, &p->ends, p->now, p->family);
+}
+
 /*
  * The stages in their order. The flow is looked for first: what its slot says of a packet is what the tables would, and
  * they are read only for other packets. A SYN that opens is no flow's packet before policy allows it (decide_policy()).
@@ -504,6 +516,9 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		w->match = NO_MATCH;
 		spoofed = is_settled_spoofed(w, &f, settled);
 	} else {
+		w->hinted = 0;
+		if (!found)
+			expect_flow(w);
 		locate_cached(w);
 		spoofed = is_spoofed(w);
 	}

@@ -64,21 +64,67 @@ static __always_inline struct zw_flow_stats *flow_stats(__u8 *base)
 	return (struct zw_flow_stats *)(base + ZW_FLOW_SEEDS * 8 + at);
 }
 
-static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f,
-					  const bool v6, const bool fragments)
+/* index * size. An older verifier (6.1) follows a product only if its second factor is known, as size has to be. */
+static __always_inline __u64 scaled(__u64 index, __u64 size)
+{
+#ifdef __BPF__ /* and not natively, as the fuzzers compile the programs */
+	asm volatile("%0 *= %1" : "+r"(index) : "r"(size));
+	return index;
+#else
+	return index * size;
+#endif
+}
+
+/* Slot i of the bucket, where the verifier does not know which. */
+static __always_inline struct zw_flow_slot *scaled_slot(const struct bucket *b, __u64 i, const bool v6)
+{
+	return (struct zw_flow_slot *)((__u64 *)(b->slots + scaled(i, b->stride)) + zw_flow_key_words(v6 ? 6 : 4));
+}
+
+/* The key's bucket. */
+static __always_inline struct bucket find_bucket(const struct ends *e, struct lookup *l, const bool v6, const bool fragments)
 {
 	const volatile struct zw_flow_layout *layout = flows_layout(v6);
 	const __u64 buckets = layout->buckets, others = layout->fragment_buckets;
 	__u8 *base = flows_base(v6);
-	struct bucket b;
 	__u64 n;
 
 	make_key(&l->key, e, (const __u64 *)base, v6);
 	n = fragments ? buckets + (l->key.hash & (others - 1)) : l->key.hash & (buckets - 1);
 	l->key.bucket = n;
 	/* The verifier knows the layout's constants, and so that n, masked by them, is inside. */
-	b = bucket_at(base, layout, n, v6);
+	return bucket_at(base, layout, n, v6);
+}
+
+static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f,
+					  const bool v6, const bool fragments)
+{
+	struct bucket b = find_bucket(e, l, v6, fragments);
+
 	return find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
+}
+
+static __always_inline __u32 expect_in_table(const struct ends *e, __u64 now, struct lookup *l, const bool v6)
+{
+	struct bucket b = find_bucket(e, l, v6, false);
+	__u64 best = best_hint(&b, now, false), i = best & (ZW_FLOW_SLOTS - 1);
+
+	load_word(b.tags);
+	load_word(&scaled_slot(&b, i, v6)->head);
+	if (v6) /* two lines */
+		load_word((__u64 *)(b.slots + scaled(i, b.stride)));
+	return best == NO_HINT ? 0 : i + 1;
+}
+
+/*
+ * A flow between these ends will probably be opened: sends for the lines that this takes, so that they are waited for together
+ * with those of the tables. What is read of them is not used, but for the hints. Returns what opening.hinted says.
+ */
+ZW_GLOBAL __u32 zw_flow_expect(struct lookup *l, const struct ends *e, __u64 now, int family)
+{
+	if (!l || !e)
+		return 0;
+	return family == 4 ? expect_in_table(e, now, l, false) : expect_in_table(e, now, l, true);
 }
 
 /* How a flow is opened, one after the other while OPEN_LOST. */
@@ -145,23 +191,6 @@ ZW_GLOBAL int zw_flow_open(struct lookup *l, int family)
 	return is_opened(opened);
 }
 
-/* index * size. An older verifier (6.1) follows a product only if its second factor is known, as size has to be. */
-static __always_inline __u64 scaled(__u64 index, __u64 size)
-{
-#ifdef __BPF__ /* and not natively, as the fuzzers compile the programs */
-	asm volatile("%0 *= %1" : "+r"(index) : "r"(size));
-	return index;
-#else
-	return index * size;
-#endif
-}
-
-/* Slot i of the bucket, where the verifier does not know which. */
-static __always_inline struct zw_flow_slot *scaled_slot(const struct bucket *b, __u64 i, const bool v6)
-{
-	return (struct zw_flow_slot *)((__u64 *)(b->slots + scaled(i, b->stride)) + zw_flow_key_words(v6 ? 6 : 4));
-}
-
 static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u64 bytes, __u64 side, const bool v6)
 {
 	struct zw_flow_account *account;
@@ -226,6 +255,7 @@ ZW_GLOBAL int zw_flow_note(struct lookup *l, int family)
 static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6,
 			  bool fragments);
 static int zw_flow_note(struct lookup *l, int family);
+static uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, int family);
 static int zw_flow_open(struct lookup *l, int family);
 static int zw_flow_settle(struct lookup *l, uint64_t packets, uint64_t bytes, uint32_t side, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);

@@ -25,7 +25,8 @@
  *
  * Hints: what a slot's head and aux say of it to who looks for one to take: state 4 bits, confirmed 1, time 27 (in jiffies, or
  * fours of them), 0 for a free one. They are written by whoever changes a slot, beside that and plainly, so they may tell of
- * what was. Who follows one looks at its slot; if that says anything else, he mends the hint and looks at all slots. One that
+ * what was. Who follows one looks at its slot; if that says anything else, he mends the hint and looks at all slots. So they
+ * may as well be read some time before (see zw_flow_expect()). One that
  * says confirmed is not followed: where two CPUs changed a slot at once and that stays behind, the bucket has a slot less until the
  * flow's next change, its timeout, or until all others are taken.
  *
@@ -172,11 +173,16 @@ static __always_inline void endpoint6(__u64 word[3], const __u32 *address, __be1
 
 /*
  * All ones if a > b, else 0, of words of 48 bits: which end is the lower one is chance, and a branch on it would be
- * foretold wrongly every other time.
+ * foretold wrongly every other time. The compiler, if it saw what is meant, would make one of it.
  */
 static __always_inline __u64 is_greater(__u64 a, __u64 b)
 {
-	return (__s64)(b - a) >> 63;
+	__u64 difference = b - a, mask;
+
+	barrier_var(difference);
+	mask = (__s64)difference >> 63;
+	barrier_var(mask);
+	return mask;
 }
 
 static __always_inline void order6(struct flow_key *k, const struct ends *e)
@@ -366,6 +372,7 @@ struct opening {
 	__u32 recent; /* the opener's */
 	__u64 window[2]; /* 48 bits each */
 	__u32 alone; /* nobody else uses the table: it may be reused within one jiffy */
+	__u32 hinted; /* 1 + the slot that the hints liked best a moment ago, see zw_flow_expect(); 0: nobody looked */
 };
 
 /*
@@ -450,20 +457,42 @@ static __always_inline void note_slot(const struct bucket *b, __u64 i, const str
 	set_hint(b, i, hint_of(load_word(&slot->head), load_word(&slot->aux)));
 }
 
-/* rank() as a hint has it. */
-static __always_inline __u64 hinted_rank(__u32 hint, const struct opening *o)
+/* One or the other, by a mask of all ones or none. */
+static __always_inline __u64 either(__u64 mask, __u64 then, __u64 otherwise)
 {
-	__u32 state = hint >> HINT_STATE_SHIFT, age = ((o->now >> zw_timeouts.hint_shift) - hint) & HINT_TIME;
+	return otherwise ^ ((otherwise ^ then) & mask);
+}
 
-	if (!state)
-		return RANK_FREE;
-	if ((!age || age > HINT_TIME - HINT_AHEAD) && !o->alone)
-		return FLOW_KEEP;
-	if ((__u64)age << zw_timeouts.hint_shift > zw_timeouts.jiffies[state])
-		return RANK_FREE;
-	if (state == ZW_FLOW_TCP_CLOSING || state == ZW_FLOW_TCP_RESET)
-		return RANK_CLOSING;
-	return hint & HINT_CONFIRMED ? FLOW_KEEP : RANK_UNCONFIRMED + (HINT_TIME - age);
+#define HINTED_KEEP (1ull << 40) /* beyond all ranks, and of 48 bits with an index */
+#define NO_HINT (HINTED_KEEP << 3)
+#define CLOSING_STATES (1u << ZW_FLOW_TCP_CLOSING | 1u << ZW_FLOW_TCP_RESET)
+
+/* rank() as a hint has it. Without branches, here and in best_hint(): which slot is the oldest is chance. */
+static __always_inline __u64 hinted_rank(__u32 hint, __u64 now, bool alone)
+{
+	const __u64 state = hint >> HINT_STATE_SHIFT, shift = zw_timeouts.hint_shift;
+	const __u64 age = ((now >> shift) - hint) & HINT_TIME;
+	const __u64 young = is_greater(HINT_AHEAD + 1, (age + HINT_AHEAD) & HINT_TIME) & ((__u64)alone - 1);
+	__u64 rank = RANK_UNCONFIRMED + (HINT_TIME - age);
+
+	rank = either(-(__u64)(hint >> ZW_HINT_TIME_BITS & 1), HINTED_KEEP, rank);
+	rank = either(-(__u64)(CLOSING_STATES >> state & 1), RANK_CLOSING, rank);
+	rank = either(is_greater(age << shift, zw_timeouts.jiffies[state]), RANK_FREE, rank);
+	rank = either(young, HINTED_KEEP, rank);
+	return either(is_greater(1, state), RANK_FREE, rank);
+}
+
+/* The slot that the hints like best: its rank << 3 | index, or NO_HINT. */
+static __always_inline __u64 best_hint(const struct bucket *b, __u64 now, bool alone)
+{
+	__u64 best = NO_HINT;
+
+	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i = turn_after(i)) {
+		__u64 r = hinted_rank(load_hint(b, i), now, alone) << 3 | i;
+
+		best = either(is_greater(best, r), r, best);
+	}
+	return best;
 }
 
 /* The slot that the hints like best, if it is what they say: two lines instead of one for each slot. */
@@ -473,14 +502,11 @@ static __always_inline void choose_hinted(const struct bucket *b, const struct o
 	__u64 i, r, head, aux;
 	__u32 hint;
 
-	c->rank = FLOW_KEEP;
-	for (i = 0; i < ZW_FLOW_SLOTS; i = turn_after(i)) {
-		r = hinted_rank(load_hint(b, i), o);
-		if (r != FLOW_KEEP && (r << 3 | i) < c->rank)
-			c->rank = r << 3 | i;
-	}
-	if (c->rank == FLOW_KEEP)
+	c->rank = o->hinted ? o->hinted - 1 : best_hint(b, o->now, o->alone);
+	if (c->rank == NO_HINT) {
+		c->rank = FLOW_KEEP;
 		return;
+	}
 	i = c->rank & (ZW_FLOW_SLOTS - 1);
 	head = load_word(&slot_at(b, i, v6)->head);
 	aux = load_word(&slot_at(b, i, v6)->aux);

@@ -374,6 +374,35 @@ TEST_BOTH(a_hint_of_before_chooses_nothing)
 	assert_true(choose_for(f, 99, NOW + 100, LOOK_HINTED) == FLOW_KEEP);
 }
 
+/* What was looked at a moment ago may have become anything since: it is taken only if it may be, and as what it is. */
+TEST_BOTH(a_slot_that_was_expected_is_looked_at_again)
+{
+	static const __u32 states[] = { ZW_FLOW_TCP_SYN, ZW_FLOW_TCP_CLOSING, ZW_FLOW_UDP, ZW_FLOW_TCP_ESTABLISHED };
+	struct ends e = ends_of(99, false);
+	struct flow_key k = key_of(f, &e);
+	unsigned seed = 6, taken = 0, kept = 0;
+
+	for (unsigned round = 0; round < 4000; round++) {
+		__u64 now = NOW + round * 1000, later = now + rand_r(&seed) % 2;
+		unsigned number = rand_r(&seed) % 24;
+
+		open_at(f, number, now, states[rand_r(&seed) % 4]);
+		if (is_there(f, number, now) && rand_r(&seed) % 4 == 0)
+			change(f, number, now, 0, FLOW_CONFIRMED);
+		for (__u32 i = 0; i < ZW_FLOW_SLOTS; i++) {
+			struct opening o = { .now = later, .state = ZW_FLOW_TCP_SYN, .hinted = i + 1 };
+			const struct zw_flow_slot *slot = slot_at(&f->bucket, i, f->v6);
+			__u64 wanted = rank(slot->head, slot->aux, &o);
+
+			choose_by(f, &k, &o, LOOK_HINTED);
+			assert_true(f->choice.rank == (wanted == FLOW_KEEP ? FLOW_KEEP : wanted << 3 | i));
+			taken += wanted != FLOW_KEEP;
+			kept += wanted == FLOW_KEEP;
+		}
+	}
+	assert_true(taken > 4000 && kept > 4000);
+}
+
 /*
  * Keys that count up, as the ports and addresses of real clients do, spread over the buckets as random ones would,
  * whatever the seeds: of as many flows as half the slots, few find their bucket full.
@@ -517,6 +546,7 @@ int main(void)
 		cmocka_unit_test(tags_follow_the_slots_flows),
 		cmocka_unit_test(hints_choose_what_all_slots_would),
 		cmocka_unit_test(a_hint_of_before_chooses_nothing),
+		cmocka_unit_test(a_slot_that_was_expected_is_looked_at_again),
 		cmocka_unit_test(keys_that_count_up_find_their_buckets_no_fuller_than_others),
 		cmocka_unit_test(two_threads_at_one_bucket_never_match_falsely),
 	};
