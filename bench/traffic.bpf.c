@@ -127,12 +127,12 @@ int traffic4(struct xdp_md *ctx)
  */
 static __always_inline void set_address6(struct in6_addr *at, __u32 prefix)
 {
-	__u64 *half = (__u64 *)at;
+	address_half *half = (address_half *)at;
 	__u32 word[4];
 
 	plan_address6(traffic.shape, prefix, word);
 	for (int i = 0; i < 2; i++)
-		half[i] = bpf_htonl(word[2 * i]) | (__u64)bpf_htonl(word[2 * i + 1]) << 32;
+		half[i] = bpf_cpu_to_be64((__u64)word[2 * i] << 32 | word[2 * i + 1]);
 }
 
 /* A fragment header stands where the TCP header begins. */

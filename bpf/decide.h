@@ -322,7 +322,7 @@ ZW_GLOBAL int zw_decide_repeated(struct work *w, __u32 cell)
 	return 1;
 }
 
-/* Stages policy, limit and tls. A SYN's flow is looked for only here: what policy denies needs no flow table. */
+/* Stages policy, limit and tls. Whether a SYN repeats a flow's opening is asked only here: what policy denies is no flow's. */
 static __always_inline void decide_policy(struct work *w)
 {
 	const struct packet *p = &w->packet;
@@ -336,7 +336,6 @@ static __always_inline void decide_policy(struct work *w)
 		return;
 	if (!(cell & ZW_CELL_ALLOW)) {
 		o->is_new = 1;
-		w->opens = 0;
 		end(o, cell & ZW_CELL_RULE ? ZW_DROP_RULE : ZW_DROP_DEFAULT, cell, zw_layout.generation);
 		return;
 	}
@@ -483,13 +482,20 @@ ZW_GLOBAL int zw_decide_blocked(struct work *w)
 	return 1;
 }
 
-/* Will the packet open a flow, as the last first packet here did? The tables will say; if so, the flow's lines come meanwhile. */
+/*
+ * Will the packet, which no flow was found for, open one, as the last such packet here did? The tables will say; if so, the lines
+ * of the flow come meanwhile. What came in before it leaves has opened its flow there.
+ */
 static __always_inline void expect_flow(struct work *w)
 {
 	const struct packet *p = &w->packet;
+	const bool expected = w->opens;
 
-	if (w->opens && p->fragment == FRAGMENT_NONE)
-		w->hinted = zw_flow_expect(&w->lookup, &p->ends, p->now, p->family);
+	if (!p->counted)
+		return;
+	w->opens = 0; /* until policy allows it */
+	if (expected && p->fragment == FRAGMENT_NONE && (is_opening_syn(p) || p->ends.protocol == PROTO_UDP))
+		w->hinted = zw_flow_expect(&w->lookup, &p->ends, p->now, zw_layout.simulate, p->family);
 }
 
 /*
@@ -512,11 +518,11 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 	found = p->fragment != FRAGMENT_LATER && !p->cut_first && !is_opening_syn(p) &&
 		flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
 	settled = found ? settled_cell(p, &f) : 0;
+	w->hinted = 0;
 	if (settled) {
 		w->match = NO_MATCH;
 		spoofed = is_settled_spoofed(w, &f, settled);
 	} else {
-		w->hinted = 0;
 		if (!found)
 			expect_flow(w);
 		locate_cached(w);

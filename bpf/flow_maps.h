@@ -104,10 +104,10 @@ static __always_inline bool find_in_table(const struct ends *e, __u64 now, struc
 	return find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
 }
 
-static __always_inline __u32 expect_in_table(const struct ends *e, __u64 now, struct lookup *l, const bool v6)
+static __always_inline __u32 expect_in_table(const struct ends *e, __u64 now, bool alone, struct lookup *l, const bool v6)
 {
 	struct bucket b = find_bucket(e, l, v6, false);
-	__u64 best = best_hint(&b, now, false), i = best & (ZW_FLOW_SLOTS - 1);
+	__u64 best = best_hint(&b, now, alone), i = best & (ZW_FLOW_SLOTS - 1);
 
 	load_word(b.tags);
 	load_word(&scaled_slot(&b, i, v6)->head);
@@ -118,13 +118,14 @@ static __always_inline __u32 expect_in_table(const struct ends *e, __u64 now, st
 
 /*
  * A flow between these ends will probably be opened: sends for the lines that this takes, so that they are waited for together
- * with those of the tables. What is read of them is not used, but for the hints. Returns what opening.hinted says.
+ * with those of the tables. What is read of them is not used, but for the hints. now, alone: as in struct opening. Returns what
+ * opening.hinted says.
  */
-ZW_GLOBAL __u32 zw_flow_expect(struct lookup *l, const struct ends *e, __u64 now, int family)
+ZW_GLOBAL __u32 zw_flow_expect(struct lookup *l, const struct ends *e, __u64 now, __u32 alone, int family)
 {
 	if (!l || !e)
 		return 0;
-	return family == 4 ? expect_in_table(e, now, l, false) : expect_in_table(e, now, l, true);
+	return family == 4 ? expect_in_table(e, now, alone, l, false) : expect_in_table(e, now, alone, l, true);
 }
 
 /* How a flow is opened, one after the other while OPEN_LOST. */
@@ -255,7 +256,7 @@ ZW_GLOBAL int zw_flow_note(struct lookup *l, int family)
 static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6,
 			  bool fragments);
 static int zw_flow_note(struct lookup *l, int family);
-static uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, int family);
+static uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, uint32_t alone, int family);
 static int zw_flow_open(struct lookup *l, int family);
 static int zw_flow_settle(struct lookup *l, uint64_t packets, uint64_t bytes, uint32_t side, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);

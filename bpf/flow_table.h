@@ -26,9 +26,9 @@
  * Hints: what a slot's head and aux say of it to who looks for one to take: state 4 bits, confirmed 1, time 27 (in jiffies, or
  * fours of them), 0 for a free one. They are written by whoever changes a slot, beside that and plainly, so they may tell of
  * what was. Who follows one looks at its slot; if that says anything else, he mends the hint and looks at all slots. So they
- * may as well be read some time before (see zw_flow_expect()). One that
- * says confirmed is not followed: where two CPUs changed a slot at once and that stays behind, the bucket has a slot less until the
- * flow's next change, its timeout, or until all others are taken.
+ * may as well be read some time before (see zw_flow_expect()). One that says confirmed is not followed: where two CPUs changed a
+ * slot at once and that stays behind, the bucket has a slot less until the flow's next change, its timeout, or until all others
+ * are taken.
  *
  * Reading: load a head; every key word must equal the wanted word with the head's version. All equal: a match.
  * Loads may happen in any order and need no barrier, on any architecture: a word with version v is written only

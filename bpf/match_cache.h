@@ -3,8 +3,8 @@
  * Exact-match cache: what the tables last said of two addresses, a protocol and a port. Who was denied asks again, and then the
  * answer is one line instead of some ten, each of them on a page of its own.
  *
- * Nothing is decided here. An entry holds what find_atom(), zw_find_cell() and zw_failsafe_cell() return for its key, and that
- * depends on the generation's tables alone. Each generation has a cache of its own, so an entry is right for as long as it
+ * Nothing is decided here. An entry holds what find_atom(), is_host(), zw_find_cell() and zw_failsafe_cell() return for its key, and
+ * that depends on the generation's tables alone. Each generation has a cache of its own, so an entry is right for as long as it
  * stands. What depends on more, on time, on the attach point, on flows, is asked for each packet anew.
  *
  * Direct-mapped: a key has one place, and there it replaces another. Each CPU has its own cache, and programs on one CPU do
@@ -52,7 +52,7 @@ static __always_inline struct zw_match *match_at(__u64 n)
 static __always_inline void locate_cached(struct work *w)
 {
 	const struct packet *p = &w->packet;
-	const __u64 *ends = (const __u64 *)p->ends.source;
+	const address_half *ends = (const address_half *)p->ends.source;
 	const __u32 what = p->ends.port | (__u32)p->ends.protocol << 16 | (__u32)p->family << 24;
 	struct outcome *o = &w->outcome;
 	struct zw_match *m;

@@ -38,7 +38,7 @@ struct work {
 	struct quote quote;
 	struct token token;
 	__u32 match, cell; /* see match_cache.h: the number of the packet's entry, or NO_MATCH; its cell, or ZW_MATCH_NO_CELL */
-	__u32 opens; /* the last first packet that policy decided here was allowed: see expect_flow() */
+	__u32 opens; /* the last packet here that no flow was found for might open one: see expect_flow() */
 	__u32 hinted; /* for the flow that the packet may open: as opening.hinted */
 	__u32 from_host; /* the source is an address of this host; of a packet that the tables were asked about */
 	struct address banned;

@@ -331,8 +331,19 @@ static void the_oldest_gives_way(void)
 		if (i >= ZW_FLOW_SLOTS)
 			wrong += head_of_flow(first + i - ZW_FLOW_SLOTS) || !head_of_flow(first + i - ZW_FLOW_SLOTS + 1);
 	}
-	simulation->jiffies += 1000000;
 	ok(!wrong, "%u flows, of which a bucket holds %d: each takes the place of the oldest (%u do not)", count, ZW_FLOW_SLOTS, wrong);
+
+	/* A first fragment opens a flow, too, and nobody looked for its slot. */
+	struct packet_spec spec = {.from = "10.3.0.1", .to = "10.4.0.1", .sport = first + count, .dport = 80, .flags = F_SYN,
+				   .seq = 1000, .window = 60000, .payload_len = 100, .more = true};
+	struct packet fragment;
+
+	simulation->jiffies += 8;
+	packet_build(&spec, &fragment);
+	sent += passes(&fragment, 1);
+	ok(head_of_flow(first + count) && head_of_flow(first + count - 1) && !head_of_flow(first + count - ZW_FLOW_SLOTS),
+	   "so does a first fragment's flow");
+	simulation->jiffies += 1000000;
 }
 
 #define STEPS 5 /* of a side: three times data, its FIN, and an acknowledgement */

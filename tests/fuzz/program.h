@@ -249,7 +249,7 @@ static __attribute__((unused)) void program_forget_tables(void)
 	memset(program_map(&zw_matches), 0, PROGRAM_MATCHES * sizeof(struct zw_match));
 }
 
-/* What it remembers of flows and fragments. */
+/* What it remembers of flows, fragments, and the packet before. */
 static __attribute__((unused)) void program_forget(void)
 {
 	const struct bpf_maps {
@@ -260,6 +260,7 @@ static __attribute__((unused)) void program_forget(void)
 	for (size_t i = 0; i < 2; i++)
 		memset((uint8_t *)program_map(flows[i].map) + ZW_FLOW_SEEDS * 8, 0,
 		       program_flows(flows[i].family).size - ZW_FLOW_SEEDS * 8);
+	memset(program_map(&zw_job), 0, sizeof(struct job));
 }
 
 #endif

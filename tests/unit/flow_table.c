@@ -333,6 +333,8 @@ TEST_BOTH(hints_choose_what_all_slots_would)
 				change(f, number, now, 0, FLOW_CONFIRMED);
 			else if (rand_r(&seed) % 8 == 0)
 				change(f, number, now, FLOW_STATE_BYTE, 0);
+			if (is_there(f, number, now) && rand_r(&seed) % 8 == 0) /* another CPU's jiffies are ahead of ours */
+				later = now - 4 * (rand_r(&seed) % (HINT_AHEAD / 4));
 			rank = choose_for(f, 99, later, LOOK_HINTED);
 			assert_true(choose_for(f, 99, later, LOOK_ALL) == rank);
 			if (rank != FLOW_KEEP)
@@ -341,6 +343,13 @@ TEST_BOTH(hints_choose_what_all_slots_would)
 	}
 	zw_timeouts.hint_shift = 0;
 	assert_true(chosen[RANK_FREE] > 1000 && chosen[RANK_CLOSING] > 1000 && chosen[RANK_UNCONFIRMED] > 1000);
+}
+
+/* Also when a hint's time, which begins again after so many jiffies, is what stands in a free one. */
+TEST_BOTH(a_free_slot_is_free_at_any_time)
+{
+	for (int i = -300; i < 300; i++)
+		assert_int_equal(choose_for(f, 99, (1ull << ZW_HINT_TIME_BITS) + i, LOOK_HINTED), RANK_FREE << 3 | 0);
 }
 
 /* A hint that is not what its slot says is not followed, whatever it is. */
@@ -545,6 +554,7 @@ int main(void)
 		cmocka_unit_test(a_new_flow_takes_the_place_of_its_closing_self),
 		cmocka_unit_test(tags_follow_the_slots_flows),
 		cmocka_unit_test(hints_choose_what_all_slots_would),
+		cmocka_unit_test(a_free_slot_is_free_at_any_time),
 		cmocka_unit_test(a_hint_of_before_chooses_nothing),
 		cmocka_unit_test(a_slot_that_was_expected_is_looked_at_again),
 		cmocka_unit_test(keys_that_count_up_find_their_buckets_no_fuller_than_others),

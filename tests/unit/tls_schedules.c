@@ -23,9 +23,9 @@ static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, 
 	return false;
 }
 
-__attribute__((unused)) static uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, int family)
+__attribute__((unused)) static uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, uint32_t alone, int family)
 {
-	(void)l, (void)e, (void)now, (void)family;
+	(void)l, (void)e, (void)now, (void)alone, (void)family;
 	return 0;
 }
 
