@@ -557,7 +557,7 @@ struct zw_blocks {
  * generation map zw_matches: for each CPU an exact-match cache of what the tables say of two addresses, a protocol and a port
  * (bpf/match_cache.h)
  */
-#define ZW_MATCHES_MAX 32768u /* of a CPU: 2 MiB */
+#define ZW_MATCHES_MAX 16384u /* of a CPU: 1 MiB */
 #define ZW_MATCHES_ALL 262144u /* of all CPUs: 16 MiB */
 #define ZW_MATCH_NO_CELL 0xffffffffu /* no packet has asked yet */
 

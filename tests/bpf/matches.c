@@ -115,7 +115,7 @@ static bool ask(const struct key *key, const char *interface, double time, enum 
 	return false;
 }
 
-#define KEYS ZW_MATCHES_MAX /* where there are 8 CPUs or less; about a third of them find their place taken */
+#define KEYS ZW_MATCHES_MAX /* where there are 16 CPUs or less; about a third of them find their place taken */
 
 static void vary(enum part part, const char *by)
 {
