@@ -256,10 +256,16 @@ ZW_GLOBAL int zw_flow_note(struct lookup *l, int family)
 static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6,
 			  bool fragments);
 static int zw_flow_note(struct lookup *l, int family);
-static uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, uint32_t alone, int family);
 static int zw_flow_open(struct lookup *l, int family);
 static int zw_flow_settle(struct lookup *l, uint64_t packets, uint64_t bytes, uint32_t side, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);
+
+/* Nothing is waited for here. */
+static inline uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, uint32_t alone, int family)
+{
+	(void)l, (void)e, (void)now, (void)alone, (void)family;
+	return 0;
+}
 
 #endif
 

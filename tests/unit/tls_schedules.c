@@ -23,12 +23,6 @@ static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, 
 	return false;
 }
 
-__attribute__((unused)) static uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, uint32_t alone, int family)
-{
-	(void)l, (void)e, (void)now, (void)alone, (void)family;
-	return 0;
-}
-
 __attribute__((unused)) static int zw_flow_open(struct lookup *l, int family)
 {
 	(void)l, (void)family;

@@ -107,12 +107,6 @@ static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, 
 	return is_flow_live(f->head_word) && !is_flow_expired(f->head_word, f->aux_word, now);
 }
 
-static uint32_t zw_flow_expect(struct lookup *l, const struct ends *e, uint64_t now, uint32_t alone, int family)
-{
-	(void)l, (void)e, (void)now, (void)alone, (void)family;
-	return 0;
-}
-
 static int zw_flow_note(struct lookup *l, int family)
 {
 	(void)l, (void)family;
