@@ -595,21 +595,25 @@ class Row:
     """what: a sentence; words: the command; fault: FROM, ACTION and so on, for inject; then its exit status (137: killed), what it
     says, who decides; `warns`: so does status; after: commands that then succeed."""
 
-    def __init__(self, what, prepare, words, fault, status, says, decides, after, warns=""):
+    def __init__(self, what, prepare, words, fault, status, says, decides, after, warns="", clsact=False):
         self.what, self.prepare, self.words, self.fault = what, prepare, words, fault
         self.status, self.says, self.decides, self.after, self.warns = status, says, decides, after, warns
+        self.clsact = clsact
+
+    def scene(self):
+        return Scene(BPF, self.clsact)
 
     def wrong(self):
         wrong = []
         self.prepare()
-        before = Scene(BPF, False)
+        before = self.scene()
         done = run([TOOLS + "/inject", file("report"), *self.fault, *zonewall(*self.words)])
         if done.status != self.status or self.says not in done.out:
             wrong.append(f"exit status {done.status}: {done.out}")
         seen = PROBE.ask()
         if seen != self.decides:
             wrong.append(f"{NAMES.get(seen, seen)} decides")
-        if self.status == 1 and not self.warns and not Scene(BPF, False).same(before):
+        if self.status == 1 and not self.warns and not self.scene().same(before):
             wrong.append("something was changed")
         if self.warns and self.warns not in run(zonewall("status")).out:
             wrong.append("status does not tell")
@@ -617,7 +621,7 @@ class Row:
             done = run(zonewall(*words))
             if done.status:
                 wrong.append(f"then {words[0]}: exit status {done.status}: {done.out}")
-        return wrong + (Scene(BPF, False).left_over() if self.after else [])
+        return wrong + (self.scene().left_over() if self.after else [])
 
 
 def rows():
@@ -650,9 +654,27 @@ def rows():
     ]
 
 
-def try_rows():
+def tc_qdisc(what):
+    subprocess.run(["tc", "qdisc", what, "dev", "v0", "clsact"], check=True)
+
+
+def down_with_qdisc():
+    """Another's: it does not go with the filters."""
+    down()
+    tc_qdisc("replace")
+
+
+def rows_of_filters():
+    to_a = ["apply", file("a")]
+    return [Row(f"an {hook} filter whose adding was not acknowledged does not stay", down_with_qdisc, to_a,
+                [PINS + "/links/" + hook, "fail", "recvmsg#3", "0"], 1, f"cannot attach {hook} to 'v0'", NONE_DECIDES, [to_a],
+                clsact=True)
+            for hook in ("ingress", "egress")]  # two messages are of the qdisc
+
+
+def try_rows(rows):
     global checks
-    for row in rows():
+    for row in rows:
         wrong = row.wrong()
         checks += 1
         print(f"{'not ok' if wrong else 'ok'} {checks} - {row.what}", flush=True)
@@ -687,8 +709,12 @@ def main():
         os.environ["ZONEWALL_NO_TCX"] = "1" if clsact else ""
         down()
         if not ways and (not only or only == "rows"):
-            try_rows()
+            try_rows(rows())
             report_without_memory()
+        if clsact and (not only or only == "rows"):
+            try_rows(rows_of_filters())
+            down()
+            tc_qdisc("delete")
         for command in commands():
             if ways and command.name not in ("first apply", "apply that attaches", "apply that detaches", "down", "rollback"):
                 continue
