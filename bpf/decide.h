@@ -19,17 +19,7 @@
  */
 static __always_inline bool is_spoofed(const struct work *w)
 {
-	const struct packet *p = &w->packet;
-	const struct zw_atom *atom;
-
-	if (!p->ingress)
-		return false;
-	if (w->from_host)
-		return true;
-	if (!zw_layout.source_sets || !p->source_set || is_unspecified(p->ends.source))
-		return false;
-	atom = get_atom(w->outcome.source);
-	return !atom || !is_in_source(p->source_set, atom);
+	return w->packet.ingress && (w->said & (ZW_MATCH_FROM_HOST | ZW_MATCH_STRANGE));
 }
 
 /* Neighbour discovery (RFC 4861 6.1, 7.1: hop limit 255 proves that no router forwarded it) and MLD (RFC 3810). */
@@ -116,20 +106,25 @@ static __always_inline __u32 with_hosts(__u32 cell, __u32 opener, __u32 other)
 	       (is_host(other) ? ZW_CELL_TO_HOST : 0);
 }
 
+/* Has this generation decided the flow, by a rule that has not ended? */
+static __always_inline bool is_decided(const struct flow *f, __u64 terms, struct asked *asked)
+{
+	return flow_generation(f) == zw_layout.generation && !is_over(terms, asked);
+}
+
 /*
- * Is this live flow allowed? Decided under this generation, by a rule that has not ended: as it was. Else its first packet
+ * Is this live flow, of these terms, allowed? Decided under this generation, by a rule that has not ended: as it was. Else its first packet
  * is decided again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed
  * flow is stamped. Returns the cell, with what is known of the flow (ZW_TLS_STATE), or 0 if the flow is revoked. A cell that
  * is being replaced is no rule's, but it allowed; if that was by a rule with `tls`, nobody knows how the flow began.
  */
-static __always_inline __u32 allowing_cell(struct flow *f, bool from_opener, __u8 protocol, __u32 source,
+static __always_inline __u32 allowing_cell(struct flow *f, __u64 terms, bool from_opener, __u8 protocol, __u32 source,
 					   __u32 destination, struct asked *asked)
 {
 	const __u32 opener = from_opener ? source : destination, other = from_opener ? destination : source;
-	const __u64 terms = flow_terms(f);
 	__u32 cell;
 
-	if (flow_generation(f) == zw_layout.generation && !is_over(terms, asked))
+	if (is_decided(f, terms, asked))
 		return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW | (zw_layout.has_tls ? ZW_CELL_TLS : 0);
 	if (!terms)
 		return 0;
@@ -146,13 +141,16 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
 {
 	struct outcome *o = &w->outcome;
 	bool from_opener = is_from_opener(f, &w->lookup.key);
-	__u32 cell = allowing_cell(f, from_opener, w->packet.ends.protocol, o->source, o->destination,
-				   &w->packet.asked);
+	const __u64 terms = flow_terms(f); /* read once: another CPU may be deciding the flow for the next generation */
+	__u32 cell;
 
-	o->port = flow_terms(f) >> 32;
+	if (!is_decided(f, terms, &w->packet.asked))
+		need_atoms(w);
+	cell = allowing_cell(f, terms, from_opener, w->packet.ends.protocol, o->source, o->destination, &w->packet.asked);
+	o->port = terms >> 32;
 	o->is_reversed = !from_opener;
 	if (!cell) {
-		end(o, ZW_DROP_REVOKED, flow_terms(f), flow_generation(f));
+		end(o, ZW_DROP_REVOKED, terms, flow_generation(f));
 		return;
 	}
 	if (zw_layout.has_tls && (cell & ZW_CELL_TLS)) {
@@ -184,7 +182,7 @@ ZW_GLOBAL __u32 zw_related_cell(struct packet *p, struct quote *q)
 		return 0;
 	if (!flow_find(p->family, &q->ends, p->now, &q->lookup, &f))
 		return 0;
-	return allowing_cell(&f, is_from_opener(&f, &q->lookup.key), q->ends.protocol,
+	return allowing_cell(&f, flow_terms(&f), is_from_opener(&f, &q->lookup.key), q->ends.protocol,
 			     find_atom_rarely(p->family, q->ends.source), find_atom_rarely(p->family, q->ends.destination),
 			     &p->asked);
 }
@@ -213,7 +211,8 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 	w->lookup.opening = (struct opening){
 		.now = p->now,
 		.generation = zw_layout.generation,
-		.cell = with_hosts(cell, w->outcome.source, w->outcome.destination),
+		.cell = cell | ZW_CELL_HOSTS_KNOWN | (w->said & ZW_MATCH_FROM_HOST ? ZW_CELL_FROM_HOST : 0) |
+			(w->said & ZW_MATCH_TO_HOST ? ZW_CELL_TO_HOST : 0),
 		.state = opening_state(p),
 		.port = p->ends.port,
 		.alone = zw_layout.simulate,
@@ -416,7 +415,7 @@ struct failsafe {
 };
 
 /* The packet itself, or, unless it is a SYN, the packet with its ends and ports exchanged. ICMP has no ports to exchange. */
-static __always_inline bool find_failsafe(const struct work *w, struct failsafe *f)
+static __always_inline bool find_failsafe(struct work *w, struct failsafe *f)
 {
 	const struct packet *p = &w->packet;
 	const struct outcome *o = &w->outcome;
@@ -427,6 +426,7 @@ static __always_inline bool find_failsafe(const struct work *w, struct failsafe 
 	if (!(f->cell & ZW_CELL_ALLOW) && !is_opening_syn(p)) {
 		if (p->ends.protocol == PROTO_TCP || p->ends.protocol == PROTO_UDP || p->ends.protocol == PROTO_SCTP)
 			f->port = bpf_ntohs(p->ends.sport);
+		need_atoms(w);
 		f->cell = failsafe_towards(zw_failsafe_cell(o->destination, o->source, p->ends.protocol, f->port), !p->ingress);
 		f->is_reversed = 1;
 	}
@@ -475,10 +475,8 @@ ZW_GLOBAL int zw_decide_blocked(struct work *w)
 	if (!is_blocked(p))
 		return 0;
 	end(o, ZW_DROP_BLOCKED, 0, zw_layout.generation);
-	if (zw_layout.has_failsafe) {
-		locate_rarely(p, o);
+	if (zw_layout.has_failsafe)
 		decide_failsafe(w);
-	}
 	return 1;
 }
 
@@ -525,7 +523,7 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 	} else {
 		if (!found)
 			expect_flow(w);
-		locate_cached(w);
+		ask_ends(w);
 		spoofed = is_spoofed(w);
 	}
 	if (spoofed)
@@ -541,11 +539,8 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		end(o, ZW_DROP_FRAGMENT, 0, generation);
 	else if (!is_list_used() || !zw_decide_blocked(w)) {
 		decide_state(w, found ? &f : NULL);
-		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason)) {
-			if (zw_layout.has_tls && o->source == ZW_NO_ATOM) /* settled, and stopped by stage tls */
-				locate_rarely(p, o);
+		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
 			decide_failsafe(w);
-		}
 		if (zw_layout.variants)
 			judge_staged(w);
 		if (zw_layout.has_bans && o->ban_s)

@@ -9,8 +9,8 @@
 #ifndef ZW_FRAGMENT_H
 #define ZW_FRAGMENT_H
 
+#include "match_cache.h"
 #include "tls.h"
-#include "work.h"
 
 #define NOTE_HOLDS 0xffff
 #define NOTE_REVERSED (1u << 16)
@@ -35,16 +35,18 @@ static __always_inline bool find_fragment(const struct packet *p, struct quote *
 }
 
 /* The cell that allows a remembered first fragment under this generation, or 0. */
-static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, __u64 note, const struct outcome *o,
-					   struct packet *p)
+static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, __u64 note, struct work *w)
 {
-	__u32 from = note & NOTE_REVERSED ? o->destination : o->source,
-	      to = note & NOTE_REVERSED ? o->source : o->destination;
+	const struct outcome *o = &w->outcome;
+	struct packet *p = &w->packet;
 	__u64 terms = flow_terms(f);
-	__u32 cell;
+	__u32 cell, from, to;
 
 	if (!terms || (flow_generation(f) == zw_layout.generation && !is_over(terms, &p->asked)))
 		return terms;
+	need_atoms(w);
+	from = note & NOTE_REVERSED ? o->destination : o->source;
+	to = note & NOTE_REVERSED ? o->source : o->destination;
 	cell = policy_cell(from, to, protocol, terms >> 32 & 0xffff, &p->asked);
 	if (zw_layout.has_tls && !takes_over(terms, cell))
 		cell = 0;
@@ -71,7 +73,7 @@ ZW_GLOBAL __u32 zw_later_cell(struct work *w)
 	note = load_word(&f.slot->window[0]);
 	if (((note ^ f.head_word) & FLOW_VERSION) || p->fragment_at < (note & NOTE_HOLDS))
 		return 0;
-	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, &w->outcome, p);
+	return fragment_cell(&f, note >> NOTE_PROTOCOL_SHIFT & 0xff, note, w);
 }
 
 /*

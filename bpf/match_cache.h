@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exact-match cache: what the tables last said of two addresses, a protocol and a port. Who was denied asks again, and then the
- * answer is one line instead of some ten, each of them on a page of its own.
+ * Exact-match cache: what the tables last said of two addresses, a protocol, a port and a source set. Who was denied asks again, and
+ * then the answer is one line instead of some ten.
  *
- * Nothing is decided here. An entry holds what find_atom(), is_host(), zw_find_cell() and zw_failsafe_cell() return for its key, and
- * that depends on the generation's tables alone. Each generation has a cache of its own, so an entry is right for as long as it
- * stands. What depends on more, on time, on the attach point, on flows, is asked for each packet anew.
+ * Nothing is decided here. A match says what is_host(), is_strange(), zw_find_cell() and zw_failsafe_cell() return for its key,
+ * and that depends on the generation's tables alone. Each generation has a cache of its own, so a match is right for as long
+ * as it stands. What depends on more, on time, on the attach point, on flows, is asked for each packet anew.
  *
- * Direct-mapped: a key has one place, and there it replaces another. Each CPU has its own cache, and programs on one CPU do
- * not nest: an entry has one writer, which is its only reader. The hash is not keyed: who makes packets collide makes them cost what
- * they would cost without a cache. An entry of zeros is no packet's, since none goes to an unspecified address.
+ * Direct-mapped: a key has one place, and there it replaces another. An IPv6 packet's match takes the place of four, all of which
+ * have its protocol and port: where another has replaced one of them, it is nobody's. Each CPU has its own cache, and programs on
+ * one CPU do not nest: a match has one writer, which is its only reader. The hash is not keyed: who makes packets collide makes
+ * them cost what they would cost without a cache. Zeros are no packet's match, since none goes to an unspecified address.
  *
  * User space, which decides a packet now and then and under one policy after the other, has none.
  */
@@ -18,114 +19,161 @@
 
 #include "work.h"
 
-#define NO_MATCH 0xffffffffu /* beyond all entries: the tables were not asked where the packet's ends are */
+#define NO_MATCH 0xffffffffu /* beyond all of them */
+
+/* Nobody else may send from there: the source, whose atom this is, is not in the set that the attach point has. */
+static __always_inline bool is_strange(const struct packet *p, __u32 source)
+{
+	const struct zw_atom *atom;
+
+	if (!zw_layout.source_sets || !p->source_set || is_unspecified(p->ends.source))
+		return false;
+	atom = get_atom(source);
+	return !atom || !is_in_source(p->source_set, atom);
+}
+
+/* Asks the tables about the packet's ends: both atoms, and what a match says of them. */
+ZW_GLOBAL __u32 zw_look_up_ends(struct work *w)
+{
+	struct outcome *o;
+
+	if (!w)
+		return 0;
+	o = &w->outcome;
+	locate(&w->packet, o);
+	return ZW_MATCH_NO_CELL | (is_host(o->source) ? ZW_MATCH_FROM_HOST : 0) |
+	       (is_host(o->destination) ? ZW_MATCH_TO_HOST : 0) | (is_strange(&w->packet, o->source) ? ZW_MATCH_STRANGE : 0);
+}
+
+/* Of a packet whose flow, or match, said what the tables would. */
+static __always_inline void need_atoms(struct work *w)
+{
+	if (w->outcome.source == ZW_NO_ATOM)
+		zw_look_up_ends(w);
+}
 
 #ifdef __bpf__
 
-const volatile __u32 zw_match_entries = 1; /* of a CPU, a power of two */
+const volatile __u32 zw_match_entries = ZW_MATCHES_LINE; /* of a CPU, a power of two */
 
 ZW_ONE_VALUE(zw_matches, sizeof(struct zw_match));
 
-/* Multiplicative hashing (Knuth), of the halves of both addresses and the rest; the factors are odd and otherwise any. */
-static __always_inline __u32 match_hash(const __u64 *ends, __u32 what)
-{
-	__u64 h = ends[0] * 0x9e3779b97f4a7c15ull + ends[1] * 0xc2b2ae3d27d4eb4full + ends[2] * 0x165667b19e3779f9ull +
-		  ends[3] * 0x27d4eb2f165667c5ull + what * 0xd6e8feb86659fd93ull;
-
-	return (h ^ h >> 32) * 0x9e3779b97f4a7c15ull >> 32;
-}
-
-/* This CPU's entry number n; NULL: there is none. */
-static __always_inline struct zw_match *match_at(__u64 n)
+/* This CPU's match number n, from which on so many (a constant) stand; NULL: they do not. */
+static __always_inline struct zw_match *match_at(__u64 n, const __u32 whole)
 {
 	const __u64 size = (__u64)zw_cpus * zw_match_entries * sizeof(struct zw_match);
 	__u8 *base = only_value(&zw_matches);
 	__u64 at = ((__u64)bpf_get_smp_processor_id() * zw_match_entries + n) * sizeof(struct zw_match);
 
 	barrier_var(at);
-	if (at > size - sizeof(struct zw_match))
+	if (at > size - whole * sizeof(struct zw_match))
 		return NULL;
+	barrier_var(at); /* clang 16 would add first, and no verifier knows what is compared afterwards */
 	return (struct zw_match *)(base + at);
 }
 
-/* The atoms of both ends, as locate() finds them; w->cell: what zw_find_cell() would say, or ZW_MATCH_NO_CELL. */
-static __always_inline void locate_cached(struct work *w)
+/* What tells keys apart, in as many parts (a constant) as the packet's match has. Returns all but the addresses. */
+static __always_inline __u32 match_key(const struct packet *p, const int parts, __u64 *ret_ends)
 {
-	const struct packet *p = &w->packet;
 	const address_half *ends = (const address_half *)p->ends.source;
-	const __u32 what = p->ends.port | (__u32)p->ends.protocol << 16 | (__u32)p->family << 24;
-	struct outcome *o = &w->outcome;
+
+	if (parts == 1)
+		ret_ends[0] = p->ends.source[0] | (__u64)p->ends.destination[0] << 32;
+	for (int i = 0; i < parts && parts > 1; i++)
+		ret_ends[i] = ends[i];
+	return p->ends.port | (__u32)p->ends.protocol << 16 | (parts > 1 ? ZW_MATCH_IPV6 : 0) |
+	       (zw_layout.source_sets ? p->source_set << ZW_MATCH_SET_SHIFT : 0);
+}
+
+/* Multiplicative hashing (Knuth); the factors are odd and otherwise any. */
+static __always_inline __u32 match_hash(const __u64 *ends, const int parts, __u32 what)
+{
+	__u64 h = ends[0] * 0x9e3779b97f4a7c15ull + what * 0xd6e8feb86659fd93ull;
+
+	if (parts > 1)
+		h += ends[1] * 0xc2b2ae3d27d4eb4full + ends[2] * 0x165667b19e3779f9ull + ends[3] * 0x27d4eb2f165667c5ull;
+	return (h ^ h >> 32) * 0x9e3779b97f4a7c15ull >> 32;
+}
+
+/* Is a match, of so many parts, the one of this key? */
+static __always_inline bool is_match(const struct zw_match *m, const int parts, const __u64 *ends, __u32 what)
+{
+	__u64 differ = 0;
+
+	for (int i = 0; i < parts; i++)
+		differ |= (m[i].ends ^ ends[i]) | ((m[i].what ^ what) & ~ZW_MATCH_NO_FAILSAFE);
+	return !differ;
+}
+
+static __always_inline void exchange_matches(struct zw_match *a, struct zw_match *b)
+{
+	struct zw_match first = *a;
+
+	*a = *b;
+	*b = first;
+}
+
+/* What a line says of the packet, or, after it has made room for it, the tables do. */
+static __always_inline void ask_cached(struct work *w, const int parts)
+{
+	__u64 ends[ZW_MATCHES_LINE];
+	const __u32 what = match_key(&w->packet, parts, ends);
+	const __u32 reach = parts > 1 ? zw_match_entries : zw_match_entries / 2;
 	struct zw_match *m;
 
-	w->match = match_hash(ends, what) & (zw_match_entries - 1);
-	m = match_at(w->match);
-	if (m && !((m->ends[0] ^ ends[0]) | (m->ends[1] ^ ends[1]) | (m->ends[2] ^ ends[2]) | (m->ends[3] ^ ends[3]) |
-		   (m->what ^ what))) {
-		o->source = m->source;
-		o->destination = m->destination;
-		w->cell = m->cell;
-		w->from_host = m->from_host;
-		return;
-	}
-	locate(p, o);
-	w->cell = ZW_MATCH_NO_CELL;
-	w->from_host = is_host(o->source);
+	w->match = match_hash(ends, parts, what) & (reach - ZW_MATCHES_LINE);
+	m = match_at(w->match, ZW_MATCHES_LINE);
 	if (!m)
 		return;
-	for (int i = 0; i < 4; i++)
-		m->ends[i] = ends[i];
-	m->what = what;
-	m->source = o->source;
-	m->destination = o->destination;
-	m->from_host = w->from_host;
-	m->cell = ZW_MATCH_NO_CELL;
-	m->failsafe = ZW_MATCH_NO_CELL;
+	for (int i = 0; i < ZW_MATCHES_LINE; i += parts) {
+		if (is_match(m + i, parts, ends, what)) {
+			if (i)
+				exchange_matches(m, m + i);
+			w->said = m->said;
+			return;
+		}
+	}
+	w->said = zw_look_up_ends(w);
+	for (int i = ZW_MATCHES_LINE - 1; i >= parts; i--)
+		m[i] = m[i - 1];
+	for (int i = 0; i < parts; i++) {
+		m[i].ends = ends[i];
+		m[i].what = what;
+	}
+	m->said = w->said;
 }
 
-/* The cell of a packet that locate_cached() has seen. */
-static __always_inline void keep_cell(struct work *w, __u32 cell)
+/* What the tables say of the packet's ends: w->said; also its cell, if they were asked for it. */
+static __always_inline void ask_ends(struct work *w)
 {
-	struct zw_match *m = match_at(w->match);
-
-	w->cell = cell;
-	if (m)
-		m->cell = cell;
+	if (zw_layout.source_sets && w->packet.source_set >= ZW_MATCH_SETS) {
+		w->match = NO_MATCH;
+		w->said = zw_look_up_ends(w);
+	} else if (w->packet.family == 4) {
+		ask_cached(w, 1);
+	} else {
+		ask_cached(w, ZW_MATCHES_LINE);
+	}
 }
 
-/* What zw_failsafe_cell() says of the packet, both of whose ends are known. */
-static __always_inline __u32 failsafe_cell(const struct work *w)
+/* The match of a packet whose ends were asked for, or NULL. */
+static __always_inline struct zw_match *own_match(const struct work *w)
 {
-	const struct outcome *o = &w->outcome;
-	struct zw_match *m = match_at(w->match);
-	__u32 cell;
-
-	if (m && m->failsafe != ZW_MATCH_NO_CELL)
-		return m->failsafe;
-	cell = zw_failsafe_cell(o->source, o->destination, w->packet.ends.protocol, w->packet.ends.port);
-	if (m)
-		m->failsafe = cell;
-	return cell;
+	return match_at(w->match, 1);
 }
 
 #else
 
-static inline void locate_cached(struct work *w)
+static inline void ask_ends(struct work *w)
 {
-	locate(&w->packet, &w->outcome);
-	w->cell = ZW_MATCH_NO_CELL;
-	w->from_host = is_host(w->outcome.source);
+	w->match = NO_MATCH;
+	w->said = zw_look_up_ends(w);
 }
 
-static inline void keep_cell(struct work *w, __u32 cell)
+static inline struct zw_match *own_match(const struct work *w)
 {
-	w->cell = cell;
-}
-
-static inline __u32 failsafe_cell(const struct work *w)
-{
-	const struct outcome *o = &w->outcome;
-
-	return zw_failsafe_cell(o->source, o->destination, w->packet.ends.protocol, w->packet.ends.port);
+	(void)w;
+	return NULL;
 }
 
 #endif
@@ -135,10 +183,33 @@ static __always_inline __u32 first_cell(struct work *w)
 {
 	const struct packet *p = &w->packet;
 	const struct outcome *o = &w->outcome;
+	struct zw_match *m;
 
-	if (w->cell == ZW_MATCH_NO_CELL)
-		keep_cell(w, zw_find_cell(o->source, o->destination, p->ends.protocol, p->ends.port));
-	return current_cell(w->cell, &w->packet.asked);
+	if (w->said & ZW_MATCH_NO_CELL) {
+		need_atoms(w);
+		w->said &= ~(ZW_MATCH_NO_CELL | ZW_MATCH_CELL);
+		w->said |= zw_find_cell(o->source, o->destination, p->ends.protocol, p->ends.port) & ZW_MATCH_CELL;
+		m = own_match(w);
+		if (m)
+			m->said = w->said;
+	}
+	return current_cell(w->said & ZW_MATCH_CELL, &w->packet.asked);
+}
+
+/* What zw_failsafe_cell() says of the packet, or 0 where that does not allow. */
+static __always_inline __u32 failsafe_cell(struct work *w)
+{
+	const struct outcome *o = &w->outcome;
+	struct zw_match *m = own_match(w);
+	__u32 cell;
+
+	if (m && (m->what & ZW_MATCH_NO_FAILSAFE))
+		return 0;
+	need_atoms(w);
+	cell = zw_failsafe_cell(o->source, o->destination, w->packet.ends.protocol, w->packet.ends.port);
+	if (m && !(cell & ZW_CELL_ALLOW))
+		m->what |= ZW_MATCH_NO_FAILSAFE;
+	return cell;
 }
 
 #endif

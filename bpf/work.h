@@ -13,7 +13,7 @@ struct outcome {
 	__u32 reason; /* enum zw_reason */
 	__u32 cell; /* that decided: its rule and flags; 0: none */
 	__u32 generation; /* whose numbering the cell's rule is in */
-	__u32 source, destination; /* atoms; ZW_NO_ATOM */
+	__u32 source, destination; /* atoms; ZW_NO_ATOM as long as nobody needs to know: see need_atoms() */
 	__u32 is_new; /* a first packet: opened a flow, or was denied by policy */
 	__u32 ban_s; /* the source has overrun its limit, which bans it for so long; in the end: it is banned */
 	__u32 staged; /* the staged rule that would have decided a first packet, as in struct zw_variant; 0 none */
@@ -37,10 +37,9 @@ struct work {
 	struct lookup lookup;
 	struct quote quote;
 	struct token token;
-	__u32 match, cell; /* see match_cache.h: the number of the packet's entry, or NO_MATCH; its cell, or ZW_MATCH_NO_CELL */
+	__u32 match, said; /* see match_cache.h: the number of the packet's match, or NO_MATCH; and what it says */
 	__u32 opens; /* the last packet here that no flow was found for might open one: see expect_flow() */
 	__u32 hinted; /* for the flow that the packet may open: as opening.hinted */
-	__u32 from_host; /* the source is an address of this host; of a packet that the tables were asked about */
 	struct address banned;
 	__u32 spans_found; /* memory for ban.h */
 	struct scratch scratch;
@@ -60,13 +59,6 @@ static __always_inline void locate(const struct packet *p, struct outcome *o)
 		return;
 	o->source = find_atom(p->family, p->ends.source);
 	o->destination = find_atom(p->family, p->ends.destination);
-}
-
-/* The same for a packet of a settled flow, which had no need of them: calls instead of the code. */
-static __always_inline void locate_rarely(const struct packet *p, struct outcome *o)
-{
-	o->source = find_atom_rarely(p->family, p->ends.source);
-	o->destination = find_atom_rarely(p->family, p->ends.destination);
 }
 
 #endif

@@ -554,21 +554,26 @@ struct zw_blocks {
 };
 
 /*
- * generation map zw_matches: for each CPU an exact-match cache of what the tables say of two addresses, a protocol and a port
- * (bpf/match_cache.h)
+ * generation map zw_matches: for each CPU an exact-match cache of what the tables say of two addresses, a protocol, a port and a
+ * source set (bpf/match_cache.h). An IPv4 packet has one match; an IPv6 packet four beside each other, which begin a line.
  */
-#define ZW_MATCHES_MAX 16384u /* of a CPU: 1 MiB */
-#define ZW_MATCHES_ALL 262144u /* of all CPUs: 16 MiB */
-#define ZW_MATCH_NO_CELL 0xffffffffu /* no packet has asked yet */
+#define ZW_MATCHES_MAX 131072u /* of a CPU: 2 MiB */
+#define ZW_MATCHES_ALL 2097152u /* of all CPUs: 32 MiB */
+#define ZW_MATCHES_LINE 4
+#define ZW_MATCH_IPV6 0x01000000u
+#define ZW_MATCH_SET_SHIFT 25
+#define ZW_MATCH_SETS 64u /* source sets below have matches, 0 being none */
+#define ZW_MATCH_NO_FAILSAFE 0x80000000u
+#define ZW_MATCH_CELL 0x0fffffffu /* as it stands in the tables */
+#define ZW_MATCH_FROM_HOST 0x10000000u /* the source is an address of this host */
+#define ZW_MATCH_TO_HOST 0x20000000u
+#define ZW_MATCH_STRANGE 0x40000000u /* the source is not in the source set */
+#define ZW_MATCH_NO_CELL 0x80000000u /* no packet has asked yet */
 
 struct zw_match {
-	__u64 ends[4]; /* source and destination */
-	__u32 what; /* port, protocol << 16, family << 24 */
-	__u32 source, destination; /* atoms */
-	__u32 cell; /* as it stands in the tables, or ZW_MATCH_NO_CELL */
-	__u32 failsafe; /* the same of failsafe's, asked about the packet as it is */
-	__u32 from_host; /* the source is an address of this host */
-	__u32 pad[2];
+	__u64 ends; /* IPv4: both addresses; IPv6: the upper or lower half of one */
+	__u32 what; /* port, protocol << 16, ZW_MATCH_IPV6, source set << 25; beside them ZW_MATCH_NO_FAILSAFE: no entry allows it */
+	__u32 said; /* the cell and what is known of the source; of four the first one's */
 };
 
 /* A power of two. Of many CPUs each sees a part of the packets. */
@@ -576,7 +581,7 @@ static inline __u32 zw_match_entries_of(__u32 cpus)
 {
 	__u32 entries = ZW_MATCHES_MAX;
 
-	while (entries > 1 && (__u64)entries * cpus > ZW_MATCHES_ALL)
+	while (entries > ZW_MATCHES_LINE && (__u64)entries * cpus > ZW_MATCHES_ALL)
 		entries /= 2;
 	return entries;
 }
@@ -767,7 +772,7 @@ ZW_ASSERT(sizeof(struct zw_tail) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_lone) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_sparse) == 64, "a line is a cache line");
 ZW_ASSERT(ZW_TABLES_MAX / 64 <= 1u << ZW_SPARSE_SHIFT && ZW_SPARSE_BITS_MAX < 16, "a step has room for line and bits");
-ZW_ASSERT(sizeof(struct zw_match) == 64, "a match is a cache line");
+ZW_ASSERT(sizeof(struct zw_match) * ZW_MATCHES_LINE == 64, "four matches are a cache line");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_variant) == 32, "two variants a line");
 ZW_ASSERT(sizeof(struct zw_staged_counters) == sizeof(struct zw_rule_counters), "an entry is either");

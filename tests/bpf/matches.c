@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The exact-match cache of the programs (bpf/match_cache.h): packets that differ in one part of its key alone, as many as it has
- * entries, asked one after the other and then all once more. Whoever finds the entry of another must not take it. Oracle
- * and tables have no cache.
+ * The exact-match cache of the programs (bpf/match_cache.h): many packets that differ in one part of its key alone, asked one after
+ * the other and then all once more. Whoever finds the match of another must not take it. Oracle and tables have no cache.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "generate.h"
@@ -29,7 +29,7 @@ static const char policy[] =
 
 #define ENDS_AT 1000000 /* of rule `until` */
 
-/* The same is asked of failsafe, which an entry remembers beside the policy's answer. */
+/* The same is asked of failsafe, which a match remembers beside the policy's answer. */
 static const char failsafe[] =
 	ZONES
 	"failsafe: [{id: way-in, from: red, to: blue, service: [tcp/1-32767, udp/1-32767]}]\n"
@@ -94,15 +94,14 @@ static void draw_key(enum part part, struct key *key)
 }
 
 /* Does everybody say the same, and the oracle this? */
-static bool ask(const struct key *key, const char *interface, double time, enum zw_reason wanted)
+static bool ask_packet(const struct packet_spec *spec, const char *interface, double time, enum zw_reason wanted)
 {
-	const struct packet_spec spec = { .from = key->from, .to = key->to, .protocol = key->protocol, .dport = key->port };
 	struct oracle_answer answer;
 	char text[SCENE_TEXT];
 	struct packet packet;
 	struct scene_frame frame = { .hook = ZW_HOOK_XDP, .time = time, .mac = { 2, 0, 0, 0, 0, 10 }, .interface = interface };
 
-	packet_build(&spec, &packet);
+	packet_build(spec, &packet);
 	frame.data = packet.data;
 	frame.len = packet.len;
 	if (scene_agrees(&scene, &frame, &answer, text) && (!wanted || answer.reason == wanted)) {
@@ -110,12 +109,26 @@ static bool ask(const struct key *key, const char *interface, double time, enum 
 		denied += answer.reason == ZW_DROP_DEFAULT;
 		return true;
 	}
-	note("%s to %s, protocol %d port %u%s%s at %.0f: %s", key->from, key->to, key->protocol, key->port,
+	note("%s to %s, protocol %d port %u%s%s at %.0f: %s", spec->from, spec->to, spec->protocol, spec->dport,
 	     interface ? " from " : "", interface ? interface : "", time, text);
 	return false;
 }
 
-#define KEYS ZW_MATCHES_MAX /* where there are 16 CPUs or less; about a third of them find their place taken */
+static bool ask(const struct key *key, const char *interface, double time, enum zw_reason wanted)
+{
+	const struct packet_spec spec = { .from = key->from, .to = key->to, .protocol = key->protocol, .dport = key->port };
+
+	return ask_packet(&spec, interface, time, wanted);
+}
+
+static bool ask_impossible(const struct key *key)
+{
+	const struct packet_spec spec = { .from = key->from, .to = key->to, .dport = key->port, .flags = F_SYN | F_FIN };
+
+	return ask_packet(&spec, NULL, 0, 0);
+}
+
+#define KEYS 16384 /* as many as lines of IPv4 matches, where there are 16 CPUs or less: some share one, and some must give way */
 
 static void vary(enum part part, const char *by)
 {
@@ -129,12 +142,12 @@ static void vary(enum part part, const char *by)
 		good = ask(&keys[i % KEYS], NULL, 0, 0);
 	ok(good && allowed > KEYS / 2 && denied > KEYS / 2, "%s, %s: %u keys, twice; %lu times allowed, %lu denied", by,
 	   part_names[part], KEYS, allowed, denied);
-	/* Those from elsewhere do not get as far as stage policy, and leave entries that know no cell. */
+	/* Those of a source set have matches of their own; those with flags that no TCP sends leave some that know no cell. */
 	for (size_t i = KEYS; i-- && good;)
-		good = ask(&keys[i], "blue0", 0, 0);
+		good = ask(&keys[i], "blue0", 0, 0) && (keys[i].protocol != P_TCP || ask_impossible(&keys[i]));
 	for (size_t i = 0; i < KEYS && good; i++)
 		good = ask(&keys[i], NULL, 0, 0);
-	ok(good, "%s, %s: after they came from elsewhere", by, part_names[part]);
+	ok(good, "%s, %s: after they came from elsewhere, and with other flags", by, part_names[part]);
 }
 
 /* The same words of addresses in both families. */
@@ -154,6 +167,20 @@ static void both_families(void)
 	ok(good, "addresses of the same words in both families");
 }
 
+/* IPv6 packets whose source's upper half are both addresses of an IPv4 packet, in so many lines that one is that packet's. */
+static void parts_of_others(void)
+{
+	const struct key v4 = { "10.0.0.7", "11.0.0.9", P_TCP, 80 };
+	struct key v6 = { "a00:7:b00:9::1", "", P_TCP, 80 };
+	bool good = true;
+
+	for (unsigned i = 0; i < 8 * KEYS && good; i++) {
+		snprintf(v6.to, sizeof(v6.to), "fd80::%x:%x", i >> 8, i & 0xff);
+		good = ask(&v6, NULL, 0, ZW_DROP_DEFAULT);
+	}
+	ok(good && ask(&v4, NULL, 0, ZW_ALLOW_RULE), "a part of an IPv6 packet's match is no IPv4 packet's");
+}
+
 /* What is not the key's alone: where a packet enters, and when. Failing, it would be taken from the packet before. */
 static void what_is_not_kept(void)
 {
@@ -169,7 +196,7 @@ static void what_is_not_kept(void)
 	ok(good, "and so is the time, of a rule that ends");
 }
 
-/* Addresses of this host, each the source of packets that have entries already. */
+/* Addresses of this host, each the source of packets that have matches already. */
 static void from_this_host(void)
 {
 	static const char *const from[] = { "10.0.0.1", "fd00:0:0:1::1" }, *const others[] = { "10.0.0.7", "fd00:0:0:1::7" };
@@ -188,29 +215,104 @@ static void from_this_host(void)
 	ok(good, "this host's addresses are nobody else's, however often they are asked for");
 }
 
-static bool open_scene(const char *text)
+static bool open_scene(const char *text, bool stateful)
 {
-	const struct scene_options options = { .host = "10.0.0.1 fd00:0:0:1::1",
+	const struct scene_options options = { .host = "10.0.0.1 fd00:0:0:1::1 11.0.0.1 fd80:0:0:1::1",
+					       .stateful = stateful,
 					       .kernel = scene_asks_kernel(),
 					       .hooks = 1u << ZW_HOOK_XDP };
 
 	return !scene_open(text, &options, &scene) || ok(false, "the policy compiles and loads");
 }
 
+/* Two flows to this host, the second's opening like the first's: nobody else may answer. */
+static void to_this_host(void)
+{
+	static const char *const from[] = { "10.0.0.7", "fd00:0:0:1::7" }, *const to[] = { "11.0.0.1", "fd80:0:0:1::1" };
+	bool good = true;
+
+	for (unsigned i = 0; i < 4 && good; i++) {
+		const struct packet_spec opening = { .from = from[i & 1], .to = to[i & 1], .sport = 40000 + i / 2, .dport = 80 };
+		const struct packet_spec answer = { .from = opening.to, .to = opening.from, .sport = 80,
+						    .dport = opening.sport, .flags = F_SYN | F_ACK, .ack = 1 };
+
+		good = ask_packet(&opening, NULL, 0, ZW_ALLOW_RULE) && ask_packet(&answer, NULL, 0, ZW_DROP_SPOOFED);
+	}
+	ok(good, "what a flow knows of this host is the same by a match");
+}
+
+/* Packets of no flow that failsafe lets pass as answers: what it says of them as they are is kept, and no more. */
+static void answers_by_failsafe(void)
+{
+	static const char *const from[] = { "11.0.0.9", "fd80:0:0:1::9" }, *const to[] = { "10.0.0.7", "fd00:0:0:1::7" };
+	bool good = true;
+
+	for (unsigned i = 0; i < 6 && good; i++) {
+		const struct packet_spec spec = { .from = from[i & 1], .to = to[i & 1], .sport = 80, .dport = 40000,
+						  .flags = F_ACK };
+
+		good = ask_packet(&spec, NULL, 0, ZW_ALLOW_FAILSAFE);
+	}
+	ok(good, "answers that failsafe lets pass, again and again");
+}
+
+/* As many interfaces with a source each as have matches, and more: the same packets enter each of them. */
+static void many_sources(void)
+{
+	enum { INTERFACES = ZW_MATCH_SETS + 8 };
+	char *text = NULL, name[16], from[32];
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	bool good = true;
+
+	if (!out)
+		abort();
+	fputs("version: 1\ndefaults: {action: drop}\nfailsafe: [{id: open, from: any, to: any, service: tcp/80}]\ninterfaces:\n",
+	      out);
+	for (int i = 1; i <= INTERFACES; i++)
+		fprintf(out, "  - {match: [one%d], source: one%d}\n", i, i);
+	fputs("zones:\n", out);
+	for (int i = 1; i <= INTERFACES; i++)
+		fprintf(out, "  one%d: [10.1.0.%d]\n", i, i);
+	fputs("rules: []\n", out);
+	fclose(out);
+	if (open_scene(text, false)) {
+		for (int i = 0; i < INTERFACES * INTERFACES && good; i++) {
+			const int address = i % INTERFACES + 1, entered = i / INTERFACES + 1;
+			const struct packet_spec spec = { .from = from, .to = "10.2.0.9", .dport = 80 };
+
+			snprintf(from, sizeof(from), "10.1.0.%d", address);
+			snprintf(name, sizeof(name), "one%d", entered);
+			good = ask_packet(&spec, NULL, 0, ZW_ALLOW_FAILSAFE) &&
+			       ask_packet(&spec, name, 0, address == entered ? ZW_ALLOW_FAILSAFE : ZW_DROP_SPOOFED);
+		}
+		ok(good, "%d interfaces, and what may enter each", INTERFACES);
+		scene_close(&scene);
+	}
+	free(text);
+}
+
 int main(void)
 {
-	if (!open_scene(policy))
-		return done();
-	for (enum part part = 0; part < PARTS; part++)
-		vary(part, "rules");
-	both_families();
-	what_is_not_kept();
-	from_this_host();
-	scene_close(&scene);
-	if (!open_scene(failsafe))
-		return done();
-	for (enum part part = 0; part < PARTS; part++)
-		vary(part, "failsafe");
-	scene_close(&scene);
+	if (open_scene(policy, false)) {
+		for (enum part part = 0; part < PARTS; part++)
+			vary(part, "rules");
+		both_families();
+		parts_of_others();
+		what_is_not_kept();
+		from_this_host();
+		scene_close(&scene);
+	}
+	if (open_scene(policy, true)) {
+		to_this_host();
+		scene_close(&scene);
+	}
+	if (open_scene(failsafe, false)) {
+		for (enum part part = 0; part < PARTS; part++)
+			vary(part, "failsafe");
+		answers_by_failsafe();
+		scene_close(&scene);
+	}
+	many_sources();
 	return done();
 }

@@ -155,7 +155,7 @@ static void bpf_ringbuf_submit(void *record, uint64_t flags)
 
 #define PROGRAM_BUCKETS 64 /* flows of one input never fill one */
 #define PROGRAM_FRAGMENT_BUCKETS 16
-#define PROGRAM_MATCHES 16 /* few, so that inputs make keys take each other's places */
+#define PROGRAM_MATCHES 64 /* few, so that inputs make keys take each other's places */
 
 static struct program_memory {
 	void *map;
