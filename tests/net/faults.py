@@ -196,6 +196,10 @@ def contents(path):
         return file.read()
 
 
+def shown(command):
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
 class Scene:
     """Everything that outlives a command."""
 
@@ -218,8 +222,8 @@ class Scene:
         self.files = {path: contents(path) for folder in FILES for path in tree(folder)}
         self.attached = [bpf.attached(socket.if_nametoindex(name), which) for name in ("v0", "v2") for which in (46, 47)]
         if clsact:
-            self.attached += [subprocess.run(["tc", what, "show", "dev", name], capture_output=True, check=True).stdout
-                              for name in ("v0", "v2") for what in ("qdisc", "filter")]
+            self.attached += [shown(["tc", "qdisc", "show", "dev", name]) for name in ("v0", "v2")]
+            self.attached += [shown(["tc", "filter", "show", "dev", name, hook]) for name in ("v0", "v2") for hook in HOOKS[1:]]
         self.word = struct.unpack_from("Q", self.line)[0] if self.line else None
 
     def same(self, other):

@@ -265,7 +265,9 @@ static int attach_filter(struct gate *gate, const struct netdev *device, enum zw
 	bool made = false;
 	int error = hook_add_filter(gate->program[hook], device->ifindex, hook, &made);
 
-	if (!error)
+	if (error)
+		hook_remove_filter(device->ifindex, hook); /* the kernel may have added it, its answer being what was not read */
+	else
 		slot->own_qdisc = made || is_own_qdisc(gate, device->ifindex);
 	return error;
 }

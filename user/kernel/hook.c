@@ -145,8 +145,6 @@ int hook_add_filter(int program, unsigned ifindex, enum zw_hook hook, bool *ret_
 	if (error && error != -EEXIST)
 		return error;
 	error = bpf_tc_attach(&place, &options);
-	if (error)
-		hook_remove_filter(ifindex, hook); /* the kernel may have added it, and its answer was not read */
 	if (error && made)
 		hook_remove_qdisc(ifindex);
 	else if (!error)

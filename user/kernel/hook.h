@@ -26,7 +26,7 @@ int hook_read_link(const char *path, unsigned *ret_ifindex, uint32_t *ret_progra
 
 int hook_read_link_fd(int link, unsigned *ret_ifindex, uint32_t *ret_program_id);
 
-/* clsact: our filter. *ret_made_qdisc: the qdisc was not there before. */
+/* clsact: our filter, in place of one that is there. *ret_made_qdisc: the qdisc was not. After an error the filter may be there. */
 int hook_add_filter(int program, unsigned ifindex, enum zw_hook hook, bool *ret_made_qdisc);
 int hook_remove_filter(unsigned ifindex, enum zw_hook hook);
 int hook_remove_qdisc(unsigned ifindex);
