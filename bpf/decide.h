@@ -15,7 +15,7 @@
 
 /*
  * Stage spoof, ingress only: nobody else may use an address of this host, and what enters an attach point with
- * `source:` must come from there. Unspecified sources that stage parse lets through have no address to be wrong yet.
+ * `source:` must come from there.
  */
 static __always_inline bool is_spoofed(const struct work *w)
 {
@@ -459,10 +459,7 @@ static __always_inline void judge_staged(struct work *w)
 		o->staged = 0;
 }
 
-/*
- * Stage block, and failsafe over it. Returns whether that was all. The tables have perhaps not been read for the packet, since
- * nothing else drops one of a settled flow.
- */
+/* Stage block, and failsafe over it. Returns whether that was all. */
 ZW_GLOBAL int zw_decide_blocked(struct work *w)
 {
 	const struct packet *p;

@@ -3,14 +3,18 @@
  * Exact-match cache: what the tables last said of two addresses, a protocol, a port and a source set. Who was denied asks again, and
  * then the answer is one line instead of some ten.
  *
- * Nothing is decided here. A match says what is_host(), is_strange(), zw_find_cell() and zw_failsafe_cell() return for its key,
- * and that depends on the generation's tables alone. Each generation has a cache of its own, so a match is right for as long
- * as it stands. What depends on more, on time, on the attach point, on flows, is asked for each packet anew.
+ * Nothing is decided here. A match says what is_host(), is_strange() and zw_find_cell() return for its key, and whether
+ * zw_failsafe_cell() allows nothing; that depends on the generation's tables alone. Each generation has a cache of its own, so a match
+ * is right for as long as it stands. What depends on more, on time, on flows, on which way a packet goes, is asked for each
+ * packet anew.
  *
- * Direct-mapped: a key has one place, and there it replaces another. An IPv6 packet's match takes the place of four, all of which
- * have its protocol and port: where another has replaced one of them, it is nobody's. Each CPU has its own cache, and programs on
- * one CPU do not nest: a match has one writer, which is its only reader. The hash is not keyed: who makes packets collide makes
- * them cost what they would cost without a cache. Zeros are no packet's match, since none goes to an unspecified address.
+ * A key has one line. An IPv4 packet's match is one of four there: one that is found changes places with the first, a new one
+ * comes before all others, and the last one goes. An IPv6 packet's match is the whole line, and all of its parts have protocol
+ * and port: where others have come in between, it is nobody's.
+ *
+ * Each CPU has its own cache, and programs on one CPU do not nest: a match has one writer, which is its only reader. The hash is
+ * not keyed: who makes packets collide makes them cost what they would cost without a cache. Zeros are no packet's match, since
+ * none goes to an unspecified address.
  *
  * User space, which decides a packet now and then and under one policy after the other, has none.
  */
@@ -21,7 +25,10 @@
 
 #define NO_MATCH 0xffffffffu /* beyond all of them */
 
-/* Nobody else may send from there: the source, whose atom this is, is not in the set that the attach point has. */
+/*
+ * Is the source, whose atom this is, outside the set that the attach point has? Unspecified sources that stage parse lets through
+ * have no address to be wrong yet.
+ */
 static __always_inline bool is_strange(const struct packet *p, __u32 source)
 {
 	const struct zw_atom *atom;
@@ -118,13 +125,14 @@ static __always_inline void ask_cached(struct work *w, const int parts)
 {
 	__u64 ends[ZW_MATCHES_LINE];
 	const __u32 what = match_key(&w->packet, parts, ends);
-	const __u32 reach = parts > 1 ? zw_match_entries : zw_match_entries / 2;
 	struct zw_match *m;
 
-	w->match = match_hash(ends, parts, what) & (reach - ZW_MATCHES_LINE);
+	w->match = match_hash(ends, parts, what) & (zw_match_entries - ZW_MATCHES_LINE);
 	m = match_at(w->match, ZW_MATCHES_LINE);
-	if (!m)
+	if (!m) {
+		w->said = zw_look_up_ends(w);
 		return;
+	}
 	for (int i = 0; i < ZW_MATCHES_LINE; i += parts) {
 		if (is_match(m + i, parts, ends, what)) {
 			if (i)

@@ -555,10 +555,10 @@ struct zw_blocks {
 
 /*
  * generation map zw_matches: for each CPU an exact-match cache of what the tables say of two addresses, a protocol, a port and a
- * source set (bpf/match_cache.h). An IPv4 packet has one match; an IPv6 packet four beside each other, which begin a line.
+ * source set (bpf/match_cache.h). An IPv4 packet has one match, an IPv6 packet has four, which are a line.
  */
-#define ZW_MATCHES_MAX 131072u /* of a CPU: 2 MiB */
-#define ZW_MATCHES_ALL 2097152u /* of all CPUs: 32 MiB */
+#define ZW_MATCHES_MAX 65536u /* of a CPU: 1 MiB */
+#define ZW_MATCHES_ALL 1048576u /* of all CPUs: 16 MiB */
 #define ZW_MATCHES_LINE 4
 #define ZW_MATCH_IPV6 0x01000000u
 #define ZW_MATCH_SET_SHIFT 25
@@ -573,10 +573,10 @@ struct zw_blocks {
 struct zw_match {
 	__u64 ends; /* IPv4: both addresses; IPv6: the upper or lower half of one */
 	__u32 what; /* port, protocol << 16, ZW_MATCH_IPV6, source set << 25; beside them ZW_MATCH_NO_FAILSAFE: no entry allows it */
-	__u32 said; /* the cell and what is known of the source; of four the first one's */
+	__u32 said; /* the cell and what is known of the ends; of four the first one's */
 };
 
-/* A power of two. Of many CPUs each sees a part of the packets. */
+/* A power of two, at least a line. Of many CPUs each sees a part of the packets. */
 static inline __u32 zw_match_entries_of(__u32 cpus)
 {
 	__u32 entries = ZW_MATCHES_MAX;

@@ -25,7 +25,8 @@ static const char policy[] =
 	"failsafe: []\n"
 	"rules:\n"
 	"  - {id: some, from: red, to: blue, service: tcp/1-32767, action: allow}\n"
-	"  - {id: until, from: red, to: blue, service: udp/1-32767, action: allow, until: \"1970-01-12T13:46:40Z\"}\n";
+	"  - {id: until, from: red, to: blue, service: udp/1-32767, action: allow, until: \"1970-01-12T13:46:40Z\"}\n"
+	"  - {id: then, from: red, to: blue, service: udp/53, action: allow}\n";
 
 #define ENDS_AT 1000000 /* of rule `until` */
 
@@ -36,6 +37,7 @@ static const char failsafe[] =
 	"rules: []\n";
 
 static struct scene scene;
+static enum zw_hook hook = ZW_HOOK_XDP;
 static struct random generator = { .state = 12345 };
 static unsigned long allowed, denied; /* by policy, or failsafe */
 
@@ -99,7 +101,7 @@ static bool ask_packet(const struct packet_spec *spec, const char *interface, do
 	struct oracle_answer answer;
 	char text[SCENE_TEXT];
 	struct packet packet;
-	struct scene_frame frame = { .hook = ZW_HOOK_XDP, .time = time, .mac = { 2, 0, 0, 0, 0, 10 }, .interface = interface };
+	struct scene_frame frame = { .hook = hook, .time = time, .mac = { 2, 0, 0, 0, 0, 10 }, .interface = interface };
 
 	packet_build(spec, &packet);
 	frame.data = packet.data;
@@ -181,7 +183,7 @@ static void parts_of_others(void)
 	ok(good && ask(&v4, NULL, 0, ZW_ALLOW_RULE), "a part of an IPv6 packet's match is no IPv4 packet's");
 }
 
-/* What is not the key's alone: where a packet enters, and when. Failing, it would be taken from the packet before. */
+/* Where a packet enters, as its source set, and when, which no key has. Failing, it would be taken from the packet before. */
 static void what_is_not_kept(void)
 {
 	const struct key tcp = { "10.0.0.7", "11.0.0.9", P_TCP, 80 }, udp = { "10.0.0.7", "11.0.0.9", P_UDP, 80 };
@@ -220,7 +222,7 @@ static bool open_scene(const char *text, bool stateful)
 	const struct scene_options options = { .host = "10.0.0.1 fd00:0:0:1::1 11.0.0.1 fd80:0:0:1::1",
 					       .stateful = stateful,
 					       .kernel = scene_asks_kernel(),
-					       .hooks = 1u << ZW_HOOK_XDP };
+					       .hooks = 1u << ZW_HOOK_XDP | (stateful ? 1u << ZW_HOOK_EGRESS : 0) };
 
 	return !scene_open(text, &options, &scene) || ok(false, "the policy compiles and loads");
 }
@@ -238,7 +240,31 @@ static void to_this_host(void)
 
 		good = ask_packet(&opening, NULL, 0, ZW_ALLOW_RULE) && ask_packet(&answer, NULL, 0, ZW_DROP_SPOOFED);
 	}
-	ok(good, "what a flow knows of this host is the same by a match");
+	ok(good, "a flow that leads to this host knows so by a match, too");
+}
+
+/* Two flows from this host, the second's opening like the first's, and a third to a port that the policy denies. */
+static void leaving_this_host(void)
+{
+	static const char *const from[] = { "10.0.0.1", "fd00:0:0:1::1" }, *const to[] = { "11.0.0.9", "fd80:0:0:1::9" };
+	bool good = true;
+
+	for (unsigned i = 0; i < 6 && good; i++) {
+		struct packet_spec spec = { .from = from[i & 1], .to = to[i & 1], .sport = 40000 + i / 2, .dport = 80 };
+
+		hook = ZW_HOOK_EGRESS;
+		good = ask_packet(&spec, NULL, 0, ZW_ALLOW_RULE);
+		hook = ZW_HOOK_XDP;
+		spec.flags = F_ACK;
+		good = good && ask_packet(&spec, NULL, 0, ZW_DROP_SPOOFED);
+		hook = ZW_HOOK_EGRESS;
+		spec.flags = F_SYN;
+		spec.dport = 40000;
+		good = good && ask_packet(&spec, NULL, 0, ZW_DROP_DEFAULT);
+		hook = ZW_HOOK_XDP;
+		good = good && ask_packet(&spec, NULL, 0, ZW_DROP_SPOOFED);
+	}
+	ok(good, "and so does one that this host opens; its packets leave, and do not enter");
 }
 
 /* Packets of no flow that failsafe lets pass as answers: what it says of them as they are is kept, and no more. */
@@ -254,6 +280,28 @@ static void answers_by_failsafe(void)
 		good = ask_packet(&spec, NULL, 0, ZW_ALLOW_FAILSAFE);
 	}
 	ok(good, "answers that failsafe lets pass, again and again");
+}
+
+/* The rule of their flows ends, and the next one allows them: what they know of this host is written anew. */
+static void decided_again(void)
+{
+	static const char *const own[] = { "10.0.0.1", "fd00:0:0:1::1" }, *const others[] = { "11.0.0.9", "fd80:0:0:1::9" };
+	static const char *const to_own[] = { "11.0.0.1", "fd80:0:0:1::1" }, *const from[] = { "10.0.0.7", "fd00:0:0:1::7" };
+	bool good = true;
+
+	for (unsigned i = 0; i < 2 && good; i++) {
+		const struct packet_spec leaving = { .from = own[i], .to = others[i], .protocol = P_UDP, .sport = 40000, .dport = 53 };
+		const struct packet_spec entering = { .from = from[i], .to = to_own[i], .protocol = P_UDP, .sport = 40000, .dport = 53 };
+		const struct packet_spec answer = { .from = to_own[i], .to = from[i], .protocol = P_UDP, .sport = 53, .dport = 40000 };
+
+		hook = ZW_HOOK_EGRESS;
+		good = ask_packet(&leaving, NULL, ENDS_AT - 1, ZW_ALLOW_RULE) && ask_packet(&leaving, NULL, ENDS_AT, ZW_ALLOW_FLOW);
+		hook = ZW_HOOK_XDP;
+		good = good && ask_packet(&leaving, NULL, ENDS_AT, ZW_DROP_SPOOFED) &&
+		       ask_packet(&entering, NULL, ENDS_AT - 1, ZW_ALLOW_RULE) &&
+		       ask_packet(&entering, NULL, ENDS_AT, ZW_ALLOW_FLOW) && ask_packet(&answer, NULL, ENDS_AT, ZW_DROP_SPOOFED);
+	}
+	ok(good, "nor once another rule allows them");
 }
 
 /* As many interfaces with a source each as have matches, and more: the same packets enter each of them. */
@@ -305,6 +353,8 @@ int main(void)
 	}
 	if (open_scene(policy, true)) {
 		to_this_host();
+		leaving_this_host();
+		decided_again();
 		scene_close(&scene);
 	}
 	if (open_scene(failsafe, false)) {

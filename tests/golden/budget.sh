@@ -38,7 +38,7 @@ tables = json.load(open(sys.argv[1], encoding="utf-8"))["tables"]
 assert sum(tables["parts"].values()) == tables["bytes"], tables
 for reads in tables["reads"].values():
     assert reads.pop("all") == sum(reads.values()) > 0, reads
-assert tables["cache_bytes_a_cpu"] == 2 << 20
+assert tables["cache_bytes_a_cpu"] == 1 << 20
 assert tables["counters_bytes_a_cpu"] % 64 == 0 < tables["counters_bytes_a_cpu"]
 assert tables["costs_most"]["zone"] == "many" and tables["costs_most"]["rule"] == "r", tables["costs_most"]
 END

@@ -3,8 +3,8 @@
  * What the tables of a generation take, and what a packet may have to read of them: known before anything is loaded.
  *
  * Reads are lines of 64 bytes, cache lines, in the worst case that these tables have: of a packet of no open flow that the
- * policy drops, and for which then the failsafe entries are asked. A packet of an open flow reads none of them, and one that was
- * asked lately reads the match cache instead (bpf/match_cache.h).
+ * policy drops, and for which then the failsafe entries are asked. A packet of an open flow reads none of them; for one that was
+ * asked for lately, and is dropped, the match cache is read instead (bpf/match_cache.h).
  */
 #ifndef ZW_COMPILE_COST_H
 #define ZW_COMPILE_COST_H
@@ -12,7 +12,7 @@
 #include "compile/tables.h"
 
 enum cost_read {
-	COST_READ_CACHE, /* the entry of the packet's key, which is another's */
+	COST_READ_CACHE, /* the line of the packet's key, which has only others */
 	COST_READ_ADDRESSES, /* of both ends */
 	COST_READ_ATOMS, /* what is known of the two */
 	COST_READ_ORIGIN, /* is the source right for the interface? */
