@@ -773,6 +773,7 @@ ZW_ASSERT(sizeof(struct zw_lone) == 64, "a line is a cache line");
 ZW_ASSERT(sizeof(struct zw_sparse) == 64, "a line is a cache line");
 ZW_ASSERT(ZW_TABLES_MAX / 64 <= 1u << ZW_SPARSE_SHIFT && ZW_SPARSE_BITS_MAX < 16, "a step has room for line and bits");
 ZW_ASSERT(sizeof(struct zw_match) * ZW_MATCHES_LINE == 64, "four matches are a cache line");
+ZW_ASSERT((ZW_CELL_VARIANT | (ZW_CELL_VARIANT - 1)) == ZW_MATCH_CELL, "a match has all bits that a cell has in the tables");
 ZW_ASSERT(sizeof(struct zw_atom) == 32, "two atoms a line");
 ZW_ASSERT(sizeof(struct zw_variant) == 32, "two variants a line");
 ZW_ASSERT(sizeof(struct zw_staged_counters) == sizeof(struct zw_rule_counters), "an entry is either");
