@@ -106,12 +106,6 @@ static __always_inline __u32 with_hosts(__u32 cell, __u32 opener, __u32 other)
 	       (is_host(other) ? ZW_CELL_TO_HOST : 0);
 }
 
-/* Has this generation decided the flow, by a rule that has not ended? */
-static __always_inline bool is_decided(const struct flow *f, __u64 terms, struct asked *asked)
-{
-	return flow_generation(f) == zw_layout.generation && !is_over(terms, asked);
-}
-
 /*
  * Is this live flow, of these terms, allowed? Decided under this generation, by a rule that has not ended: as it was. Else its first packet
  * is decided again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed
@@ -375,8 +369,7 @@ static __always_inline __u32 settled_cell(struct packet *p, const struct flow *f
 {
 	__u32 cell = flow_terms(f);
 
-	if (!may_follow(p) || flow_generation(f) != zw_layout.generation || !(cell & ZW_CELL_HOSTS_KNOWN) ||
-	    is_over(cell, &p->asked))
+	if (!may_follow(p) || !is_decided(f, cell, &p->asked) || !(cell & ZW_CELL_HOSTS_KNOWN))
 		return 0;
 	return zw_layout.source_sets && p->source_set ? 0 : cell;
 }

@@ -42,7 +42,7 @@ static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, 
 	__u64 terms = flow_terms(f);
 	__u32 cell, from, to;
 
-	if (!terms || (flow_generation(f) == zw_layout.generation && !is_over(terms, &p->asked)))
+	if (!terms || is_decided(f, terms, &p->asked))
 		return terms;
 	need_atoms(w);
 	from = note & NOTE_REVERSED ? o->destination : o->source;
