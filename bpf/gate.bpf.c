@@ -10,7 +10,8 @@
  *
  * The calls stand in branches with constant indices, because the JIT makes direct jumps of those; a variable index would
  * cost an indirect jump. PROG_ARRAYs are emptied when user space lets go of them, so they must be pinned; a call that
- * finds an empty slot returns here, and the packet is dropped and counted.
+ * finds an empty slot returns here, and the packet is dropped and counted. So it is in a slot whose generation is retired: to
+ * have nothing in it the kernel would wait for a grace period first, for each hook, so it holds a program that does the same.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -83,6 +84,11 @@ static __always_inline __u32 choose_slot(void *ctx, enum zw_hook hook)
 	return zw_gate_active(word);
 }
 
+static __always_inline void count_missed(void)
+{
+	__sync_fetch_and_add(&zw_gate.missed, 1);
+}
+
 static __always_inline void call(void *ctx, const void *slots, __u32 slot)
 {
 	if (slot == 0)
@@ -91,7 +97,7 @@ static __always_inline void call(void *ctx, const void *slots, __u32 slot)
 		bpf_tail_call_static(ctx, slots, 1);
 	else
 		bpf_tail_call_static(ctx, slots, 2);
-	__sync_fetch_and_add(&zw_gate.missed, 1);
+	count_missed();
 }
 
 SEC("xdp.frags")
@@ -138,4 +144,19 @@ SEC("tc")
 int zw_pass_tc(struct __sk_buff *ctx)
 {
 	return TC_ACT_UNSPEC;
+}
+
+/* What they hold when their generation is retired. */
+SEC("xdp.frags")
+int zw_none_xdp(struct xdp_md *ctx)
+{
+	count_missed();
+	return XDP_DROP;
+}
+
+SEC("tc")
+int zw_none_tc(struct __sk_buff *ctx)
+{
+	count_missed();
+	return TC_ACT_SHOT;
 }

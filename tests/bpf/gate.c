@@ -150,17 +150,26 @@ static void one_row(const struct row *row, enum zw_hook hook)
 		     (unsigned long long)row->after, (unsigned long long)line->missed);
 }
 
-static void empty_slot(enum zw_hook hook)
+static void drops(enum zw_hook hook, const char *what)
 {
-	__u32 slot = 2;
 	int got;
 
-	bpf_map_delete_elem(slots_of(hook), &slot);
 	line->word = STATE(2, 0, CONFIRMED);
 	line->missed = 0;
 	got = run(hook);
-	ok(got == DROP(hook) && line->missed == 1, "an empty slot drops, and is counted: hook %d", hook);
+	ok(got == DROP(hook) && line->missed == 1, "%s drops, and is counted: hook %d", what, hook);
 	line->missed = 0;
+}
+
+static void empty_slot(enum zw_hook hook)
+{
+	int none = bpf_program__fd(hook == ZW_HOOK_XDP ? skel->progs.zw_none_xdp : skel->progs.zw_none_tc);
+	__u32 slot = 2;
+
+	ok(!bpf_map_update_elem(slots_of(hook), &slot, &none, BPF_ANY), "a slot takes what a retired one holds: hook %d", hook);
+	drops(hook, "a retired slot");
+	bpf_map_delete_elem(slots_of(hook), &slot);
+	drops(hook, "an empty slot");
 }
 
 /* --- one winner */

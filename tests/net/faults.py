@@ -240,8 +240,9 @@ class Scene:
             elif part[1].startswith("gen-") and int(part[1][4:]) not in self.generations:
                 wrong.append(path)
         ours = {number for path, number in self.pins.items() if path.rsplit("/", 1)[1] in ("zw_xdp", "zw_ingress", "zw_egress")}
-        wrong += [f"{name} holds program {program}" for name, slots in self.slots.items() for program in slots
-                  if program and program not in ours and not BPF.program_name(program).startswith("zw_pass_")]
+        wrong += [f"{name} holds program {program} for generation {generation}" for name, slots in self.slots.items()
+                  for program, generation in zip(slots, self.generations) if program and not
+                  (program in ours if generation else BPF.program_name(program).startswith(("zw_pass_", "zw_none_")))]
         if self.word and self.word >> 24 & 1 and self.word >> 16 & 0xff == 0:
             wrong.append("the gate still looks for interfaces that are not named")
         return wrong

@@ -93,6 +93,29 @@ check "the new one decides" only_pings 2
 check "the old one, too" zw rollback
 check "with pings" only_pings 2
 check "no packet has found a gate without a program" test "$(missed)" = '"missed_tail_calls":0'
+
+echo "# the slot of a generation that is retired"
+bytes() { python3 -c 'import json, sys; print(*(int(byte, 16) for byte in json.load(sys.stdin)["value"]))'; }
+free_slot() # the word begins with the current one and the one to go back to
+{
+	local slot word
+	read -ra word <<<"$(bpftool -j map lookup pinned "$pins/gate/zw_gate" key 0 0 0 0 | bytes)"
+	for slot in 0 1 2; do [ "$slot" = "${word[0]}" ] || [ "$slot" = "${word[1]}" ] || echo "$slot"; done
+}
+# What it holds for TC egress.
+retired()
+{
+	local value
+	read -ra value <<<"$(bpftool -j map lookup pinned "$pins/gate/zw_slot_egress" key "$(free_slot)" 0 0 0 2>/dev/null | bytes 2>/dev/null)"
+	[ "${#value[@]}" = 4 ] || { echo none; return; }
+	bpftool -j prog show id $((value[0] | value[1] << 8 | value[2] << 16 | value[3] << 24)) | sed -n 's/.*"name":"\([^"]*\)".*/\1/p'
+}
+for _ in 1 2; do zw apply "$dir/generic" >/dev/null 2>&1; done
+check "it drops" test "$(retired)" = zw_none_tc
+rm "$pins/gate/zw_none_tc"
+check "without the program for that, an apply" zw apply "$dir/generic"
+check "it holds none" test "$(retired)" = none
+check "the current one decides" only_pings 2
 zw down >/dev/null 2>&1
 if ip -n "$node" link set dev v0 xdpgeneric obj "$dir/other.o" sec xdp 2>/dev/null; then
 	out=$(zw apply "$dir/native" 2>&1)

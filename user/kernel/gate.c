@@ -24,6 +24,7 @@ DEFINE_CLEANUP(struct gate_bpf *, gate_bpf__destroy)
 
 static const char *const slot_pins[ZW_HOOKS] = { "zw_slot_xdp", "zw_slot_ingress", "zw_slot_egress" };
 static const char *const program_pins[ZW_HOOKS] = { "zw_gate_xdp", "zw_gate_ingress", "zw_gate_egress" };
+static const char *const none_pins[ZW_HOOKS] = { "zw_none_xdp", "zw_none_tc", "zw_none_tc" };
 
 static int pin(int fd, const char *instance, const char *file)
 {
@@ -93,6 +94,8 @@ static int pin_gate(const char *instance, const struct gate_bpf *skel)
 		{ bpf_program__fd(skel->progs.zw_gate_xdp), "gate/zw_gate_xdp" },
 		{ bpf_program__fd(skel->progs.zw_gate_ingress), "gate/zw_gate_ingress" },
 		{ bpf_program__fd(skel->progs.zw_gate_egress), "gate/zw_gate_egress" },
+		{ bpf_program__fd(skel->progs.zw_none_xdp), "gate/zw_none_xdp" },
+		{ bpf_program__fd(skel->progs.zw_none_tc), "gate/zw_none_tc" },
 	};
 	int error = 0;
 
@@ -281,6 +284,9 @@ static int get_programs(struct gate *gate)
 		gate->slots[hook] = get(gate->instance, slot_pins[hook]);
 		if (gate->slots[hook] < 0)
 			return gate->slots[hook];
+		gate->none[hook] = get(gate->instance, none_pins[hook]);
+		if (gate->none[hook] < 0 && gate->none[hook] != -ENOENT)
+			return gate->none[hook];
 		if (bpf_obj_get_info_by_fd(gate->program[hook], &info, &len))
 			return -errno;
 		gate->program_id[hook] = info.id;
@@ -334,6 +340,7 @@ void gate_close(struct gate *gate)
 	for (unsigned hook = 0; hook < ZW_HOOKS; hook++) {
 		closep(&gate->program[hook]);
 		closep(&gate->slots[hook]);
+		closep(&gate->none[hook]);
 	}
 	closep(&gate->unnamed);
 	if (gate->line)
@@ -429,13 +436,22 @@ unsigned gate_free_slot(uint64_t word)
 	return slot;
 }
 
+/* To delete it the kernel waits for a grace period, so that is for where there is no `none`, because its pin is gone. */
+static void retire(int slots, __u32 slot, int none)
+{
+	__u32 program;
+
+	if (bpf_map_lookup_elem(slots, &slot, &program))
+		return; /* empty, since the generation has none for this hook */
+	if (none < 0 || bpf_map_update_elem(slots, &slot, &none, BPF_ANY))
+		bpf_map_delete_elem(slots, &slot);
+}
+
 void gate_empty(const struct gate *gate, unsigned slot)
 {
-	__u32 key = slot;
-
 	gate->line->generation[slot] = 0;
 	for (unsigned hook = 0; hook < ZW_HOOKS; hook++)
-		bpf_map_delete_elem(gate->slots[hook], &key);
+		retire(gate->slots[hook], slot, gate->none[hook]);
 }
 
 int gate_fill(const struct gate *gate, unsigned slot, const int program[ZW_HOOKS])

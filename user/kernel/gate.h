@@ -20,6 +20,7 @@ struct gate {
 	int program[ZW_HOOKS]; /* entry programs, by hook */
 	uint32_t program_id[ZW_HOOKS];
 	int slots[ZW_HOOKS]; /* PROG_ARRAYs */
+	int none[ZW_HOOKS]; /* what they hold of a generation that is retired; -errno: there is none */
 	int unnamed; /* see ZW_GATE_PARTLY */
 	volatile struct zw_gate *line;
 	struct book *book;
@@ -27,7 +28,8 @@ struct gate {
 	struct sources *sources; /* NULL until sources_open() */
 };
 
-#define GATE_CLOSED ((struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 }, .unnamed = -1 })
+#define GATE_CLOSED \
+	((struct gate){ .program = { -1, -1, -1 }, .slots = { -1, -1, -1 }, .none = { -1, -1, -1 }, .unnamed = -1 })
 
 /*
  * Makes the folder of a new instance under its temporary name: gate, book, the reader's map. What stands there from a
@@ -65,7 +67,7 @@ uint64_t gate_change(volatile struct zw_gate *line, uint64_t (*next)(uint64_t wo
 /* Does the word name the slot neither as current nor to go back to? Then a packet can never come to it again. */
 bool gate_is_free(uint64_t word, unsigned slot);
 unsigned gate_free_slot(uint64_t word); /* the first such; the end of a trial does not change which are free */
-/* Takes the programs out of a slot that no packet is on its way to. */
+/* Takes a generation's programs out of a slot that no packet is on its way to. */
 void gate_empty(const struct gate *gate, unsigned slot);
 
 /* Puts programs, by hook, into a slot; -1: none, for a hook that is attached nowhere (kernel/programs.h). 0 or -errno. */

@@ -5,7 +5,8 @@
  * /run/zonewall/NAME/, saved files in /var/lib/zonewall/NAME/.
  *
  * Pins, below abi-N/:
- *   gate/      maps zw_gate and zw_unnamed, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress; the book zw_book
+ *   gate/      maps zw_gate and zw_unnamed, prog arrays zw_slot_xdp, zw_slot_ingress, zw_slot_egress; the book zw_book;
+ *              programs zw_gate_xdp, zw_gate_ingress, zw_gate_egress, and zw_none_xdp, zw_none_tc for slots without a generation
  *   links/     one XDP or TCX link for each attach point, named "<hook>-<ifindex>"
  *   state/     zw_flows4 zw_flows6 zw_points zw_counters zw_events zw_ring zw_blocks zw_clock zw_collected
  *   gen-<N>/   zw_tables, zw_rules, zw_sources, zw_names and zw_policy of each generation that a slot holds, and of the programs
