@@ -60,8 +60,7 @@ static void load(void)
 	bpf_map__set_max_entries(skel->maps.hash_flows6, ROOM);
 	if (flow_lru_bpf__load(skel))
 		fail("load");
-	if (flows_seed(bpf_map__fd(skel->maps.zw_flows4), bpf_map__value_size(skel->maps.zw_flows4)) ||
-	    flows_seed(bpf_map__fd(skel->maps.zw_flows6), bpf_map__value_size(skel->maps.zw_flows6)))
+	if (flows_seed(bpf_map__fd(skel->maps.zw_flows4)) || flows_seed(bpf_map__fd(skel->maps.zw_flows6)))
 		fail("seeds");
 }
 

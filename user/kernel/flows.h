@@ -23,7 +23,7 @@ struct zw_flow_layout flows_layout_of(int family, unsigned cpus, uint64_t value_
 uint64_t flows_auto(void);
 
 /* Gives a new table, whose value begins with them, its random seeds; one that has them keeps them. 0 or -errno. */
-int flows_seed(int map_fd, uint64_t value_size);
+int flows_seed(int map_fd);
 
 /* Forgets all flows; seeds and statistics stay. For tables of a simulation, which nobody else uses. */
 int flows_clear(int map_fd, const struct zw_flow_layout *layout);

@@ -290,14 +290,14 @@ static int explain(int error, const struct zonewall_bpf *skel, const struct tabl
 
 static int init_blocks(int fd)
 {
-	size_t len = pins_mapped_len(sizeof(struct zw_blocks));
+	size_t len = pins_mapped_len(offsetof(struct zw_blocks, filter)); /* what is set */
 	struct zw_blocks *blocks = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	int error;
 
 	if (blocks == MAP_FAILED)
 		return edge_error(errno, "cannot map the block list");
 	error = blocks_init(blocks);
-	blocks_close(blocks);
+	munmap(blocks, len);
 	return error ? edge_error(error, "cannot give the block list its seeds") : 0;
 }
 
@@ -308,14 +308,11 @@ static int fill_maps(struct zonewall_bpf *skel, const struct tables *tables)
 
 	if (error)
 		return edge_error(error, "cannot tell the programs what time it is");
-	for (int family = 4; family <= 6; family += 2) {
-		struct bpf_map *map = flows_map(skel, family);
-
-		error = flows_seed(bpf_map__fd(map), bpf_map__value_size(map));
-		if (error)
-			return edge_error(error, "cannot give the flow tables their seeds");
-	}
-	error = flows_seed(bpf_map__fd(skel->maps.zw_limits), sizeof(struct zw_limits));
+	for (int family = 4; family <= 6 && !error; family += 2)
+		error = flows_seed(bpf_map__fd(flows_map(skel, family)));
+	if (error)
+		return edge_error(error, "cannot give the flow tables their seeds");
+	error = flows_seed(bpf_map__fd(skel->maps.zw_limits));
 	if (error)
 		return edge_error(error, "cannot give the token buckets their seeds");
 	error = init_blocks(bpf_map__fd(skel->maps.zw_blocks));
