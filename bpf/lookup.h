@@ -206,15 +206,16 @@ static __always_inline __u32 lone_atom(const struct zw_lone *l, const struct add
 	return atom | (l->outside & ~held);
 }
 
-/* Every step reads at least 16 bits more of the address, or ends: at most 8 tails and 7 keys. */
+/* How many steps these tables need is one of their constants, so that the verifier follows no more. */
 ZW_GLOBAL __u32 zw_atom6(const struct address *a)
 {
+	const __u32 steps = zw_layout.steps6;
 	__u32 value, chunk = 1;
 
 	if (!a)
 		return 0;
 	value = section_word(zw_layout.root6, chunk16(a, 0), ZW_ROOT_WORDS);
-	for (int i = 0; i < 15; i++) {
+	for (__u32 i = 0; i < steps; i++) {
 		if (value & ZW_LONE) {
 			const struct zw_lone *l = table_lines(value & ZW_STEP_INDEX, 1);
 
@@ -236,7 +237,7 @@ ZW_GLOBAL __u32 zw_atom6(const struct address *a)
 			break;
 		}
 	}
-	return value & ZW_STEP_INDEX;
+	return value & (ZW_STEPS | ZW_LONE) ? 0 : value;
 }
 
 static __always_inline __u32 atom4(__be32 address)

@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define ZW_ABI 9
+#define ZW_ABI 10
 
 /*
  * What an instance has pinned, in parts. A zonewall of another ABI takes over what it finds (user/kernel/predecessor.h): it
@@ -30,7 +30,7 @@ enum zw_part {
 	ZW_PART_CLOCK, /* zw_clock */
 	ZW_PARTS,
 };
-#define ZW_PART_NUMBERS { 1, 3, 3, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
+#define ZW_PART_NUMBERS { 1, 4, 3, 1, 1, 1, 1, 1 } /* by enum zw_part, from 1 on */
 
 /*
  * Why a packet was allowed (1..15) or dropped (16..31): bit 4 is the verdict. Design section 5 gives the names.
@@ -123,6 +123,7 @@ enum zw_hook { ZW_HOOK_XDP = 0, ZW_HOOK_INGRESS = 1, ZW_HOOK_EGRESS = 2, ZW_HOOK
 #define ZW_LONE ZW_LINK /* in words of a block only, of which ZW_LINK is not one */
 #define ZW_STEPS (ZW_NEXT | ZW_TAIL | ZW_BLOCK)
 #define ZW_STEP_INDEX 0x0fffffffu /* line number or atom */
+#define ZW_STEPS6_MAX 15 /* each takes 16 bits more of the address, or ends: 8 tails and 7 keys */
 #define ZW_SPARSE_SHIFT 23 /* in a step: beyond the number of any line */
 #define ZW_SPARSE_LINE ((1u << ZW_SPARSE_SHIFT) - 1)
 #define ZW_SPARSE_BITS_MAX 12
@@ -347,6 +348,7 @@ struct zw_clock {
 struct zw_layout {
 	__u32 lines; /* all lines of the tables */
 	__u32 root4, root6; /* first lines of the roots, 65,536 words each */
+	__u32 steps6; /* from the root, no more lead an IPv6 address to its atom; at most ZW_STEPS6_MAX */
 	__u32 atoms, atom_count; /* first line, number */
 	__u32 ports[ZW_PORT_TABLES]; /* first lines, or 0 */
 	__u32 protocols; /* first line */
@@ -705,7 +707,7 @@ struct zw_event {
 struct zw_gate {
 	__u64 word;
 	__u64 deadline; /* of a trial, jiffies64; 0: none yet */
-	__u64 missed; /* tail calls that failed: those packets were dropped */
+	__u64 missed; /* tail calls that failed, or came to a slot whose generation is retired: those packets were dropped */
 	__u32 generation[ZW_GATE_SLOTS]; /* of each slot, 0: passes everything, or not in use */
 	__u32 pad;
 	__u64 pad2[3];

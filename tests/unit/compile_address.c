@@ -216,6 +216,7 @@ static void check_lone(size_t count, unsigned least, size_t *ret_lines)
 	assert_int_equal(address_build(&lines, 6, &intervals, &t.layout.root6, &worst), 0);
 	*ret_lines = lines.all.count - 4096 - 16;
 	wrap(&t, &lines);
+	t.layout.steps6 = worst - 1;
 	t.layout.atom_count = count + 1;
 	check_ranges(&t, 6, v, intervals.all.count);
 	for (size_t i = 0; i < count; i++) {
@@ -333,6 +334,7 @@ static void check_sparse(int family, unsigned hosts, unsigned parts, unsigned wi
 	intervals.all.count = draw_sparse(&seed, hosts, parts, within, atoms, base, v);
 	assert_int_equal(address_build(&lines, family, &intervals, root, &worst), 0);
 	wrap(&t, &lines);
+	t.layout.steps6 = worst - 1;
 	t.layout.atom_count = 0x1000001;
 	step = ((const uint32_t *)walk_line(&t, *root))[family == 4 ? 0x0a02 : 0x2001];
 	if (family == 6)
@@ -403,14 +405,17 @@ static struct range random_range(uint64_t *seed, int family, int shape)
 	return (struct range){ first & ~size, first | size };
 }
 
-/* The zones of an atom, by name, as the compiler lists them. */
+/* The zones of an atom, by name, as the compiler lists them. What packets run comes to the same atom. */
 static void check_zones(const struct policy *p, const struct tables *t, const struct addr *a, unsigned worst)
 {
 	unsigned reads = 0;
 	uint32_t atom = a->family == 4 ? walk_atom4(t, a->value, &reads) : walk_atom6(t, a->value, &reads);
 	const char *const *zones;
 	size_t count = names_zones(t->names, atom, &zones), n = 0;
+	uint8_t wire[16];
 
+	addr_to_bytes(a, wire);
+	assert_int_equal(tables_atom(t->bytes, &t->layout, a->family, wire), atom);
 	assert_true(atom < t->layout.atom_count);
 	assert_true(reads <= worst);
 	for (unsigned z = ZONE_INDEX_FIRST_DECLARED; z < p->zone_count; z++) {

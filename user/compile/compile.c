@@ -246,6 +246,11 @@ static int write_family(struct compiler *c, int family)
 
 	if (err == -E2BIG)
 		return over_budget(c, part, NULL);
+	if (!err && family == 6) { /* each reads a line or two; the first one is the root's */
+		c->layout.steps6 = c->stats.reads6 - 1;
+		if (c->layout.steps6 > ZW_STEPS6_MAX)
+			c->layout.steps6 = ZW_STEPS6_MAX;
+	}
 	close_part(c, part);
 	return err;
 }
