@@ -107,19 +107,25 @@ static __always_inline __u32 with_hosts(__u32 cell, __u32 opener, __u32 other)
 }
 
 /*
- * Is this live flow, of these terms, allowed? Decided under this generation, by a rule that has not ended: as it was. Else its first packet
- * is decided again (source and destination are the atoms of the packet's, or the quoted packet's, ends), and an allowed
- * flow is stamped. Returns the cell, with what is known of the flow (ZW_TLS_STATE), or 0 if the flow is revoked. A cell that
+ * The cell that allows a live flow of these terms, which are decided, with what is known of the flow (ZW_TLS_STATE). One that
  * is being replaced is no rule's, but it allowed; if that was by a rule with `tls`, nobody knows how the flow began.
  */
-static __always_inline __u32 allowing_cell(struct flow *f, __u64 terms, bool from_opener, __u8 protocol, __u32 source,
-					   __u32 destination, struct asked *asked)
+static __always_inline __u32 decided_cell(__u64 terms)
+{
+	return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW | (zw_layout.has_tls ? ZW_CELL_TLS : 0);
+}
+
+/*
+ * Another generation has decided this live flow, or its rule has ended: its first packet is decided again (source and destination
+ * are the atoms of the packet's, or the quoted packet's, ends), and an allowed flow is stamped. Returns the cell as
+ * decided_cell(), or 0 if the flow is revoked.
+ */
+static __always_inline __u32 decide_again(struct flow *f, __u64 terms, bool from_opener, __u8 protocol, __u32 source,
+					  __u32 destination, struct asked *asked)
 {
 	const __u32 opener = from_opener ? source : destination, other = from_opener ? destination : source;
 	__u32 cell;
 
-	if (is_decided(f, terms, asked))
-		return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW | (zw_layout.has_tls ? ZW_CELL_TLS : 0);
 	if (!terms)
 		return 0;
 	cell = policy_cell(opener, other, protocol, terms >> 32 & 0xffff, asked);
@@ -138,9 +144,12 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
 	const __u64 terms = flow_terms(f); /* read once: another CPU may be deciding the flow for the next generation */
 	__u32 cell;
 
-	if (!is_decided(f, terms, &w->packet.asked))
+	if (is_decided(f, terms, &w->packet.asked)) {
+		cell = decided_cell(terms);
+	} else {
 		need_atoms(w);
-	cell = allowing_cell(f, terms, from_opener, w->packet.ends.protocol, o->source, o->destination, &w->packet.asked);
+		cell = decide_again(f, terms, from_opener, w->packet.ends.protocol, o->source, o->destination, &w->packet.asked);
+	}
 	o->port = terms >> 32;
 	o->is_reversed = !from_opener;
 	if (!cell) {
@@ -171,14 +180,17 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
 ZW_GLOBAL __u32 zw_related_cell(struct packet *p, struct quote *q)
 {
 	struct flow f;
+	__u64 terms;
 
 	if (!p || !q || !is_same_address(p->ends.destination, q->ends.source))
 		return 0;
 	if (!flow_find(p->family, &q->ends, p->now, &q->lookup, &f))
 		return 0;
-	return allowing_cell(&f, flow_terms(&f), is_from_opener(&f, &q->lookup.key), q->ends.protocol,
-			     find_atom_rarely(p->family, q->ends.source), find_atom_rarely(p->family, q->ends.destination),
-			     &p->asked);
+	terms = flow_terms(&f);
+	if (is_decided(&f, terms, &p->asked))
+		return decided_cell(terms);
+	return decide_again(&f, terms, is_from_opener(&f, &q->lookup.key), q->ends.protocol,
+			    find_atom_rarely(p->family, q->ends.source), find_atom_rarely(p->family, q->ends.destination), &p->asked);
 }
 
 static __always_inline bool decide_related(struct work *w)
@@ -361,15 +373,15 @@ static __always_inline bool may_follow(const struct packet *p)
 }
 
 /*
- * Does all that the tables would say of this packet stand in its flow? This generation has decided the flow, by a rule that
- * has not ended, and the attach point takes any source but this host's. Then no table is read for it. Returns the flow's cell, or 0. What stage spoof asks
- * is taken from this one reading: the slot may go to another flow at any time.
+ * Does all that stage spoof would ask the tables of this packet stand in its flow? This generation has decided the flow, and the
+ * attach point takes any source but this host's. Then no table is read for it, unless its rule has ended. Returns the flow's
+ * cell, or 0. What stage spoof asks is taken from this one reading: the slot may go to another flow at any time.
  */
 static __always_inline __u32 settled_cell(struct packet *p, const struct flow *f)
 {
 	__u32 cell = flow_terms(f);
 
-	if (!may_follow(p) || !is_decided(f, cell, &p->asked) || !(cell & ZW_CELL_HOSTS_KNOWN))
+	if (!may_follow(p) || flow_generation(f) != zw_layout.generation || !(cell & ZW_CELL_HOSTS_KNOWN))
 		return 0;
 	return zw_layout.source_sets && p->source_set ? 0 : cell;
 }
@@ -492,7 +504,6 @@ static __always_inline void expect_flow(struct work *w)
  */
 ZW_GLOBAL int zw_decide_stages(struct work *w)
 {
-	const __u32 generation = zw_layout.generation;
 	struct packet *p;
 	bool found, spoofed;
 	struct outcome *o;
@@ -517,16 +528,16 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		spoofed = is_spoofed(w);
 	}
 	if (spoofed)
-		end(o, ZW_DROP_SPOOFED, 0, generation);
+		end(o, ZW_DROP_SPOOFED, 0, zw_layout.generation);
 	else if (is_essential(p))
-		end(o, ZW_ALLOW_ESSENTIAL, 0, generation);
+		end(o, ZW_ALLOW_ESSENTIAL, 0, zw_layout.generation);
 	else if (p->ends.protocol == PROTO_TCP && p->fragment != FRAGMENT_LATER && !p->cut_first &&
 		 !are_flags_possible(p->tcp_flags))
-		end(o, ZW_DROP_TCP_STATE, 0, generation);
+		end(o, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 	else if (p->fragment == FRAGMENT_LATER)
 		decide_later(w);
 	else if (p->cut_first)
-		end(o, ZW_DROP_FRAGMENT, 0, generation);
+		end(o, ZW_DROP_FRAGMENT, 0, zw_layout.generation);
 	else if (!is_list_used() || !zw_decide_blocked(w)) {
 		decide_state(w, found ? &f : NULL);
 		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))

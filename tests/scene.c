@@ -64,9 +64,10 @@ static void show_diagnostics(const struct diag *diag)
 
 static int read_host(const char *text, struct ranges *host)
 {
-	char copy[512];
+	_cleanup_free_ char *copy = strdup(text);
 
-	snprintf(copy, sizeof(copy), "%s", text);
+	if (!copy)
+		return -ENOMEM;
 	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
 		struct addr addr;
 

@@ -16,12 +16,17 @@
 	"  blue: [10.2.0.0/24, \"fd00:2::/64\"]\n"
 #define PING "icmp/echo-request, icmpv6/echo-request"
 
+#define OPEN ZONES "failsafe: []\n" \
+		   "rules: [{id: web, from: red, to: blue, service: [tcp/80, udp/53, proto/47, " PING "], action: allow}]\n"
+
+#define RED_IS_HERE "open, and this host has the addresses of red"
+
 /* What is applied, by name. */
 static const struct policy_text {
 	const char *name, *text;
 } policies[] = {
-	{"open", ZONES "failsafe: []\n"
-		 "rules: [{id: web, from: red, to: blue, service: [tcp/80, udp/53, proto/47, " PING "], action: allow}]\n"},
+	{"open", OPEN},
+	{RED_IS_HERE, OPEN},
 	{"renamed", ZONES "failsafe: []\n"
 		    "rules:\n"
 		    "  - {id: no-backwards, from: blue, to: red, service: any, action: drop}\n"
@@ -81,6 +86,7 @@ struct story {
 #define FLOW(id) .reason = ZW_ALLOW_FLOW, .rule = id
 #define REVOKED .reason = ZW_DROP_REVOKED
 #define DEFAULT .reason = ZW_DROP_DEFAULT
+#define SPOOFED .reason = ZW_DROP_SPOOFED
 #define PLAINTEXT(id) .reason = ZW_DROP_PLAINTEXT, .rule = id
 #define OPENED(id) {SYN_, RULE(id)}, {SYN_ACK, FLOW(id)}, {FORTH, FLOW(id)}
 
@@ -143,6 +149,10 @@ static const struct story stories[] = {
 		{UDP_FORTH, .reason = ZW_ALLOW_FAILSAFE, .rule = "rescue"}, {APPLY("open")}, {BACK, FLOW("web")},
 		{UDP_BACK, DEFAULT},
 	}},
+	{"a flow whose opener has become this host does not come in from there", {
+		{APPLY("open")}, OPENED("web"), {APPLY(RED_IS_HERE)}, {FORTH, SPOOFED}, {BACK, FLOW("web")}, {FORTH, SPOOFED},
+		{APPLY("open")}, {FORTH, FLOW("web")}, {APPLY(RED_IS_HERE)}, {BACK, FLOW("web")}, {FORTH, SPOOFED},
+	}},
 	{"a flow that began with TLS is taken over by rules with `tls`", {
 		{APPLY("tls")}, OPENED("private"), {HELLO, FLOW("private")}, {APPLY("tls 1.2")}, {PLAIN, FLOW("modern")},
 		{APPLY("tls")}, {BACK, FLOW("private")}, {PLAIN, FLOW("private")},
@@ -200,6 +210,17 @@ static struct scene scenes[POLICIES];
 static struct decider *decider;
 static double now = 1000;
 static unsigned host, generation;
+
+/* All addresses that red has in a story. */
+static const char *red_addresses(void)
+{
+	static char text[256 * 32];
+	size_t len = 0;
+
+	for (int i = 1; i < 256; i++)
+		len += snprintf(text + len, sizeof(text) - len, "10.1.0.%d fd00:1::%x ", i, i);
+	return text;
+}
 
 static const struct scene *apply(const char *name)
 {
@@ -281,13 +302,14 @@ static void tell(const struct story *story, int family)
 
 int main(void)
 {
-	const struct scene_options options = {.stateful = true};
+	for (size_t i = 0; i < POLICIES; i++) {
+		const struct scene_options options = {.stateful = true, .host = strcmp(policies[i].name, RED_IS_HERE) ? NULL : red_addresses()};
 
-	for (size_t i = 0; i < POLICIES; i++)
 		if (scene_open(policies[i].text, &options, &scenes[i])) {
 			ok(false, "policy '%s' loads", policies[i].name);
 			return done();
 		}
+	}
 	if (decider_new(scenes[0].tables->bytes, &scenes[0].tables->layout, true, &decider))
 		abort();
 	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++)

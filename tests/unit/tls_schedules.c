@@ -73,7 +73,7 @@ static bool passes(enum hello begins)
 	return flow_generation(&f) == 7 && passes_tls(&p, &f, true, &cell);
 }
 
-/* As allowing_cell() in bpf/decide.h. */
+/* As decide_flow() in bpf/decide.h. */
 static void take_over(void)
 {
 	struct flow f = find();
