@@ -142,8 +142,8 @@ static void walk(struct code *c, size_t function, bool telling)
 		const struct bpf_insn *insn = &c->insn[at];
 
 		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW)) {
-			if (insn->src_reg == BPF_PSEUDO_FUNC)
-				fail("a loaded program", "it hands on a function, which is not followed");
+			if (insn->src_reg == BPF_PSEUDO_FUNC) /* what bpf_loop() calls */
+				walk(c, function_at(c, at + 1 + insn->imm), telling);
 			at++; /* a constant of 64 bits takes two slots */
 		} else if (insn->code == (BPF_JMP | BPF_CALL)) {
 			walk_call(c, at, telling);

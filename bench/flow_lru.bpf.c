@@ -64,7 +64,7 @@ static __always_inline int open_ours(struct xdp_md *ctx, const bool v6)
 		.state = ZW_FLOW_TCP_ESTABLISHED,
 		.port = p->ends.port,
 	};
-	return zw_flow_open(l, v6 ? 6 : 4) ? XDP_PASS : XDP_DROP;
+	return flow_open(l, v6 ? 6 : 4) ? XDP_PASS : XDP_DROP;
 }
 
 SEC("generation/xdp")

@@ -229,7 +229,7 @@ static __always_inline int open_flow(struct work *w, __u32 cell)
 	if (p->ends.protocol == PROTO_TCP)
 		w->lookup.opening.window[SIDE_OPENER] = opening_window(p);
 	add_recent(&w->lookup.opening.recent, p->packets, p->bytes, &moved);
-	opened = zw_flow_open(&w->lookup, p->family);
+	opened = flow_open(&w->lookup, p->family);
 	if (opened && moved.packets)
 		zw_flow_settle(&w->lookup, moved.packets, moved.bytes, SIDE_OPENER, p->family);
 	return opened;

@@ -35,7 +35,7 @@ static __always_inline bool is_from_opener(const struct flow *f, const struct fl
 	return !!(f->head_word & FLOW_OPENER) == !!k->second;
 }
 
-/* Finds the live flow of a packet, or of a quoted one. l is left as zw_flow_open() and flow_advance() want it. */
+/* Finds the live flow of a packet, or of a quoted one. l is left as flow_open() and flow_advance() want it. */
 static __always_inline bool flow_find(int family, const struct ends *e, __u64 now, struct lookup *l, struct flow *f)
 {
 	return family == 4 ? find_in_table(e, now, l, f, false, false) : find_in_table(e, now, l, f, true, false);

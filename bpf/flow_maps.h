@@ -64,23 +64,6 @@ static __always_inline struct zw_flow_stats *flow_stats(__u8 *base)
 	return (struct zw_flow_stats *)(base + ZW_FLOW_SEEDS * 8 + at);
 }
 
-/* index * size. An older verifier (6.1) follows a product only if its second factor is known, as size has to be. */
-static __always_inline __u64 scaled(__u64 index, __u64 size)
-{
-#ifdef __BPF__ /* and not natively, as the fuzzers compile the programs */
-	asm volatile("%0 *= %1" : "+r"(index) : "r"(size));
-	return index;
-#else
-	return index * size;
-#endif
-}
-
-/* Slot i of the bucket, where the verifier does not know which. */
-static __always_inline struct zw_flow_slot *scaled_slot(const struct bucket *b, __u64 i, const bool v6)
-{
-	return (struct zw_flow_slot *)((__u64 *)(b->slots + scaled(i, b->stride)) + zw_flow_key_words(v6 ? 6 : 4));
-}
-
 /* The key's bucket. */
 static __always_inline struct bucket find_bucket(const struct ends *e, struct lookup *l, const bool v6, const bool fragments)
 {
@@ -96,12 +79,35 @@ static __always_inline struct bucket find_bucket(const struct ends *e, struct lo
 	return bucket_at(base, layout, n, v6);
 }
 
-static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f,
-					  const bool v6, const bool fragments)
+static __always_inline void find_others_in_table(struct lookup *l, const bool v6)
+{
+	struct bucket b;
+
+	if (get_last_bucket(l, &b, v6))
+		find_others(&b, &l->key, &l->choice, v6);
+}
+
+/* Rare, and its stack is its own. */
+ZW_GLOBAL int zw_flow_find_others(struct lookup *l, int family)
+{
+	if (!l)
+		return 0;
+	if (family == 4)
+		find_others_in_table(l, false);
+	else
+		find_others_in_table(l, true);
+	return 0;
+}
+
+/* find_in_bucket(), of the key's bucket. */
+static __always_inline bool find_in_table(const struct ends *e, __u64 now, struct lookup *l, struct flow *f, const bool v6,
+					  const bool fragments)
 {
 	struct bucket b = find_bucket(e, l, v6, fragments);
 
-	return find_in_bucket(&b, &l->key, now, &l->choice, f, v6);
+	if (!find_first(&b, &l->key, &l->choice, v6))
+		zw_flow_find_others(l, v6 ? 6 : 4);
+	return take_found(&b, &l->choice, now, f, v6);
 }
 
 static __always_inline __u32 expect_in_table(const struct ends *e, __u64 now, bool alone, struct lookup *l, const bool v6)
@@ -110,9 +116,9 @@ static __always_inline __u32 expect_in_table(const struct ends *e, __u64 now, bo
 	__u64 best = best_hint(&b, now, alone), i = best & (ZW_FLOW_SLOTS - 1);
 
 	load_word(b.tags);
-	load_word(&scaled_slot(&b, i, v6)->head);
+	load_word(&slot_at(&b, i, v6)->head);
 	if (v6) /* two lines */
-		load_word((__u64 *)(b.slots + scaled(i, b.stride)));
+		load_word(key_at(&b, i));
 	return best == NO_HINT ? 0 : i + 1;
 }
 
@@ -178,13 +184,10 @@ ZW_GLOBAL int zw_flow_try(struct lookup *l, int attempt, int family)
 }
 
 /* Opens l->opening with the key that the last look-up made. Returns whether it found a slot. */
-ZW_GLOBAL int zw_flow_open(struct lookup *l, int family)
+static __always_inline int flow_open(struct lookup *l, int family)
 {
-	int opened;
+	int opened = zw_flow_try(l, TRY_HINTED, family);
 
-	if (!l)
-		return 0;
-	opened = zw_flow_try(l, TRY_HINTED, family);
 	if (opened == OPEN_LOST)
 		opened = zw_flow_try(l, TRY_ALL, family);
 	if (opened == OPEN_LOST)
@@ -201,7 +204,7 @@ static __always_inline int settle_in_table(struct lookup *l, __u64 packets, __u6
 
 	if (!get_last_bucket(l, &b, v6))
 		return 0;
-	slot = scaled_slot(&b, i, v6);
+	slot = slot_at(&b, i, v6);
 	version = load_word(&slot->head) & FLOW_VERSION;
 	aux = load_word(&slot->aux);
 	account = b.accounts + i;
@@ -239,7 +242,7 @@ static __always_inline int note_in_table(struct lookup *l, const bool v6)
 	struct bucket b;
 
 	if (get_last_bucket(l, &b, v6))
-		note_slot(&b, i, scaled_slot(&b, i, v6));
+		note_slot(&b, i, slot_at(&b, i, v6));
 	return 0;
 }
 
@@ -256,7 +259,7 @@ ZW_GLOBAL int zw_flow_note(struct lookup *l, int family)
 static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, struct flow *f, bool v6,
 			  bool fragments);
 static int zw_flow_note(struct lookup *l, int family);
-static int zw_flow_open(struct lookup *l, int family);
+static int flow_open(struct lookup *l, int family);
 static int zw_flow_settle(struct lookup *l, uint64_t packets, uint64_t bytes, uint32_t side, int family);
 static int zw_flow_make_room(struct lookup *l, uint64_t now, uint64_t idle_jiffies, int family);
 

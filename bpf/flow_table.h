@@ -292,9 +292,20 @@ static __always_inline bool has_zero_byte(__u64 bytes)
 	return (bytes - EACH_BYTE) & ~bytes & 0x80 * EACH_BYTE;
 }
 
+/* index * size. An older verifier (6.1) follows a product only if its second factor is known, as size has to be. */
+static __always_inline __u64 scaled(__u64 index, __u64 size)
+{
+#ifdef __BPF__ /* and not natively, as the fuzzers compile the programs */
+	asm volatile("%0 *= %1" : "+r"(index) : "r"(size));
+	return index;
+#else
+	return index * size;
+#endif
+}
+
 static __always_inline __u64 *key_at(const struct bucket *b, __u64 i)
 {
-	return (__u64 *)(b->slots + i * b->stride);
+	return (__u64 *)(b->slots + scaled(i, b->stride));
 }
 
 static __always_inline struct zw_flow_slot *slot_at(const struct bucket *b, __u64 i, const bool v6)
@@ -339,28 +350,103 @@ static __always_inline bool take_slot(const struct bucket *b, __u64 i, __u64 wor
 	       !is_flow_expired(word, f->aux_word, now);
 }
 
-/* Most flows stand in their bucket's first slot, so the CPU goes on with its lines before the tags have come. */
+/* A look at all slots of a bucket, one after the other, for a key. opening: where one is to be opened. */
+struct round {
+	struct bucket bucket;
+	const struct flow_key *key;
+	const struct opening *opening;
+	volatile struct choice *choice;
+};
+
+/* look(i, round, v6) for the slots of a table of either family: what call_each() takes. */
+#define ZW_EACH_SLOT(look)                                                                         \
+	static __attribute__((noinline)) long look##4(__u64 i, void *round)                        \
+	{                                                                                          \
+		return look(i & (ZW_FLOW_SLOTS - 1), round, false);                                \
+	}                                                                                          \
+	static __attribute__((noinline)) long look##6(__u64 i, void *round)                        \
+	{                                                                                          \
+		return look(i & (ZW_FLOW_SLOTS - 1), round, true);                                 \
+	}
+
+/* The head of slot i, if a flow with this key lives there; else 0. */
+static __always_inline __u64 head_of_key(const struct bucket *b, __u64 i, const struct flow_key *k, const bool v6)
+{
+	__u64 head = load_word(&slot_at(b, i, v6)->head);
+
+	return is_flow_live(head) && is_key_at(b, i, k, head, v6) ? head : 0;
+}
+
+static __always_inline __u64 head_of_tagged(__u64 i, const struct round *r, const bool v6)
+{
+	return differing_tags(&r->bucket, r->key) >> 8 * i & 0xff ? 0 : head_of_key(&r->bucket, i, r->key, v6);
+}
+
+static __always_inline long find_key(__u64 i, struct round *r, const bool v6)
+{
+	__u64 head = head_of_tagged(i, r, v6);
+
+	if (!head)
+		return 0;
+	r->choice->rank = i;
+	r->choice->head = head;
+	return 1;
+}
+ZW_EACH_SLOT(find_key)
+
+/* Which is the lowest byte that is 0, of bytes of which one is? */
+static __always_inline __u64 lowest_zero_byte(__u64 bytes)
+{
+	__u64 zero = (bytes - EACH_BYTE) & ~bytes & 0x80 * EACH_BYTE;
+
+	return ((zero & -zero) >> 7) * 0x0001020304050607ull >> 56;
+}
+
+/*
+ * Chooses the slot with the key: nearly always it is the first one with its tag. Returns false where find_others() has to ask
+ * the others with that tag. Most flows stand in their bucket's first slot, so that has a branch of its own: the CPU goes on with
+ * its lines before the tags have come.
+ */
+static __always_inline bool find_first(const struct bucket *b, const struct flow_key *k, volatile struct choice *c, const bool v6)
+{
+	__u64 tags = differing_tags(b, k), i = 0, head;
+
+	c->rank = ZW_FLOW_SLOTS;
+	if (tags & 0xff) {
+		if (!has_zero_byte(tags))
+			return true;
+		i = lowest_zero_byte(tags) & (ZW_FLOW_SLOTS - 1);
+	}
+	head = head_of_key(b, i, k, v6);
+	if (!head)
+		return false;
+	c->rank = i;
+	c->head = head;
+	return true;
+}
+
+static __always_inline void find_others(const struct bucket *b, const struct flow_key *k, volatile struct choice *c, const bool v6)
+{
+	struct round r = { .bucket = *b, .key = k, .choice = c };
+
+	call_each(ZW_FLOW_SLOTS, v6 ? find_key6 : find_key4, &r);
+}
+
+/* Points f at the slot that was found. False if there is none, or as take_slot() says. */
+static __always_inline bool take_found(const struct bucket *b, const volatile struct choice *c, __u64 now, struct flow *f,
+				       const bool v6)
+{
+	__u64 i = c->rank;
+
+	return i < ZW_FLOW_SLOTS && take_slot(b, i & (ZW_FLOW_SLOTS - 1), c->head, now, f, v6);
+}
+
 static __always_inline bool find_in_bucket(const struct bucket *b, const struct flow_key *k, __u64 now,
 					   volatile struct choice *c, struct flow *f, const bool v6)
 {
-	__u64 tags = differing_tags(b, k);
-
-	c->rank = ZW_FLOW_SLOTS;
-	if ((tags & 0xff) && !has_zero_byte(tags))
-		return false;
-	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
-		__u64 word;
-
-		if (tags >> 8 * i & 0xff)
-			continue;
-		forget_memory();
-		word = load_word(&slot_at(b, i, v6)->head);
-		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
-			continue;
-		c->rank = i;
-		return take_slot(b, c->rank & (ZW_FLOW_SLOTS - 1), word, now, f, v6);
-	}
-	return false;
+	if (!find_first(b, k, c, v6))
+		find_others(b, k, c, v6);
+	return take_found(b, c, now, f, v6);
 }
 
 /* What a new flow begins with. */
@@ -401,29 +487,28 @@ static __always_inline __u64 rank(__u64 head, __u64 aux, const struct opening *o
 	return RANK_UNCONFIRMED + (FLOW_BITS48 - age);
 }
 
-/* The slot of the flow that this one follows: it has the key, and is expired, closing, or was picked up before a SYN. */
-static __always_inline bool choose_same(const struct bucket *b, const struct flow_key *k, const struct opening *o,
-					volatile struct choice *c, const bool v6)
+static __always_inline long take_same(__u64 i, struct round *r, const bool v6)
 {
-	__u64 tags = differing_tags(b, k);
+	__u64 head = head_of_tagged(i, r, v6), aux;
 
-	if (!has_zero_byte(tags))
+	if (!head)
+		return 0;
+	aux = load_word(&slot_at(&r->bucket, i, v6)->aux);
+	if (((head ^ aux) & FLOW_VERSION) || (!flow_age(aux, r->opening->now) && !r->opening->alone))
+		return 0;
+	r->choice->rank = i;
+	r->choice->head = head;
+	return 1;
+}
+ZW_EACH_SLOT(take_same)
+
+/* The slot of the flow that this one follows: it has the key, and is expired, closing, or was picked up before a SYN. */
+static __always_inline bool choose_same(struct round *r, const bool v6)
+{
+	if (!has_zero_byte(differing_tags(&r->bucket, r->key)))
 		return false;
-	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
-		__u64 head, aux;
-
-		if (tags >> 8 * i & 0xff)
-			continue;
-		head = load_word(&slot_at(b, i, v6)->head);
-		aux = load_word(&slot_at(b, i, v6)->aux);
-		if (!is_flow_live(head) || !is_key_at(b, i, k, head, v6) || ((head ^ aux) & FLOW_VERSION) ||
-		    (!flow_age(aux, o->now) && !o->alone))
-			continue;
-		c->rank = i;
-		c->head = head;
-		return true;
-	}
-	return false;
+	call_each(ZW_FLOW_SLOTS, v6 ? take_same6 : take_same4, r);
+	return r->choice->rank != FLOW_KEEP;
 }
 
 #define HINT_STATE_SHIFT (ZW_HINT_TIME_BITS + 1)
@@ -517,29 +602,30 @@ static __always_inline void choose_hinted(const struct bucket *b, const struct o
 	set_hint(b, i, hint);
 }
 
+static __always_inline long weigh(__u64 i, struct round *r, const bool v6)
+{
+	const struct zw_flow_slot *slot = slot_at(&r->bucket, i, v6);
+	__u64 head = load_word(&slot->head), its_rank = rank(head, load_word(&slot->aux), r->opening);
+
+	if (its_rank == FLOW_KEEP || (its_rank << 3 | i) >= r->choice->rank)
+		return 0;
+	r->choice->rank = its_rank << 3 | i;
+	r->choice->head = head;
+	return its_rank == RANK_FREE;
+}
+ZW_EACH_SLOT(weigh)
+
 enum look { LOOK_HINTED, LOOK_ALL };
 
-static __always_inline void choose(const struct bucket *b, const struct flow_key *k, const struct opening *o,
-				   volatile struct choice *c, enum look look, const bool v6)
+static __always_inline void choose(struct round *r, enum look look, const bool v6)
 {
-	c->rank = FLOW_KEEP;
-	if (choose_same(b, k, o, c, v6))
+	r->choice->rank = FLOW_KEEP;
+	if (choose_same(r, v6))
 		return;
-	if (look == LOOK_HINTED) {
-		choose_hinted(b, o, c, v6);
-		return;
-	}
-	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i = turn_after(i)) {
-		__u64 head = load_word(&slot_at(b, i, v6)->head), aux = load_word(&slot_at(b, i, v6)->aux);
-		__u64 r = rank(head, aux, o);
-
-		if (r == FLOW_KEEP || (r << 3 | i) >= c->rank)
-			continue;
-		c->rank = r << 3 | i;
-		c->head = head;
-		if (r == RANK_FREE)
-			return;
-	}
+	if (look == LOOK_HINTED)
+		choose_hinted(&r->bucket, r->opening, r->choice, v6);
+	else
+		call_each(ZW_FLOW_SLOTS, v6 ? weigh6 : weigh4, r);
 }
 
 /*
@@ -548,18 +634,15 @@ static __always_inline void choose(const struct bucket *b, const struct flow_key
  */
 #define LET_GO_TRIES 4
 
-ZW_GLOBAL int zw_let_go(__u64 *head, __u64 word)
+static __always_inline void let_go(__u64 *head, __u64 word)
 {
-	if (!head)
-		return 0;
 	for (int i = 0; i < LET_GO_TRIES; i++) {
 		__u64 found = __sync_val_compare_and_swap(head, word, word & ~FLOW_STATE_BYTE);
 
 		if (found == word || ((found ^ word) & FLOW_VERSION) || !is_flow_live(found))
-			return 0;
+			return;
 		word = found;
 	}
-	return 0;
 }
 
 /*
@@ -573,37 +656,33 @@ static __always_inline bool is_flow_over(__u64 word, __u64 aux, __u64 my_head, _
 	return is_flow_closing(word) || (!((word ^ aux) & FLOW_VERSION) && is_flow_expired(word, aux, now));
 }
 
-/*
- * What is asked of an index is asked of words that were made of it, here and in make_room(): of a comparison the verifier
- * would learn which slot it is, and follow what comes for each of them apart.
- */
-static __always_inline void kill_twins(const struct bucket *b, const struct flow_key *k, __u64 mine,
-				       __u64 my_head, __u64 now, const bool v6)
+static __always_inline long kill_twin(__u64 i, struct round *r, const bool v6)
 {
-	const __u64 own = 0xffull << 8 * mine;
-	__u64 tags = differing_tags(b, k) | own;
+	const __u64 mine = r->choice->rank & (ZW_FLOW_SLOTS - 1), my_head = r->choice->head;
+	__u64 head = head_of_tagged(i, r, v6);
+	long mine_goes;
 
-	if (!has_zero_byte(tags))
-		return;
-	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
-		struct zw_flow_slot *slot = slot_at(b, i, v6);
-		bool is_higher = own & ((1ull << 8 * i) - 1);
-		__u64 word;
-
-		if (tags >> 8 * i & 0xff)
-			continue;
-		word = load_word(&slot->head);
-		if (!is_flow_live(word) || !is_key_at(b, i, k, word, v6))
-			continue;
-		if (is_higher || is_flow_over(word, load_word(&slot->aux), my_head, now)) {
-			zw_let_go(&slot->head, word);
-			set_hint(b, i, 0);
-			continue;
-		}
-		zw_let_go(&slot_at(b, mine, v6)->head, my_head);
-		set_hint(b, mine, 0);
-		return;
+	if (!head || i == mine)
+		return 0;
+	mine_goes = i < mine && !is_flow_over(head, load_word(&slot_at(&r->bucket, i, v6)->aux), my_head, r->opening->now);
+	if (mine_goes) {
+		i = mine;
+		head = my_head;
 	}
+	let_go(&slot_at(&r->bucket, i, v6)->head, head);
+	set_hint(&r->bucket, i, 0);
+	return mine_goes;
+}
+ZW_EACH_SLOT(kill_twin)
+
+/* The slot that was chosen is published, with this head. */
+static __always_inline void kill_twins(struct round *r, __u64 head, const bool v6)
+{
+	const __u64 own = 0xffull << 8 * (r->choice->rank & (ZW_FLOW_SLOTS - 1));
+
+	r->choice->head = head;
+	if (has_zero_byte(differing_tags(&r->bucket, r->key) | own))
+		call_each(ZW_FLOW_SLOTS, v6 ? kill_twin6 : kill_twin4, r);
 }
 
 /* Says in the bucket's tags that slot i, which is claimed, goes to this flow. */
@@ -629,9 +708,11 @@ static __always_inline void begin_account(struct zw_flow_account *account, __u64
 }
 
 /* Writes the words of a claimed slot, and publishes it. */
-static __always_inline void write_slot(const struct bucket *b, const struct flow_key *k,
-				       const struct opening *o, __u64 i, __u64 version, const bool v6)
+static __always_inline void write_slot(struct round *r, __u64 i, __u64 version, const bool v6)
 {
+	const struct bucket *b = &r->bucket;
+	const struct flow_key *k = r->key;
+	const struct opening *o = r->opening;
 	struct zw_flow_slot *slot = slot_at(b, i, v6);
 	__u64 *word = key_at(b, i);
 	__u64 live = version | (k->want & ~FLOW_STATE_BYTE) | o->state << 8 | (k->second ? FLOW_OPENER : 0) |
@@ -650,7 +731,7 @@ static __always_inline void write_slot(const struct bucket *b, const struct flow
 	set_tag(b, k, i);
 	set_hint(b, i, hint_of(live, o->now));
 	exchange_word(&slot->head, version | FLOW_BUSY, live);
-	kill_twins(b, k, i, live, o->now, v6);
+	kill_twins(r, live, v6);
 }
 
 /* OPEN_LOST: the slot that was chosen went to another CPU's flow before it was claimed, or was not what its hint said. Two
@@ -667,9 +748,10 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 						  const struct opening *o, volatile struct choice *c, enum look look,
 						  const bool v6)
 {
+	struct round r = { .bucket = *b, .key = k, .opening = o, .choice = c };
 	__u64 best, word, version, i;
 
-	choose(b, k, o, c, look, v6);
+	choose(&r, look, v6);
 	best = c->rank;
 	if (best == FLOW_KEEP)
 		return look == LOOK_HINTED ? OPEN_LOST : OPEN_REFUSED;
@@ -678,9 +760,40 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 	version = (word + (1ull << 48)) & FLOW_VERSION;
 	if (!exchange_word(&slot_at(b, i, v6)->head, word, version | FLOW_BUSY))
 		return OPEN_LOST;
-	write_slot(b, k, o, i, version, v6);
+	write_slot(&r, i, version, v6);
 	return best >> 3 >= RANK_UNCONFIRMED ? OPENED_REPLACING : OPENED;
 }
+
+/* A look at the other slots of a bucket, for one that is not, or need not be, confirmed. */
+struct room {
+	struct bucket bucket;
+	volatile struct choice *choice; /* the one idle longest */
+	__u64 mine, now;
+	bool found;
+};
+
+static __always_inline long look_for_room(__u64 i, struct room *r, const bool v6)
+{
+	const struct zw_flow_slot *slot = slot_at(&r->bucket, i, v6);
+	__u64 head, aux, age;
+
+	if (i == r->mine)
+		return 0;
+	head = load_word(&slot->head);
+	aux = load_word(&slot->aux);
+	age = flow_age(aux, r->now);
+	if (!is_flow_live(head) || !(head & FLOW_CONFIRMED) || ((head ^ aux) & FLOW_VERSION) ||
+	    is_flow_expired(head, aux, r->now) || is_flow_closing(head)) {
+		r->found = true; /* this slot stays for flows that are not confirmed */
+		return 1;
+	}
+	if ((age << 3 | i) < r->choice->rank)
+		return 0;
+	r->choice->rank = age << 3 | i;
+	r->choice->head = head;
+	return 0;
+}
+ZW_EACH_SLOT(look_for_room)
 
 /*
  * May one more flow of this bucket become confirmed? If all others are: the one idle longest is let go, if it
@@ -689,29 +802,15 @@ static __always_inline enum opened open_in_bucket(const struct bucket *b, const 
 static __always_inline bool make_room(const struct bucket *b, __u64 mine, __u64 now, __u64 idle_jiffies,
 				      volatile struct choice *c, const bool v6)
 {
-	const __u64 own = 1ull << mine;
+	struct room r = { .bucket = *b, .choice = c, .mine = mine, .now = now };
 	struct zw_flow_slot *slot;
 	__u64 word, best;
 
 	c->rank = 0;
 	c->head = 0;
-	for (__u64 i = 0; i < ZW_FLOW_SLOTS; i++) {
-		__u64 at, aux, age;
-
-		if (own >> i & 1)
-			continue;
-		slot = slot_at(b, i, v6);
-		at = load_word(&slot->head);
-		aux = load_word(&slot->aux);
-		age = flow_age(aux, now);
-		if (!is_flow_live(at) || !(at & FLOW_CONFIRMED) || ((at ^ aux) & FLOW_VERSION) ||
-		    is_flow_expired(at, aux, now) || is_flow_closing(at))
-			return true; /* this slot stays for flows that are not confirmed */
-		if ((age << 3 | i) < c->rank)
-			continue;
-		c->rank = age << 3 | i;
-		c->head = at;
-	}
+	call_each(ZW_FLOW_SLOTS, v6 ? look_for_room6 : look_for_room4, &r);
+	if (r.found)
+		return true;
 	best = c->rank;
 	word = c->head;
 	slot = slot_at(b, best & (ZW_FLOW_SLOTS - 1), v6);

@@ -123,7 +123,7 @@ ZW_GLOBAL int zw_remember_first(struct work *w)
 		if (again)
 			exchange_word(&f.slot->aux, f.aux_word, (f.aux_word & FLOW_VERSION) | (p->now & FLOW_BITS48));
 		else
-			zw_let_go(&f.slot->head, f.head_word);
+			let_go(&f.slot->head, f.head_word);
 		zw_flow_note(&w->quote.lookup, p->family);
 		if (again)
 			return 0;
@@ -139,7 +139,7 @@ ZW_GLOBAL int zw_remember_first(struct work *w)
 		.window = { make_note(p, o) },
 		.alone = zw_layout.simulate,
 	};
-	return zw_flow_open(&w->quote.lookup, p->family);
+	return flow_open(&w->quote.lookup, p->family);
 }
 
 static __always_inline void decide_later(struct work *w)

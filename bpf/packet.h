@@ -172,15 +172,18 @@ static __always_inline bool is_tag(__u16 ethertype)
 	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ;
 }
 
-/* Reserved for bridges: LACP, STP, LLDP, 802.1X (IEEE 802.1Q 8.6.3). */
-static __always_inline bool is_bridge_group(const __u8 *mac)
+/*
+ * Is the address none of those reserved for bridges: LACP, STP, LLDP, 802.1X (IEEE 802.1Q 8.6.3)? 0 says that it is one. A
+ * number, and not bool: those the verifier would follow apart.
+ */
+static __always_inline __u32 is_no_bridge_group(const __u8 *mac)
 {
-	return mac[0] == 0x01 && mac[1] == 0x80 && mac[2] == 0xc2 && mac[3] == 0 && mac[4] == 0 && mac[5] < 0x10;
+	return (load32(mac) ^ 0x0180c200) | (load16(mac + 4) & 0xfff0);
 }
 
 static __always_inline bool is_same_mac(const __u8 *a, const __u8 *b)
 {
-	return read16(a) == read16(b) && read16(a + 2) == read16(b + 2) && read16(a + 4) == read16(b + 4);
+	return !((read32(a) ^ read32(b)) | (read16(a + 4) ^ read16(b + 4)));
 }
 
 /*
@@ -189,19 +192,18 @@ static __always_inline bool is_same_mac(const __u8 *a, const __u8 *b)
  */
 static __always_inline int parse_link(struct packet *p, struct cursor *c, bool allow_non_ip)
 {
+	__u32 no_bridge_group = 1;
 	const __u8 *eth, *tag;
-	bool bridge_group;
 	__u16 type;
 
 	if (p->l3) {
 		type = bpf_ntohs(p->ethertype);
-		bridge_group = false;
 	} else {
 		eth = cursor_take(c, 14);
 		if (!eth)
 			return cut(p);
 		type = load16(eth + 12);
-		bridge_group = is_bridge_group(eth);
+		no_bridge_group = is_no_bridge_group(eth);
 		p->own_mac = is_same_mac(eth, p->mac);
 		p->l3_offset = 14;
 	}
@@ -223,7 +225,7 @@ static __always_inline int parse_link(struct packet *p, struct cursor *c, bool a
 		p->family = 6;
 	else if (is_tag(type))
 		return ZW_DROP_MALFORMED;
-	else if (type == ETHERTYPE_ARP || bridge_group || allow_non_ip)
+	else if (type == ETHERTYPE_ARP || !no_bridge_group || allow_non_ip)
 		return ZW_ALLOW_NON_IP;
 	else
 		return ZW_DROP_ETHERTYPE;
@@ -553,10 +555,7 @@ struct chain {
 #define SCRATCH_LEN 704
 struct scratch {
 	__u8 bytes[SCRATCH_LEN + 64];
-	/*
-	 * Where a loop stands. Here and not on the stack, so that the verifier knows nothing of it and finds each turn of
-	 * the loop equal to the one before, instead of following every way to get there.
-	 */
+	/* Where zw_walk() and zw_options() stand. Here and not on the stack, so that the verifier knows nothing of it. */
 	struct chain chain;
 	__u32 option;
 };
@@ -614,51 +613,75 @@ static __always_inline int step(struct packet *p, struct scratch *s)
 	return 0;
 }
 
+/* What walks headers or options, one a call. */
+struct header_walk {
+	struct packet *packet;
+	struct scratch *scratch;
+	__u32 header_len;
+	int err;
+};
+
+static long walk_header(__u64 i, void *walk)
+{
+	struct header_walk *w = walk;
+	const struct chain *k = &w->scratch->chain;
+	int err = 0;
+
+	(void)i;
+	if (k->fragment != FRAGMENT_LATER && (w->packet->family == 4 ? k->next == PROTO_AH : is_extension(k->next))) {
+		err = step(w->packet, w->scratch);
+		if (!err)
+			return 0;
+	}
+	w->err = err;
+	return 1;
+}
+
 /*
  * Reads extension headers from s->chain on until a protocol is reached; what follows a later fragment's header
  * is payload. In IPv4 only AH is one. Returns as step().
  */
 ZW_GLOBAL int zw_walk(struct packet *p, struct scratch *s)
 {
-	struct chain *k;
-	int err;
+	struct header_walk w = { .packet = p, .scratch = s, .err = ZW_DROP_MALFORMED };
 
 	if (!p || !s)
 		return ZW_DROP_MALFORMED;
-	k = &s->chain;
-	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
-		if (k->fragment == FRAGMENT_LATER)
-			return 0;
-		if (p->family == 4 ? k->next != PROTO_AH : !is_extension(k->next))
-			return 0;
-		err = step(p, s);
-		if (err)
-			return err;
+	call_each(EXTENSIONS_MAX + 1, walk_header, &w);
+	return w.err;
+}
+
+static long walk_option(__u64 i, void *walk)
+{
+	struct header_walk *w = walk;
+	__u64 at = w->scratch->option;
+	const __u8 *o = scratch_at(w->scratch, at, 1, w->header_len);
+
+	(void)i;
+	if (!o || o[0] == 0)
+		return 1;
+	if (o[0] == 1) {
+		w->scratch->option = at + 1;
+		return 0;
 	}
-	return ZW_DROP_MALFORMED;
+	if (o[0] == 131 || o[0] == 137 || at + 2 > w->header_len || o[1] < 2 || at + o[1] > w->header_len) {
+		w->err = ZW_DROP_MALFORMED;
+		return 1;
+	}
+	w->scratch->option = at + o[1];
+	return 0;
 }
 
 /* Source routing is refused (RFC 7126 4.3, 4.4), and so is an option that does not fit into the header. */
 ZW_GLOBAL int zw_options(struct scratch *s, __u32 header_len)
 {
+	struct header_walk w = { .scratch = s, .header_len = header_len };
+
 	if (!s)
 		return ZW_DROP_MALFORMED;
 	s->option = 20;
-	for (int i = 0; i < 40; i++) {
-		__u64 at = *(volatile __u32 *)&s->option;
-		const __u8 *o = scratch_at(s, at, 1, header_len);
-
-		if (!o || o[0] == 0)
-			return 0;
-		if (o[0] == 1) {
-			s->option = at + 1;
-			continue;
-		}
-		if (o[0] == 131 || o[0] == 137 || at + 2 > header_len || o[1] < 2 || at + o[1] > header_len)
-			return ZW_DROP_MALFORMED;
-		s->option = at + o[1];
-	}
-	return 0;
+	call_each(40, walk_option, &w);
+	return w.err;
 }
 
 /* The packet that an ICMP error quotes, at offset: fills q if it can belong to a flow (stage related). */

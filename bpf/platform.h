@@ -77,6 +77,20 @@ static __always_inline __u64 turn_after(__u64 n)
 	return n;
 }
 
+/*
+ * Calls body(i, context) for i below n, until it returns 1. The verifier follows it for one i, which it does not know, where it
+ * follows a loop for each. A turn costs a call: for what is rare.
+ */
+#ifdef __BPF__
+#define call_each(n, body, context) bpf_loop(n, body, context, 0)
+#else
+static inline void call_each(__u64 n, long (*body)(__u64 i, void *context), void *context)
+{
+	for (__u64 i = 0; i < n && !body(i, context); i++)
+		;
+}
+#endif
+
 /* Load-time constants: .rodata of the programs, set before load; plain globals in user space. */
 #ifdef __bpf__
 #define ZW_CONSTANT const volatile

@@ -38,7 +38,7 @@
 #define BEFORE FREE
 #endif
 #ifndef CLAIMS
-#define CLAIMS 3 /* zw_flow_open() in bpf/flow_maps.h */
+#define CLAIMS 3 /* flow_open() in bpf/flow_maps.h */
 #endif
 #ifdef UNRETRIED
 #define TRIES 1
@@ -76,7 +76,7 @@ bit is_past[SLOTS], was_past[SLOTS];
 byte time_version[SLOTS], earlier_version[SLOTS];
 byte ended = 0, mine_of[SLOTS]; /* version of the slot's last incarnation, 0: of the flow before */
 
-/* zw_let_go(): s and v are the head that was read. */
+/* let_go(): s and v are the head that was read. */
 inline let_go(i, s, v)
 {
 	tries = 0;
@@ -155,7 +155,10 @@ inline publish(i, v, live)
 	atomic { assert(SAME(i, BUSY, v)); head[i] = live; mine_of[i] = v }
 }
 
-/* kill_twins(): its loads before it does anything. One of the heads may be loaded before the tags. */
+/*
+ * kill_twins(): its loads before it does anything. One of the heads may be loaded before the tags. kill_twin() loads the tags
+ * again for each slot; what it sees then is no older, and all of it behind the publication.
+ */
 inline load_twins()
 {
 	early = NONE;

@@ -49,7 +49,7 @@ static enum opened try_to_open(const struct flow_key *k, const struct opening *o
 	return v6 ? open_in_bucket(&bucket, k, o, &choice, look, true) : open_in_bucket(&bucket, k, o, &choice, look, false);
 }
 
-/* As zw_flow_open() in bpf/flow_maps.h. */
+/* As flow_open() in bpf/flow_maps.h. */
 static enum opened open_flow(const struct flow_key *k, const struct opening *o)
 {
 	enum opened opened = try_to_open(k, o, LOOK_HINTED);
@@ -164,6 +164,9 @@ static const char *one_is_left(void)
 static void open_or_change(int number)
 {
 	const __u64 published = published_head;
+	struct opening at = opening(9, NOW);
+	struct choice chosen = { .rank = 1 };
+	struct round r = { .bucket = bucket, .key = &keys[0][0], .opening = &at, .choice = &chosen };
 
 	if (number == 0) {
 		struct opening o = opening(9, NOW);
@@ -171,9 +174,9 @@ static void open_or_change(int number)
 		opened[0] = open_flow(&keys[0][0], &o);
 	} else if (number == 1) {
 		if (v6)
-			kill_twins(&bucket, &keys[0][0], 1, published, NOW, true);
+			kill_twins(&r, published, true);
 		else
-			kill_twins(&bucket, &keys[0][0], 1, published, NOW, false);
+			kill_twins(&r, published, false);
 	} else if (exchange_word(head(1), published, (published & ~FLOW_STATE) | ZW_FLOW_TCP_SYN_ACK << 8)) {
 		seen++;
 	}

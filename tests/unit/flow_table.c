@@ -79,13 +79,15 @@ static struct flow_key key_of(const struct fixture *f, const struct ends *e)
 
 static void choose_by(struct fixture *f, const struct flow_key *k, const struct opening *o, enum look look)
 {
+	struct round r = { .bucket = f->bucket, .key = k, .opening = o, .choice = &f->choice };
+
 	if (f->v6)
-		choose(&f->bucket, k, o, &f->choice, look, true);
+		choose(&r, look, true);
 	else
-		choose(&f->bucket, k, o, &f->choice, look, false);
+		choose(&r, look, false);
 }
 
-/* As zw_flow_open() in bpf/flow_maps.h. What hints choose is what would be chosen without them. */
+/* As flow_open() in bpf/flow_maps.h. What hints choose is what would be chosen without them. */
 static enum opened open_by_key(struct fixture *f, const struct flow_key *k, const struct opening *o)
 {
 	enum look look = LOOK_HINTED;
@@ -541,6 +543,23 @@ TEST_BOTH(two_threads_at_one_bucket_never_match_falsely)
 	assert_int_equal(s[0].wrong + s[1].wrong, 0);
 }
 
+/* Of all ways in which bytes of a word may be 0, 1, which a borrow could take for 0, or anything. */
+static void the_lowest_byte_that_is_0_is_found(void **state)
+{
+	(void)state;
+	for (unsigned zeros = 1; zeros < 256; zeros++)
+		for (unsigned ones = 0; ones < 256; ones++) {
+			__u64 bytes = 0xa5a5a5a5a5a5a5a5ull;
+
+			for (unsigned i = 0; i < 8; i++) {
+				bytes &= zeros >> i & 1 ? ~(0xffull << 8 * i) : ~0ull;
+				bytes ^= ~zeros >> i & ones >> i & 1 ? 0xa4ull << 8 * i : 0;
+			}
+			assert_true(has_zero_byte(bytes));
+			assert_int_equal(lowest_zero_byte(bytes), __builtin_ctz(zeros));
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +576,7 @@ int main(void)
 		cmocka_unit_test(a_free_slot_is_free_at_any_time),
 		cmocka_unit_test(a_hint_of_before_chooses_nothing),
 		cmocka_unit_test(a_slot_that_was_expected_is_looked_at_again),
+		cmocka_unit_test(the_lowest_byte_that_is_0_is_found),
 		cmocka_unit_test(keys_that_count_up_find_their_buckets_no_fuller_than_others),
 		cmocka_unit_test(two_threads_at_one_bucket_never_match_falsely),
 	};

@@ -23,7 +23,7 @@ static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, 
 	return false;
 }
 
-__attribute__((unused)) static int zw_flow_open(struct lookup *l, int family)
+__attribute__((unused)) static int flow_open(struct lookup *l, int family)
 {
 	(void)l, (void)family;
 	return 0;

@@ -31,7 +31,9 @@ static void mark(struct flow *f, const struct live *live, const struct bucket *b
 static __always_inline enum opened open_gently(const struct bucket *b, const struct flow_key *k,
 					       const struct opening *o, struct choice *c, const bool v6)
 {
-	choose(b, k, o, c, LOOK_ALL, v6);
+	struct round r = { .bucket = *b, .key = k, .opening = o, .choice = c };
+
+	choose(&r, LOOK_ALL, v6);
 	return c->rank >> 3 >= RANK_UNCONFIRMED ? OPEN_REFUSED : open_in_bucket(b, k, o, c, LOOK_ALL, v6);
 }
 

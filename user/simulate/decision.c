@@ -114,7 +114,7 @@ static int zw_flow_note(struct lookup *l, int family)
 }
 
 /* Without memory the flow is not remembered, as with a full table in the kernel. */
-static int zw_flow_open(struct lookup *l, int family)
+static int flow_open(struct lookup *l, int family)
 {
 	const struct opening *o = &l->opening;
 	struct flow_table *table = &current->flows;
