@@ -6,6 +6,7 @@
  *   floods INSTANCE INTERFACE [ROUNDS [PACKETS]]
  */
 #include <pthread.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
@@ -13,6 +14,7 @@
 #include "bench/peer.h"
 #include "bench/rounds.h"
 #include "kernel/instance.h"
+#include "watch/reader.h"
 
 /* Room for all new flows of up to 15 rounds in both tables: neither has to replace any. */
 #define FLOWS (16 * UNCACHED)
@@ -35,7 +37,7 @@ static _Noreturn void fail(const char *what)
 
 /* --- The events' reader ------------------------------------------------------------------------------------------ */
 
-struct reader {
+struct listener {
 	struct ring_buffer *ring;
 	struct instance *instance[FAMILIES];
 	volatile bool stop;
@@ -44,7 +46,7 @@ struct reader {
 
 static int take(void *context, void *data, size_t len)
 {
-	struct reader *reader = context;
+	struct listener *reader = context;
 
 	(void)data;
 	(void)len;
@@ -54,15 +56,16 @@ static int take(void *context, void *data, size_t len)
 
 static void *read_events(void *context)
 {
-	struct reader *reader = context;
+	struct listener *reader = context;
 
 	while (!reader->stop)
-		ring_buffer__poll(reader->ring, 50);
+		if (ring_buffer__poll(reader->ring, 50) > 0)
+			usleep(READER_PAUSE_MS * 1000);
 	return NULL;
 }
 
 /* As `run` does: without a reader the ring would be full soon, and telling cheaper. */
-static void open_ring(struct reader *reader)
+static void open_ring(struct listener *reader)
 {
 	for (int family = 0; family < FAMILIES; family++) {
 		int ring;
@@ -79,7 +82,7 @@ static void open_ring(struct reader *reader)
 	}
 }
 
-static void close_ring(struct reader *reader)
+static void close_ring(struct listener *reader)
 {
 	ring_buffer__free(reader->ring);
 	for (int family = 0; family < FAMILIES; family++)
@@ -206,7 +209,7 @@ static void measure_family(enum family family)
 
 int main(int argc, char **argv)
 {
-	struct reader reader = { 0 };
+	struct listener reader = { 0 };
 	pthread_t thread;
 
 	if (argc < 3) {

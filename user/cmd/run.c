@@ -45,8 +45,6 @@ static const struct option_help options[] = {
 	{ { NULL, 0, NULL, 0 }, NULL, NULL },
 };
 
-#define RING_PAUSE_MS 10 /* between two looks at a ring that is busy: a wake-up for every record would cost more */
-#define RING_BUSY 64 /* events in one look */
 #define FEEDS_TICKS 10 /* from one look at files of addresses to the next, if nothing is heard of them */
 #define SETTLE_MS 150 /* from the first change of an interface or address to doing something about it */
 
@@ -285,14 +283,13 @@ static void stop(struct service *service, int status)
 
 static void read_ring(struct service *service)
 {
-	unsigned told = teller_read(service->teller);
-
-	if (told)
-		server_pump(service->server);
-	if (told < RING_BUSY || service->ring_at_ms)
+	if (!teller_read(service->teller))
+		return;
+	server_pump(service->server);
+	if (service->ring_at_ms)
 		return;
 	epoll_ctl(service->epoll, EPOLL_CTL_DEL, teller_fd(service->teller), NULL);
-	service->ring_at_ms = now_ms() + RING_PAUSE_MS;
+	service->ring_at_ms = now_ms() + READER_PAUSE_MS;
 }
 
 static void resume_ring(struct service *service)

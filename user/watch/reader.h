@@ -40,6 +40,9 @@
 #include "watch/ring.h"
 #include "zonewall.h"
 
+/* Between two looks at the ring, if the first found records: to be woken for each would cost packets more than telling them. */
+#define READER_PAUSE_MS 10
+
 struct reader_cpu {
 	const volatile struct zw_event_head *head;
 	const volatile struct zw_event_entry *entries; /* ZW_EVENT_ALL_ENTRIES */
