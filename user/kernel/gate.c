@@ -441,8 +441,8 @@ static void retire(int slots, __u32 slot, int none)
 {
 	__u32 program;
 
-	if (bpf_map_lookup_elem(slots, &slot, &program))
-		return; /* empty, since the generation has none for this hook */
+	if (bpf_map_lookup_elem(slots, &slot, &program) && errno == ENOENT)
+		return; /* since the generation has none for this hook */
 	if (none < 0 || bpf_map_update_elem(slots, &slot, &none, BPF_ANY))
 		bpf_map_delete_elem(slots, &slot);
 }
