@@ -67,7 +67,7 @@ gnutls_to() # gnutls_to ADDRESS PORT [OPTION...]
 {
 	has "$(at a timeout 10 gnutls-cli --insecure --port "$2" "${@:3}" "$1" </dev/null 2>&1)" 'Handshake was completed'
 }
-gets() { is "$(at a timeout 60 python3 "$tls" get "$@" 2>&1)" "${4:-1}"; } # gets ADDRESS PORT HOW [COUNT]
+gets() { is "$(at a timeout 200 python3 "$tls" get "$@" 2>&1)" "${4:-1}"; } # gets ADDRESS PORT HOW [COUNT]
 drops_only_plaintext() { is "$(for host; do counters "$host" | grep ' dropped ' | grep -v ' plaintext '; done)" ""; }
 fast_opens() # fast_opens HOST WHICH: how many
 {

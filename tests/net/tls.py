@@ -61,7 +61,7 @@ def context(how):
 def connect(address, port, how, first):
     """A connection on which the first bytes have been said."""
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    sock.settimeout(20)
+    sock.settimeout(70) # a SYN that is lost again and again is said after 1, 3, 7, 15, 31 and 63 s
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if how == "narrow":
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
