@@ -49,17 +49,13 @@ volatile struct zw_gate zw_gate __attribute__((aligned(64)));
 /* The word of a trial, as it is for this packet: its time may be over. */
 static __always_inline __u64 look_at_clock(__u64 word)
 {
-	__u64 deadline = zw_gate.deadline, seen;
+	/* In this order: what is kept over a call takes a register, which is saved for each packet. */
+	__u64 now = bpf_jiffies64(), deadline = zw_gate.deadline, seen;
 
-	if (!deadline || (__s64)(bpf_jiffies64() - deadline) < 0)
+	if (!deadline || (__s64)(now - deadline) < 0)
 		return word;
 	seen = __sync_val_compare_and_swap(&zw_gate.word, word, zw_gate_reverted(word));
 	return seen == word ? zw_gate_reverted(word) : seen;
-}
-
-static __always_inline __u32 ifindex_of(void *ctx, enum zw_hook hook)
-{
-	return hook == ZW_HOOK_XDP ? ((struct xdp_md *)ctx)->ingress_ifindex : ((struct __sk_buff *)ctx)->ifindex;
 }
 
 static __always_inline bool is_unnamed(__u32 slot, __u32 ifindex)
@@ -67,6 +63,11 @@ static __always_inline bool is_unnamed(__u32 slot, __u32 ifindex)
 	const __u32 *slots = bpf_map_lookup_elem(&zw_unnamed, &ifindex);
 
 	return slots && (*slots >> slot & 1);
+}
+
+static __always_inline __u32 ifindex_of(void *ctx, enum zw_hook hook)
+{
+	return hook == ZW_HOOK_XDP ? ((struct xdp_md *)ctx)->ingress_ifindex : ((struct __sk_buff *)ctx)->ifindex;
 }
 
 /*
@@ -77,6 +78,8 @@ static __always_inline __u32 choose_slot(void *ctx, enum zw_hook hook)
 {
 	__u64 word = zw_gate.word;
 
+	if (!(word & (ZW_GATE_STATE | ZW_GATE_PARTLY)))
+		return zw_gate_active(word);
 	if (zw_gate_state(word) == ZW_GATE_ON_TRIAL)
 		word = look_at_clock(word);
 	if ((word & ZW_GATE_PARTLY) && is_unnamed(zw_gate_active(word), ifindex_of(ctx, hook)))

@@ -715,6 +715,7 @@ struct zw_gate {
 
 /* ON_TRIAL becomes CONFIRMED by user space, or REVERTED by the first packet past the deadline, or by user space. */
 enum zw_gate_state { ZW_GATE_CONFIRMED = 0, ZW_GATE_ON_TRIAL = 1, ZW_GATE_REVERTED = 2 };
+#define ZW_GATE_STATE (0xffull << 16) /* its bits in the word */
 
 /*
  * Some interfaces are attached that one of the generations does not name: map zw_unnamed has them, by interface index,
