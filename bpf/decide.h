@@ -106,13 +106,10 @@ static __always_inline __u32 with_hosts(__u32 cell, __u32 opener, __u32 other)
 	       (is_host(other) ? ZW_CELL_TO_HOST : 0);
 }
 
-/*
- * The cell that allows a live flow of these terms, which are decided, with what is known of the flow (ZW_TLS_STATE). One that
- * is being replaced is no rule's, but it allowed; if that was by a rule with `tls`, nobody knows how the flow began.
- */
-static __always_inline __u32 decided_cell(__u64 terms)
+/* The cell that allows a live flow which is decided, with what is known of the flow (ZW_TLS_STATE). */
+static __always_inline __u32 decided_cell(const struct flow *f)
 {
-	return terms ? (__u32)terms & ~ZW_CELL_HOSTS : ZW_CELL_ALLOW | (zw_layout.has_tls ? ZW_CELL_TLS : 0);
+	return (__u32)f->terms & ~ZW_CELL_HOSTS;
 }
 
 /*
@@ -120,14 +117,13 @@ static __always_inline __u32 decided_cell(__u64 terms)
  * are the atoms of the packet's, or the quoted packet's, ends), and an allowed flow is stamped. Returns the cell as
  * decided_cell(), or 0 if the flow is revoked.
  */
-static __always_inline __u32 decide_again(struct flow *f, __u64 terms, bool from_opener, __u8 protocol, __u32 source,
-					  __u32 destination, struct asked *asked)
+static __always_inline __u32 decide_again(struct flow *f, __u32 from_opener, __u8 protocol, __u32 source, __u32 destination,
+					  struct asked *asked)
 {
 	const __u32 opener = from_opener ? source : destination, other = from_opener ? destination : source;
+	const __u64 terms = f->terms;
 	__u32 cell;
 
-	if (!terms)
-		return 0;
 	cell = policy_cell(opener, other, protocol, terms >> 32 & 0xffff, asked);
 	if (!(cell & ZW_CELL_ALLOW) || (zw_layout.has_tls && !takes_over(terms, cell)))
 		return 0;
@@ -137,23 +133,21 @@ static __always_inline __u32 decide_again(struct flow *f, __u64 terms, bool from
 }
 
 /* Stage flow for a packet that is no opening SYN. */
-static __always_inline void decide_flow(struct work *w, struct flow *f)
+static __always_inline void decide_flow(struct work *w, struct flow *f, __u32 from_opener)
 {
 	struct outcome *o = &w->outcome;
-	bool from_opener = is_from_opener(f, &w->lookup.key);
-	const __u64 terms = flow_terms(f); /* read once: another CPU may be deciding the flow for the next generation */
 	__u32 cell;
 
-	if (is_decided(f, terms, &w->packet.asked)) {
-		cell = decided_cell(terms);
+	if (is_decided(f, &w->packet.asked)) {
+		cell = decided_cell(f);
 	} else {
 		need_atoms(w);
-		cell = decide_again(f, terms, from_opener, w->packet.ends.protocol, o->source, o->destination, &w->packet.asked);
+		cell = decide_again(f, from_opener, w->packet.ends.protocol, o->source, o->destination, &w->packet.asked);
 	}
-	o->port = terms >> 32;
-	o->is_reversed = !from_opener;
+	o->port = f->terms >> 32;
+	o->is_reversed = from_opener ^ 1;
 	if (!cell) {
-		end(o, ZW_DROP_REVOKED, terms, flow_generation(f));
+		end(o, ZW_DROP_REVOKED, f->terms, flow_generation(f));
 		return;
 	}
 	if (zw_layout.has_tls && (cell & ZW_CELL_TLS)) {
@@ -180,16 +174,14 @@ static __always_inline void decide_flow(struct work *w, struct flow *f)
 ZW_GLOBAL __u32 zw_related_cell(struct packet *p, struct quote *q)
 {
 	struct flow f;
-	__u64 terms;
 
 	if (!p || !q || !is_same_address(p->ends.destination, q->ends.source))
 		return 0;
 	if (!flow_find(p->family, &q->ends, p->now, &q->lookup, &f))
 		return 0;
-	terms = flow_terms(&f);
-	if (is_decided(&f, terms, &p->asked))
-		return decided_cell(terms);
-	return decide_again(&f, terms, is_from_opener(&f, &q->lookup.key), q->ends.protocol,
+	if (is_decided(&f, &p->asked))
+		return decided_cell(&f);
+	return decide_again(&f, is_from_opener(&f, &q->lookup.key), q->ends.protocol,
 			    find_atom_rarely(p->family, q->ends.source), find_atom_rarely(p->family, q->ends.destination), &p->asked);
 }
 
@@ -260,7 +252,7 @@ static __always_inline bool ends_before_limit(struct work *w, __u32 cell)
 /* Stage tls of a SYN that policy allows by *cell. Where it is the first of a flow, *cell becomes the flow's. */
 static __always_inline bool is_plaintext(struct work *w, struct flow *repeated, __u32 *cell)
 {
-	__u32 own = repeated ? (__u32)flow_terms(repeated) & ~ZW_CELL_HOSTS : 0;
+	__u32 own = repeated ? decided_cell(repeated) : 0;
 
 	if (!zw_layout.has_tls || !(*cell & ZW_CELL_TLS))
 		return false;
@@ -277,10 +269,11 @@ static __always_inline bool ends_in_staged(struct work *w)
 {
 	struct packet *p = &w->packet;
 	__u32 staged = w->outcome.staged;
-	bool syn = is_opening_syn(p);
+	bool syn;
 
 	if (!zw_layout.has_staged_tls || !(staged & ZW_CELL_TLS))
 		return false;
+	syn = is_opening_syn(p);
 	if (syn && !has_payload(p))
 		return false;
 	if (syn && wants_hello(p))
@@ -306,7 +299,7 @@ ZW_GLOBAL int zw_decide_repeated(struct work *w, __u32 cell)
 	const struct packet *p;
 	struct outcome *o;
 	struct flow f;
-	bool from_opener;
+	__u32 from_opener;
 
 	if (!w)
 		return 0;
@@ -379,34 +372,33 @@ static __always_inline bool may_follow(const struct packet *p)
  */
 static __always_inline __u32 settled_cell(struct packet *p, const struct flow *f)
 {
-	__u32 cell = flow_terms(f);
+	__u32 cell = f->terms;
 
-	if (!may_follow(p) || flow_generation(f) != zw_layout.generation || !(cell & ZW_CELL_HOSTS_KNOWN))
+	if (flow_generation(f) != zw_layout.generation || !(cell & ZW_CELL_HOSTS_KNOWN))
 		return 0;
 	return zw_layout.source_sets && p->source_set ? 0 : cell;
 }
 
-/* Stage spoof for such a packet. */
-static __always_inline bool is_settled_spoofed(const struct work *w, const struct flow *f, __u32 cell)
+/* Stage spoof for such a packet: has this host's end sent it? */
+static __always_inline bool is_settled_spoofed(const struct packet *p, __u32 cell, __u32 from_opener)
 {
-	__u32 sender = is_from_opener(f, &w->lookup.key) ? ZW_CELL_FROM_HOST : ZW_CELL_TO_HOST;
+	_Static_assert(ZW_CELL_TO_HOST == ZW_CELL_FROM_HOST << 1, "no branch chooses between them");
 
-	return w->packet.ingress && (cell & sender);
+	return p->ingress && (cell & ZW_CELL_FROM_HOST << (from_opener ^ 1));
 }
 
 /* Stages flow, related, state, policy and limit. f: the packet's live flow, or NULL. */
-static __always_inline void decide_state(struct work *w, struct flow *f)
+static __always_inline void decide_state(struct work *w, struct flow *f, __u32 from_opener)
 {
 	const struct packet *p = &w->packet;
-	bool tcp = p->ends.protocol == PROTO_TCP, syn = is_opening_syn(p);
 
-	if (f && may_follow(p)) {
-		decide_flow(w, f);
+	if (f) {
+		decide_flow(w, f, from_opener);
 		return;
 	}
 	if (is_icmp(p) && decide_related(w))
 		return;
-	if (tcp && !syn && (zw_layout.tcp_strict || (p->tcp_flags & TCP_SYN))) {
+	if (p->ends.protocol == PROTO_TCP && !is_opening_syn(p) && (zw_layout.tcp_strict || (p->tcp_flags & TCP_SYN))) {
 		end(&w->outcome, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 		return;
 	}
@@ -506,21 +498,24 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 {
 	struct packet *p;
 	bool found, spoofed;
+	__u32 settled = 0, from_opener = 0;
 	struct outcome *o;
 	struct flow f;
-	__u32 settled;
 
 	if (!w)
 		return 0;
 	p = &w->packet;
 	o = &w->outcome;
-	found = p->fragment != FRAGMENT_LATER && !p->cut_first && !is_opening_syn(p) &&
+	found = p->fragment != FRAGMENT_LATER && !p->cut_first && !is_opening_syn(p) && may_follow(p) &&
 		flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
-	settled = found ? settled_cell(p, &f) : 0;
 	w->hinted = 0;
+	if (found) {
+		settled = settled_cell(p, &f);
+		from_opener = is_from_opener(&f, &w->lookup.key);
+	}
 	if (settled) {
 		w->match = NO_MATCH;
-		spoofed = is_settled_spoofed(w, &f, settled);
+		spoofed = is_settled_spoofed(p, settled, from_opener);
 	} else {
 		if (!found)
 			expect_flow(w);
@@ -539,7 +534,7 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 	else if (p->cut_first)
 		end(o, ZW_DROP_FRAGMENT, 0, zw_layout.generation);
 	else if (!is_list_used() || !zw_decide_blocked(w)) {
-		decide_state(w, found ? &f : NULL);
+		decide_state(w, found ? &f : NULL, from_opener);
 		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
 			decide_failsafe(w);
 		if (zw_layout.variants)

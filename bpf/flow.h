@@ -30,9 +30,17 @@
 #include "lookup.h"
 #include "tcp_window.h"
 
-static __always_inline bool is_from_opener(const struct flow *f, const struct flow_key *k)
+/*
+ * Has the sender opened the flow? 1 or 0: which end is the lower one is chance, so nothing branches on it (see is_greater()),
+ * as the compiler would on a bool.
+ */
+static __always_inline __u32 is_from_opener(const struct flow *f, const struct flow_key *k)
 {
-	return !!(f->head_word & FLOW_OPENER) == !!k->second;
+	__u32 same = f->head_word / FLOW_OPENER;
+
+	same = (same ^ k->second ^ 1) & 1;
+	barrier_var(same);
+	return same;
 }
 
 /* Finds the live flow of a packet, or of a quoted one. l is left as flow_open() and flow_advance() want it. */
@@ -84,11 +92,15 @@ static __always_inline bool is_confirmed_state(__u32 state)
 }
 
 /* The head after this packet of the flow; not yet whether it is confirmed. tcp_flags: those that count. */
-static __always_inline __u64 next_head(__u64 head, const struct packet *p, __u8 tcp_flags, bool from_opener)
+static __always_inline __u64 next_head(__u64 head, const struct packet *p, __u8 tcp_flags, __u32 from_opener)
 {
 	__u32 state;
 
 	if (p->ends.protocol == PROTO_TCP) {
+		/* Nearly all packets: the connection stands, and nobody ends it. */
+		if ((head & (FLOW_STATE | FLOW_FIN_OPENER | FLOW_FIN_OTHER)) == ZW_FLOW_TCP_ESTABLISHED << 8 &&
+		    !(tcp_flags & (TCP_FIN | TCP_RST)))
+			return head;
 		if (tcp_flags & TCP_FIN)
 			head |= from_opener ? FLOW_FIN_OPENER : FLOW_FIN_OTHER;
 		state = next_tcp_state(head, tcp_flags, from_opener);
@@ -103,7 +115,7 @@ static __always_inline __u64 next_head(__u64 head, const struct packet *p, __u8 
  * FIN is not repeated. Only who changes it a third time in between makes it lost.
  */
 static __always_inline void change_head(struct flow *f, __u64 head, const struct packet *p, __u8 tcp_flags,
-					bool from_opener)
+					__u32 from_opener)
 {
 	__u64 word;
 
@@ -122,14 +134,6 @@ static __always_inline void change_head(struct flow *f, __u64 head, const struct
 static __always_inline __u32 flow_generation(const struct flow *f)
 {
 	return (f->head_word & FLOW_GENERATION) >> FLOW_GENERATION_SHIFT;
-}
-
-/* Cell and port (<< 32) of the flow; 0 while another incarnation's stand there. */
-static __always_inline __u64 flow_terms(const struct flow *f)
-{
-	__u64 terms = load_word(&f->slot->cell);
-
-	return (terms ^ f->head_word) & FLOW_VERSION ? 0 : terms & ~FLOW_VERSION;
 }
 
 /*
@@ -167,7 +171,7 @@ static __always_inline void confirm(struct flow *f, struct lookup *l, const stru
 }
 
 /* A packet of the flow was allowed: its state, and its time if that is old. */
-static __always_inline void flow_advance(struct flow *f, struct lookup *l, const struct packet *p, bool from_opener)
+static __always_inline void flow_advance(struct flow *f, struct lookup *l, const struct packet *p, __u32 from_opener)
 {
 	bool tcp = p->ends.protocol == PROTO_TCP;
 	__u8 tcp_flags = tcp ? follow_windows(f, p, from_opener) : 0;
@@ -187,14 +191,14 @@ static __always_inline void flow_advance(struct flow *f, struct lookup *l, const
 }
 
 /* Packets and bytes each way, where the packet is counted. */
-static __always_inline void flow_count(struct flow *f, struct lookup *l, const struct packet *p, bool from_opener)
+static __always_inline void flow_count(struct flow *f, struct lookup *l, const struct packet *p, __u32 from_opener)
 {
-	const __u32 side = from_opener ? 0 : 1;
+	const __u32 side = from_opener ^ 1;
 	struct traffic moved;
 
 	if (!p->counted)
 		return;
-	add_recent(side ? &f->slot->recent[1] : &f->slot->recent[0], p->packets, p->bytes, &moved);
+	add_recent(&f->slot->recent[side], p->packets, p->bytes, &moved);
 	if (moved.packets)
 		zw_flow_settle(l, moved.packets, moved.bytes, side, p->family);
 }

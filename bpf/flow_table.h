@@ -59,8 +59,8 @@
  *    barrier being the publication that succeeds. So a publication must never fail: nobody changes a busy head. A tag
  *    stored behind the barrier would be too late, since a load of the other's head may pass it;
  *  - a reader may see a published head and still the older words of the slot. For key words that is no match. Time
- *    and terms are compared with the head's version wherever they are used, and a slot whose words do not
- *    agree is not found: as if the packet had come a moment sooner. In kill_twins() a time of another version
+ *    and terms are compared with the head's version when they are read, and a slot whose words do not agree is not
+ *    found: as if the packet had come a moment sooner. In kill_twins() a time of another version
  *    is no reason to call a twin expired: both would go. An answer never comes too soon: what led to it left the
  *    opener's CPU after a full barrier.
  *
@@ -103,6 +103,7 @@ ZW_CONSTANT struct zw_timeouts zw_timeouts;
 struct flow {
 	struct zw_flow_slot *slot;
 	__u64 head_word, aux_word;
+	__u64 terms; /* its cell, and its port << 32: read once, since another CPU may be deciding the flow for the next generation */
 	bool waits; /* for its opener's first byte: stage tls says so, see tls.h */
 };
 
@@ -342,12 +343,15 @@ struct choice {
 static __always_inline bool take_slot(const struct bucket *b, __u64 i, __u64 word, __u64 now, struct flow *f,
 				      const bool v6)
 {
+	__u64 cell;
+
 	f->slot = slot_at(b, i, v6);
 	f->head_word = word;
 	f->aux_word = load_word(&f->slot->aux);
 	f->waits = false;
-	return !((f->aux_word ^ word) & FLOW_VERSION) && !((load_word(&f->slot->cell) ^ word) & FLOW_VERSION) &&
-	       !is_flow_expired(word, f->aux_word, now);
+	cell = load_word(&f->slot->cell);
+	f->terms = cell & ~FLOW_VERSION;
+	return !(((f->aux_word ^ word) | (cell ^ word)) & FLOW_VERSION) && !is_flow_expired(word, f->aux_word, now);
 }
 
 /* A look at all slots of a bucket, one after the other, for a key. opening: where one is to be opened. */

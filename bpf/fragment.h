@@ -39,10 +39,10 @@ static __always_inline __u32 fragment_cell(const struct flow *f, __u8 protocol, 
 {
 	const struct outcome *o = &w->outcome;
 	struct packet *p = &w->packet;
-	__u64 terms = flow_terms(f);
+	const __u64 terms = f->terms;
 	__u32 cell, from, to;
 
-	if (!terms || is_decided(f, terms, &p->asked))
+	if (is_decided(f, &p->asked))
 		return terms;
 	need_atoms(w);
 	from = note & NOTE_REVERSED ? o->destination : o->source;
@@ -97,7 +97,7 @@ static __always_inline __u64 make_note(const struct packet *p, const struct outc
 /* Does the memory say of this first fragment what would be said again? */
 static __always_inline bool is_remembered(const struct flow *f, const struct outcome *o, __u64 note)
 {
-	return flow_generation(f) == o->generation && flow_terms(f) == (o->cell | (__u64)o->port << 32) &&
+	return flow_generation(f) == o->generation && f->terms == (o->cell | (__u64)o->port << 32) &&
 	       load_word(&f->slot->window[0]) == (note | (f->head_word & FLOW_VERSION));
 }
 

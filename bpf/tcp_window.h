@@ -50,8 +50,9 @@
 
 #define UNACKED_MAX 65534u
 #define WINDOW_TRIES 2
+#define UNANSWERED_STATES (1u << ZW_FLOW_TCP_SYN | 1u << ZW_FLOW_TCP_SYN_ACK | 1u << ZW_FLOW_TCP_PICKED_UP)
 
-enum { SIDE_OPENER, SIDE_OTHER };
+enum { SIDE_OPENER, SIDE_OTHER }; /* of a packet's sender: from_opener ^ 1, of its receiver: from_opener */
 
 static __always_inline __u64 make_window(__u32 end, __u32 unacked)
 {
@@ -63,9 +64,14 @@ static __always_inline __u32 unacked(__u64 window)
 	return (window >> 32) - 1;
 }
 
-static __always_inline bool is_in_window(__u64 window, __u32 number)
+/* 1 or 0, by arithmetic and not by branches: the verifier would follow each for all that comes after. 0 for no window. */
+static __always_inline __u32 is_in_window(__u64 window, __u32 number)
 {
-	return window && (__u32)window - number <= unacked(window);
+	const __u32 before_end = (__u32)window - number;
+	__u64 beyond = (__u64)before_end - (window >> 32);
+
+	barrier_var(beyond);
+	return beyond >> 63;
 }
 
 /* The side has sent what lies between seq and end. */
@@ -88,59 +94,53 @@ static __always_inline __u64 window_acknowledged(__u64 window, __u32 ack)
 	return left < unacked(window) ? make_window((__u32)window, left) : window;
 }
 
-/* A word as it stands, and the window in it: none yet, if the word is another version's. */
-static __always_inline __u64 window_of(const struct flow *f, __u64 word)
+/* A side's window: none yet, if the word is another version's. Without branches, as is_in_window(). */
+static __always_inline __u64 load_window(const struct flow *f, __u32 side)
 {
-	return (word ^ f->head_word) & FLOW_VERSION ? 0 : word & ~FLOW_VERSION;
+	__u64 word = load_word(&f->slot->window[side]), same = ((word ^ f->head_word) >> 48) - 1;
+
+	barrier_var(same);
+	return word & (__u64)((__s64)same >> 63) & ~FLOW_VERSION;
 }
 
-static __always_inline __u64 load_window(const struct flow *f, int side)
+/* Returns false if another CPU has changed the window meanwhile, or the flow is of another version. */
+static __always_inline bool change_window(struct flow *f, __u32 side, __u64 old, __u64 window)
 {
-	return window_of(f, load_word(&f->slot->window[side]));
+	const __u64 version = f->head_word & FLOW_VERSION;
+
+	return window == old || exchange_word(&f->slot->window[side], old | version, window | version);
 }
 
-/* Returns false if another CPU has changed the word meanwhile. To a flow of another version there is nothing to say. */
-static __always_inline bool change_window(struct flow *f, int side, __u64 word, __u64 window)
-{
-	__u64 changed = window | (f->head_word & FLOW_VERSION);
-
-	if (changed == word || ((changed ^ word) & FLOW_VERSION))
-		return true;
-	return exchange_word(&f->slot->window[side], word, changed);
-}
-
-/* The side has sent what lies between seq and end. anew: what was known of it before does not count. */
-static __always_inline void note_sent(struct flow *f, int side, bool anew, __u32 seq, __u32 end)
+/* The side, whose window was read, has sent what lies between seq and end. anew: what was known of it before does not count. */
+static __always_inline void note_sent(struct flow *f, __u32 side, __u64 window, bool anew, __u32 seq, __u32 end)
 {
 	for (int i = 0; i < WINDOW_TRIES; i++) {
-		__u64 word = load_word(&f->slot->window[side]);
-
-		if (change_window(f, side, word, window_sent(anew ? 0 : window_of(f, word), seq, end)))
+		if (change_window(f, side, window, window_sent(anew ? 0 : window, seq, end)))
 			return;
+		window = load_window(f, side);
 	}
 }
 
-/* What this side has sent is acknowledged up to ack. */
-static __always_inline void note_acknowledged(struct flow *f, int side, __u32 ack)
+/* What this side, whose window was read, has sent is acknowledged up to ack. */
+static __always_inline void note_acknowledged(struct flow *f, __u32 side, __u64 window, __u32 ack)
 {
 	for (int i = 0; i < WINDOW_TRIES; i++) {
-		__u64 word = load_word(&f->slot->window[side]);
-
-		if (change_window(f, side, word, window_acknowledged(window_of(f, word), ack)))
+		if (change_window(f, side, window, window_acknowledged(window, ack)))
 			return;
+		window = load_window(f, side);
 	}
 }
 
-/* Where the packet ends in its sender's sequence numbers: SYN and FIN take one each (RFC 9293 3.4). */
-static __always_inline __u32 seq_end(const struct packet *p)
-{
-	return p->seq + p->payload_len + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
-}
-
-/* The first number behind a SYN, of any other packet its own. */
+/* The first number behind a SYN, of any other packet its own: SYN and FIN take one each (RFC 9293 3.4). */
 static __always_inline __u32 seq_start(const struct packet *p)
 {
 	return p->seq + !!(p->tcp_flags & TCP_SYN);
+}
+
+/* Where the packet ends in its sender's sequence numbers. */
+static __always_inline __u32 seq_end(const struct packet *p)
+{
+	return seq_start(p) + p->payload_len + !!(p->tcp_flags & TCP_FIN);
 }
 
 /* The window that an allowed first packet opens its own side with; the other side has to say its own. */
@@ -156,11 +156,11 @@ static __always_inline void repeat_opening(struct flow *f, const struct packet *
 	__u64 window = load_window(f, SIDE_OPENER);
 
 	if ((state == ZW_FLOW_TCP_SYN || state == ZW_FLOW_TCP_SYN_ACK) && !is_in_window(window, seq_start(p)))
-		change_window(f, SIDE_OPENER, load_word(&f->slot->window[SIDE_OPENER]), 0);
+		change_window(f, SIDE_OPENER, window, 0);
 }
 
 /* While the opening is not answered, a RST counts by what it acknowledges (RFC 9293 3.10.7.3). */
-static __always_inline bool is_reset(const struct packet *p, __u32 state, bool from_opener, __u64 mine, __u64 others)
+static __always_inline bool is_reset(const struct packet *p, __u32 state, __u32 from_opener, __u64 mine, __u64 others)
 {
 	__u32 back = (__u32)mine - p->seq;
 
@@ -170,7 +170,7 @@ static __always_inline bool is_reset(const struct packet *p, __u32 state, bool f
 }
 
 /* Returns the flags that count of a SYN+ACK: all, of one that answers. */
-static __always_inline __u8 follow_syn_ack(struct flow *f, const struct packet *p, bool from_opener)
+static __always_inline __u8 follow_syn_ack(struct flow *f, const struct packet *p, __u32 from_opener)
 {
 	__u64 others = load_window(f, SIDE_OPENER);
 	__u32 state = flow_state(f->head_word);
@@ -178,36 +178,36 @@ static __always_inline __u8 follow_syn_ack(struct flow *f, const struct packet *
 	if (from_opener || (state != ZW_FLOW_TCP_SYN && state != ZW_FLOW_TCP_SYN_ACK) ||
 	    (others && !is_in_window(others, p->ack)))
 		return 0;
-	note_sent(f, SIDE_OTHER, true, seq_start(p), seq_end(p));
-	note_acknowledged(f, SIDE_OPENER, p->ack);
+	note_sent(f, SIDE_OTHER, load_window(f, SIDE_OTHER), true, seq_start(p), seq_end(p));
+	note_acknowledged(f, SIDE_OPENER, others, p->ack);
 	return p->tcp_flags;
 }
 
 /* Follows the windows, for a packet that is no bare SYN, and returns those of its flags that count. */
-static __always_inline __u8 follow_windows(struct flow *f, const struct packet *p, bool from_opener)
+static __always_inline __u8 follow_windows(struct flow *f, const struct packet *p, __u32 from_opener)
 {
-	const int side = from_opener ? SIDE_OPENER : SIDE_OTHER, other = from_opener ? SIDE_OTHER : SIDE_OPENER;
-	__u64 mine = load_window(f, side), others = load_window(f, other);
+	const __u32 side = from_opener ^ 1, other = from_opener;
+	const __u64 mine = load_window(f, side), others = load_window(f, other);
 	__u32 state = flow_state(f->head_word);
-	bool answered = state != ZW_FLOW_TCP_SYN && state != ZW_FLOW_TCP_SYN_ACK && state != ZW_FLOW_TCP_PICKED_UP;
-	bool continues = is_in_window(mine, p->seq);
-	bool acknowledges = (p->tcp_flags & TCP_ACK) && is_in_window(others, p->ack), waits;
+	const __u32 answered = (UNANSWERED_STATES >> state & 1) ^ 1, continues = is_in_window(mine, p->seq);
+	const __u32 acknowledges = is_in_window(others, p->ack) & p->tcp_flags / TCP_ACK;
+	bool waits;
 
 	if (p->tcp_flags & TCP_RST)
 		return is_reset(p, state, from_opener, mine, others) ? TCP_RST : 0;
 	if (p->tcp_flags & TCP_SYN)
 		return follow_syn_ack(f, p, from_opener);
-	if (!continues && !acknowledges && (mine || others))
+	if (!(continues | acknowledges) && (mine | others))
 		return 0;
-	if (zw_layout.has_tls && from_opener && continues && acknowledges && (p->tcp_flags & TCP_FIN))
+	if (zw_layout.has_tls && (from_opener & continues & acknowledges & p->tcp_flags / TCP_FIN))
 		f->waits = false;
 	waits = zw_layout.has_tls && f->waits;
 	/* The other side acknowledges, but is elsewhere than it was thought to be before the opener has answered it. */
 	if (!waits || !from_opener)
-		note_sent(f, side, !answered && !from_opener && !continues, p->seq, seq_end(p));
-	if (waits && !from_opener ? continues && !others : acknowledges || (answered && (p->tcp_flags & TCP_ACK)))
-		note_acknowledged(f, other, p->ack);
-	return p->tcp_flags & (continues && acknowledges ? 0xff : acknowledges ? ~TCP_FIN : ~(TCP_FIN | TCP_ACK));
+		note_sent(f, side, mine, !(answered | from_opener | continues), p->seq, seq_end(p));
+	if (waits && !from_opener ? continues && !others : acknowledges | (answered & p->tcp_flags / TCP_ACK))
+		note_acknowledged(f, other, others, p->ack);
+	return p->tcp_flags & ~(((continues & acknowledges) ^ 1) * TCP_FIN | (acknowledges ^ 1) * TCP_ACK);
 }
 
 #endif

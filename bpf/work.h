@@ -53,9 +53,9 @@ static __always_inline void end(struct outcome *o, __u32 reason, __u32 cell, __u
 }
 
 /* Has this generation decided the flow, by a rule that has not ended? */
-static __always_inline bool is_decided(const struct flow *f, __u64 terms, struct asked *asked)
+static __always_inline bool is_decided(const struct flow *f, struct asked *asked)
 {
-	return flow_generation(f) == zw_layout.generation && !is_over(terms, asked);
+	return flow_generation(f) == zw_layout.generation && !is_over(f->terms, asked);
 }
 
 /* The atoms of both ends, once the addresses were read. */

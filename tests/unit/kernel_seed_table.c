@@ -120,7 +120,7 @@ TEST_BOTH(a_seeded_flow_is_found_from_both_sides)
 	free(t.memory);
 }
 
-/* Its terms must not look like those of a slot that is being replaced, whose flow nobody allows: see flow_terms(). */
+/* No cell would mean that nothing allows it. */
 TEST_BOTH(a_flow_without_ports_has_terms_all_the_same)
 {
 	struct seed_table t = new_table(family, 16);

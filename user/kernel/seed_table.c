@@ -39,7 +39,7 @@ static __always_inline enum opened open_gently(const struct bucket *b, const str
 
 static __always_inline enum seeded put(const struct seed_table *t, const struct live *live, uint64_t now, const bool v6)
 {
-	/* No rule's, but no absent cell either: that would be a flow whose terms are being replaced. */
+	/* No rule's, but it was allowed. */
 	const struct opening opening = {
 		.now = now, .cell = ZW_CELL_ALLOW, .state = live->state, .port = live->ends.port
 	};

@@ -103,6 +103,7 @@ static bool find_in_table(const struct ends *e, uint64_t now, struct lookup *l, 
 		.slot = &entry->slot,
 		.head_word = entry->slot.head,
 		.aux_word = entry->slot.aux,
+		.terms = entry->slot.cell,
 	};
 	return is_flow_live(f->head_word) && !is_flow_expired(f->head_word, f->aux_word, now);
 }
