@@ -24,11 +24,15 @@ static __always_inline struct packet *parse_packet(struct xdp_md *ctx)
 
 	if (!p)
 		return NULL;
-	__builtin_memset(p, 0, sizeof(*p));
+	clear_packet(p);
 	c.start = (const __u8 *)(long)ctx->data;
 	c.pos = c.start;
 	c.end = (const __u8 *)(long)ctx->data_end;
 	p->frame_len = c.end - c.pos;
+	p->l3_offset = 0;
+	p->fragment = FRAGMENT_NONE;
+	p->tags = 0;
+	p->vlan = 0;
 	p->now = bpf_jiffies64();
 	p->ingress = 1;
 	return parse_direct(p, &c, false) ? NULL : p;

@@ -54,10 +54,11 @@ static __always_inline struct zw_rule_counters *rule_counters(const struct accou
 {
 	const __u64 stride = zw_rules_stride(zw_layout.rule_count, zw_layout.limit_words);
 	__u8 *base = only_value(&zw_rules);
-	__u64 at = a->cpu * stride + rule * sizeof(struct zw_rule_counters);
+	__u64 at;
 
 	if (!rule || rule > zw_layout.rule_count)
 		return NULL;
+	at = a->cpu * stride + rule * sizeof(struct zw_rule_counters);
 	barrier_var(at);
 	if (at > zw_cpus * stride - sizeof(struct zw_rule_counters))
 		return NULL;

@@ -55,7 +55,7 @@ static __always_inline bool is_essential_udp(const struct packet *p)
 		if (!p->ingress)
 			return sport == 68 && dport == 67 && (!e->source[0] || is_host(find_atom_rarely(4, e->source)));
 		return sport == 67 && dport == 68 &&
-		       (e->destination[0] == 0xffffffff || p->own_mac || is_host(find_atom_rarely(4, e->destination)));
+		       (e->destination[0] == 0xffffffff || is_to_own_mac(p) || is_host(find_atom_rarely(4, e->destination)));
 	}
 	if (!is_link_local6(e->source))
 		return false;
@@ -491,7 +491,8 @@ static __always_inline void expect_flow(struct work *w)
 }
 
 /*
- * The stages in their order. The flow is looked for first: what its slot says of a packet is what the tables would, and
+ * The stages in their order, but that fragments are asked for before essentials and TCP flags, which are for packets that have
+ * their header. The flow is looked for first: what its slot says of a packet is what the tables would, and
  * they are read only for other packets. A SYN that opens is no flow's packet before policy allows it (decide_policy()).
  */
 ZW_GLOBAL int zw_decide_stages(struct work *w)
@@ -506,7 +507,7 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 		return 0;
 	p = &w->packet;
 	o = &w->outcome;
-	found = p->fragment != FRAGMENT_LATER && !p->cut_first && !is_opening_syn(p) && may_follow(p) &&
+	found = p->fragment < FRAGMENT_CUT && !is_opening_syn(p) && may_follow(p) &&
 		flow_find(p->family, &p->ends, p->now, &w->lookup, &f);
 	w->hinted = 0;
 	if (found) {
@@ -524,15 +525,14 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
 	}
 	if (spoofed)
 		end(o, ZW_DROP_SPOOFED, 0, zw_layout.generation);
-	else if (is_essential(p))
-		end(o, ZW_ALLOW_ESSENTIAL, 0, zw_layout.generation);
-	else if (p->ends.protocol == PROTO_TCP && p->fragment != FRAGMENT_LATER && !p->cut_first &&
-		 !are_flags_possible(p->tcp_flags))
-		end(o, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 	else if (p->fragment == FRAGMENT_LATER)
 		decide_later(w);
-	else if (p->cut_first)
+	else if (p->fragment == FRAGMENT_CUT)
 		end(o, ZW_DROP_FRAGMENT, 0, zw_layout.generation);
+	else if (p->ends.protocol != PROTO_TCP && is_essential(p))
+		end(o, ZW_ALLOW_ESSENTIAL, 0, zw_layout.generation);
+	else if (p->ends.protocol == PROTO_TCP && !are_flags_possible(p->tcp_flags))
+		end(o, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 	else if (!is_list_used() || !zw_decide_blocked(w)) {
 		decide_state(w, found ? &f : NULL, from_opener);
 		if (zw_layout.has_failsafe && ZW_REASON_IS_DROP(o->reason))
@@ -550,15 +550,16 @@ ZW_GLOBAL int zw_decide_stages(struct work *w)
  * each other may take 512 bytes together, of which Linux 6.1 counts each in steps of 32, and both ways lead into the
  * flow table.
  *
- * If it leaves the packet's hello wanted (tls.h), nothing is decided: it is to be asked again when that is known.
+ * Returns false if it leaves the packet's hello wanted (tls.h) and nothing is decided: it is to be asked again when that is known.
  */
-static __always_inline void decide(struct work *w)
+static __always_inline bool decide(struct work *w)
 {
 	zw_decide_stages(w);
-	if (reads_hello() && w->packet.hello == HELLO_WANTED)
-		return;
-	if (w->packet.fragment == FRAGMENT_FIRST)
+	if (w->packet.hello == HELLO_WANTED)
+		return false;
+	if (w->packet.fragment == FRAGMENT_FIRST || w->packet.fragment == FRAGMENT_CUT)
 		zw_remember_first(w);
+	return true;
 }
 
 #endif

@@ -139,8 +139,10 @@ static __always_inline void fold(struct events *ev, const struct zw_event_key *f
 
 static __always_inline void set_key(struct zw_event_key *key, const struct packet *p, const struct account *a)
 {
-	__builtin_memcpy(key->source, p->ends.source, 16);
-	__builtin_memcpy(key->destination, p->ends.destination, 16);
+	if (p->has_addresses) {
+		__builtin_memcpy(key->source, p->ends.source, 16);
+		__builtin_memcpy(key->destination, p->ends.destination, 16);
+	}
 	key->port = bpf_htons(p->ends.port);
 	key->protocol = p->ends.protocol;
 	key->family = p->has_addresses ? p->family : 0;

@@ -4,8 +4,9 @@
  *
  * Two ways through the same checks. Nearly every packet is plain (IPv4 without options, IPv6 without extension
  * headers) and is read where it lies: parse_direct(). Everything else (options, extension headers, AH, ICMP
- * errors with the packet they quote) is PARSE_DEEP: the entry point copies the first bytes of the IP packet
- * into a scratch buffer and parse_deep() reads them there, with plain offsets, verified once for all.
+ * errors with the packet they quote, and what does not lie in the first memory of a frame) is PARSE_DEEP: the entry
+ * point copies the first bytes of the IP packet into a scratch buffer and parse_deep() reads them there, with plain
+ * offsets, verified once for all.
  *
  * Functions return 0 (go on and decide), a reason that ends the matter, or one of enum parse_more.
  * References: RFC 791, 8200, 4302 (AH), 6275 (mobility), 9293, 768, 9260, 792, 4443; IEEE 802.1Q.
@@ -16,7 +17,7 @@
 #include "platform.h"
 
 enum parse_more {
-	PARSE_SHORT = -1, /* more of the frame may be had: make it linear, or learn its true length, and parse again */
+	PARSE_SHORT = -1, /* more of the frame may be had: copy its beginning, parse_link again, and go on as PARSE_DEEP */
 	PARSE_DEEP = -2, /* copy scratch, then parse_deep */
 };
 
@@ -67,50 +68,69 @@ struct asked {
 	__u32 pad;
 };
 
+/*
+ * What is known of a packet. It is cleared from the ends' ports on (clear_packet()): what stands before them is set of each
+ * packet, or read only where what follows says that it was.
+ */
 struct packet {
 	/* given by the entry point */
-	__u32 frame_len; /* bytes of the frame, from the Ethernet header on; what is known so far unless whole */
 	__u64 now; /* jiffies */
-	struct asked asked;
+	__u32 frame_len; /* bytes of the frame, from the Ethernet header on; what is known so far */
 	__u16 tags; /* VLAN tags in metadata: 0 or 1 */
 	__u16 vlan; /* VID of the outermost tag; 0 none */
-	__be16 ethertype; /* of a frame without Ethernet header (l3) */
-	__u8 l3; /* the frame begins with the IP header */
+	__u8 to_mac[6] __attribute__((aligned(4))); /* where the frame goes, unless it is l3 */
 	__u8 ingress;
-	__u8 gso;
 	__u8 counted; /* here its flow and rule count it: where it entered, or where it leaves if this host sent it */
-	__u8 whole; /* frame_len is the whole frame, and linear as far as it can be */
-	__u8 again; /* it leaves, and was decided where it entered */
-	__u8 mac[6]; /* of the attach point */
-	__u32 source_set; /* of the attach point: where packets that enter there must come from; 0: anywhere */
+	__u8 fragment; /* enum fragment; given as none */
 
 	/* parsed */
-	__u8 own_mac; /* the frame is addressed to the attach point's MAC */
-	__u8 family; /* 4, 6; 0: not IP */
-	__u8 has_addresses; /* they were read: the IP header's version and lengths are right */
-	__u32 l3_offset; /* of the IP header in the frame */
-	__u32 ip_len; /* bytes of the IP packet */
-	__u32 transport; /* offset of the transport header from the IP header */
-	__u32 header_len; /* bytes from the IP header to the end of the transport header */
-	__u32 packets; /* segments of a GSO packet, else 1; set by measure() */
-	__u32 bytes; /* what they count: IP bytes with headers of their own; frame bytes, less the link's, if not IP */
+	__u8 ttl;
+	__u8 fragment_more;
+	__u8 fragment_protocol; /* IPv6: what the fragment header names next */
 	__u32 fragment_id; /* host order */
 	__u32 fragment_at; /* offset of its bytes in the datagram */
 	__u32 fragment_start; /* where they begin in this IP packet */
+	__u32 l3_offset; /* of the IP header in the frame; given as 0 */
+	__u32 transport; /* offset of the transport header from the IP header */
+	__u32 packets; /* segments of a GSO packet, else 1; set by measure() */
+	__u32 bytes; /* what they count: IP bytes with headers of their own; frame bytes, less the link's, if not IP */
 	__u32 seq, ack; /* TCP, host order */
+	struct ends ends; /* the addresses: has_addresses */
+
+	/* as the ends' ports: 0 unless it is set */
+	struct asked asked; /* seconds: given, if they are known */
+	__u32 source_set; /* given: of the attach point, where packets that enter there must come from; 0: anywhere */
+	__u8 mac[6] __attribute__((aligned(4))); /* given: of the attach point */
+	__be16 ethertype; /* given of an l3 frame */
+	__u8 l3; /* given: the frame begins with the IP header */
+	__u8 gso; /* given */
+	__u8 again; /* given: it leaves, and was decided where it entered */
+	__u8 family; /* 4, 6; 0: not IP */
+	__u32 ip_len; /* bytes of the IP packet */
+	__u32 header_len; /* bytes from the IP header to the end of the transport header */
 	__u32 payload_len; /* TCP: bytes of this IP packet behind the header */
-	struct ends ends;
+	__u8 has_addresses; /* they were read: the IP header's version and lengths are right */
 	__u8 tcp_flags;
-	__u8 ttl;
-	__u8 fragment; /* enum fragment */
-	__u8 fragment_more;
-	__u8 fragment_protocol; /* IPv6: what the fragment header names next */
-	__u8 cut_first; /* a first fragment that does not hold its chain and fixed header */
 	__u8 is_icmp_error;
-	__u8 has_quoted; /* the ends of the packet that an ICMP error quotes are known */
 	__u8 hello; /* enum hello: what its payload begins with; set when stage tls asks for it */
+	__u8 whole; /* what of the frame is not there cannot be had */
+	__u8 has_quoted; /* the ends of the packet that an ICMP error quotes are known */
 };
-enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
+
+enum fragment {
+	FRAGMENT_NONE,
+	FRAGMENT_FIRST,
+	FRAGMENT_CUT, /* a first one that does not hold its chain and fixed header */
+	FRAGMENT_LATER, /* of this and the former nothing is known of a transport header */
+};
+
+#define PACKET_CLEARED __builtin_offsetof(struct packet, ends.sport)
+
+static __always_inline void clear_packet(struct packet *p)
+{
+	_Static_assert(PACKET_CLEARED % 8 == 0, "by words");
+	__builtin_memset(__builtin_assume_aligned((__u8 *)p + PACKET_CLEARED, 8), 0, sizeof(*p) - PACKET_CLEARED);
+}
 
 #define HELLO_BYTES 11 /* of a payload, that tell what it begins with: see tls.h */
 
@@ -118,15 +138,12 @@ struct cursor {
 	const __u8 *start, *pos, *end;
 };
 
-/* The only bounds check on the frame: len bytes at the cursor, which moves on; NULL if they are not there. */
-static __always_inline const __u8 *cursor_take(struct cursor *c, __u32 len)
+/* The only bounds check on the frame: len bytes at the cursor, which moves on. False if they are not there. */
+static __always_inline bool cursor_take(struct cursor *c, __u32 len, const __u8 **ret_here)
 {
-	const __u8 *here = c->pos;
-
-	if (here + len > c->end)
-		return NULL;
-	c->pos = here + len;
-	return here;
+	*ret_here = c->pos;
+	c->pos += len;
+	return c->pos <= c->end;
 }
 
 /* The cursor ran out: is there more of the frame to be had? */
@@ -159,6 +176,7 @@ static __always_inline void set_half(__u32 *address, __u64 half)
 static __always_inline void set_address4(__u32 *address, __be32 word)
 {
 	set_half(address, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : (__u64)word << 32);
+	set_half(address + 2, 0);
 }
 
 static __always_inline void read_address6(__u32 *address, const __u8 *b)
@@ -172,18 +190,31 @@ static __always_inline bool is_tag(__u16 ethertype)
 	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ;
 }
 
-/*
- * Is the address none of those reserved for bridges: LACP, STP, LLDP, 802.1X (IEEE 802.1Q 8.6.3)? 0 says that it is one. A
- * number, and not bool: those the verifier would follow apart.
- */
-static __always_inline __u32 is_no_bridge_group(const __u8 *mac)
+/* Is the address one of those reserved for bridges: LACP, STP, LLDP, 802.1X (IEEE 802.1Q 8.6.3)? */
+static __always_inline bool is_bridge_group(const __u8 *mac)
 {
-	return (load32(mac) ^ 0x0180c200) | (load16(mac + 4) & 0xfff0);
+	return !((load32(mac) ^ 0x0180c200) | (load16(mac + 4) & 0xfff0));
 }
 
 static __always_inline bool is_same_mac(const __u8 *a, const __u8 *b)
 {
 	return !((read32(a) ^ read32(b)) | (read16(a + 4) ^ read16(b + 4)));
+}
+
+typedef __u32 __attribute__((may_alias)) mac_word;
+typedef __u16 __attribute__((may_alias)) mac_rest;
+
+/* By the words in which is_same_mac() and is_bridge_group() read it: see set_half(). */
+static __always_inline void copy_mac(__u8 *to, const __u8 *from)
+{
+	*(mac_word *)to = read32(from);
+	*(mac_rest *)(to + 4) = read16(from + 4);
+}
+
+/* Is the frame addressed to the attach point's MAC? */
+static __always_inline bool is_to_own_mac(const struct packet *p)
+{
+	return !p->l3 && is_same_mac(p->to_mac, p->mac);
 }
 
 /*
@@ -192,26 +223,22 @@ static __always_inline bool is_same_mac(const __u8 *a, const __u8 *b)
  */
 static __always_inline int parse_link(struct packet *p, struct cursor *c, bool allow_non_ip)
 {
-	__u32 no_bridge_group = 1;
 	const __u8 *eth, *tag;
 	__u16 type;
 
 	if (p->l3) {
 		type = bpf_ntohs(p->ethertype);
 	} else {
-		eth = cursor_take(c, 14);
-		if (!eth)
+		if (!cursor_take(c, 14, &eth))
 			return cut(p);
 		type = load16(eth + 12);
-		no_bridge_group = is_no_bridge_group(eth);
-		p->own_mac = is_same_mac(eth, p->mac);
+		copy_mac(p->to_mac, eth);
 		p->l3_offset = 14;
 	}
 	for (int i = 0; i < 2; i++) {
 		if (!is_tag(type) || p->tags == 2)
 			break;
-		tag = cursor_take(c, 4);
-		if (!tag)
+		if (!cursor_take(c, 4, &tag))
 			return cut(p);
 		if (!p->tags)
 			p->vlan = load16(tag) & 0x0fff;
@@ -225,7 +252,7 @@ static __always_inline int parse_link(struct packet *p, struct cursor *c, bool a
 		p->family = 6;
 	else if (is_tag(type))
 		return ZW_DROP_MALFORMED;
-	else if (type == ETHERTYPE_ARP || !no_bridge_group || allow_non_ip)
+	else if (type == ETHERTYPE_ARP || allow_non_ip || (!p->l3 && is_bridge_group(p->to_mac)))
 		return ZW_ALLOW_NON_IP;
 	else
 		return ZW_DROP_ETHERTYPE;
@@ -238,13 +265,17 @@ static __always_inline int parse_link(struct packet *p, struct cursor *c, bool a
  */
 static __always_inline int set_ip_len(struct packet *p, __u32 stated, __u32 least)
 {
-	__u32 there = p->frame_len - p->l3_offset;
+	const __u32 there = p->frame_len - p->l3_offset;
 
-	if (!p->gso && stated < least)
+	if (p->gso) {
+		p->ip_len = there;
+		return 0;
+	}
+	if (stated < least)
 		return ZW_DROP_MALFORMED;
-	if (!p->gso && stated > there)
+	if (stated > there)
 		return cut(p);
-	p->ip_len = p->gso ? there : stated;
+	p->ip_len = stated;
 	return 0;
 }
 
@@ -299,11 +330,11 @@ static __always_inline bool is_bad_address6(const __u32 *source, const __u32 *de
  * An unspecified source is for ICMPv6 (RFC 4861) and for a DHCP client (RFC 2131) only; a later fragment has no
  * ports.
  */
-static __always_inline bool is_bad_unspecified(const struct packet *p)
+static __always_inline bool is_bad_unspecified(const struct packet *p, int family)
 {
 	const struct ends *e = &p->ends;
 
-	if (!is_unspecified(e->source) || e->protocol == PROTO_ICMPV6)
+	if (e->source[0] || (family == 6 && !is_unspecified(e->source)) || e->protocol == PROTO_ICMPV6)
 		return false;
 	return !(e->protocol == PROTO_UDP && e->sport == bpf_htons(68) && e->dport == bpf_htons(67));
 }
@@ -330,11 +361,12 @@ static __always_inline __u32 fixed_header(__u8 protocol)
 	}
 }
 
+typedef __u32 __attribute__((may_alias)) both_ports;
+
 static __always_inline void set_ports(struct ends *e, const __u8 *h)
 {
-	e->sport = read16(h);
-	e->dport = read16(h + 2);
-	e->port = bpf_ntohs(e->dport);
+	*(both_ports *)&e->sport = read32(h);
+	e->port = load16(h + 2);
 }
 
 static __always_inline void set_icmp(struct ends *e, const __u8 *h)
@@ -350,8 +382,8 @@ static __always_inline void set_icmp(struct ends *e, const __u8 *h)
 	e->dport = e->sport;
 }
 
-/* header: 20 bytes of TCP; left: bytes of the IP packet from here on. */
-static __always_inline int parse_tcp(struct packet *p, const __u8 *header, __u32 left)
+/* header: 20 bytes of TCP, offset bytes into the IP packet; left: bytes of that from here on. */
+static __always_inline int parse_tcp(struct packet *p, const __u8 *header, __u32 offset, __u32 left)
 {
 	__u32 len = (header[12] >> 4) * 4;
 
@@ -359,7 +391,7 @@ static __always_inline int parse_tcp(struct packet *p, const __u8 *header, __u32
 	p->seq = load32(header + 4);
 	p->ack = load32(header + 8);
 	p->tcp_flags = header[13];
-	p->header_len += len;
+	p->header_len = offset + len;
 	p->payload_len = left - len;
 	return len < 20 || len > left ? ZW_DROP_MALFORMED : 0;
 }
@@ -384,22 +416,22 @@ static __always_inline int parse_transport(struct packet *p, const __u8 *h, cons
 					   const bool direct)
 {
 	__u8 protocol = p->ends.protocol;
-	__u32 fixed = fixed_header(protocol), left = p->ip_len - offset;
+	__u32 fixed, left = p->ip_len - offset;
 
 	p->transport = offset;
+	if (protocol == PROTO_TCP && left >= 20 && p->fragment != FRAGMENT_LATER)
+		return direct && h + 20 > end ? cut(p) : parse_tcp(p, h, offset, left);
 	p->header_len = offset;
+	fixed = fixed_header(protocol);
 	if (protocol == (p->family == 4 ? PROTO_ICMPV6 : PROTO_ICMP))
 		return ZW_DROP_MALFORMED;
 	if (!fixed || p->fragment == FRAGMENT_LATER)
 		return 0;
 	if (left < fixed) {
-		p->cut_first = p->fragment == FRAGMENT_FIRST;
-		return p->cut_first ? 0 : ZW_DROP_MALFORMED;
-	}
-	if (protocol == PROTO_TCP) {
-		if (direct && h + 20 > end)
-			return cut(p);
-		return parse_tcp(p, h, left);
+		if (p->fragment != FRAGMENT_FIRST)
+			return ZW_DROP_MALFORMED;
+		p->fragment = FRAGMENT_CUT;
+		return 0;
 	}
 	if (protocol == PROTO_SCTP) {
 		if (direct && h + 12 > end)
@@ -441,7 +473,7 @@ static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
 	__u16 fragment = load16(h + 6);
 	int err;
 
-	if (h[0] >> 4 != 4 || (h[0] & 15) < 5)
+	if (h[0] != 0x45 && (h[0] >> 4 != 4 || (h[0] & 15) < 5))
 		return ZW_DROP_MALFORMED;
 	err = set_ip_len(p, load16(h + 2), (h[0] & 15) * 4);
 	if (err)
@@ -482,19 +514,19 @@ static __always_inline bool is_extension(__u8 next)
 }
 
 /* After the addresses and ports are known: what can only be judged with both. */
-static __always_inline int parse_end(struct packet *p)
+static __always_inline int parse_end(struct packet *p, const int family)
 {
-	if (is_bad_unspecified(p))
+	if (is_bad_unspecified(p, family))
 		return ZW_DROP_MALFORMED;
 	return p->is_icmp_error ? PARSE_DEEP : 0;
 }
 
 static __always_inline int parse_direct4(struct packet *p, struct cursor *c)
 {
-	const __u8 *h = cursor_take(c, 20);
+	const __u8 *h;
 	int err;
 
-	if (!h)
+	if (!cursor_take(c, 20, &h))
 		return cut(p);
 	err = parse_ipv4(p, h);
 	if (err)
@@ -502,15 +534,15 @@ static __always_inline int parse_direct4(struct packet *p, struct cursor *c)
 	if (h[0] != 0x45 || p->ends.protocol == PROTO_AH)
 		return PARSE_DEEP;
 	err = parse_transport(p, c->pos, c->end, 20, true);
-	return err ? err : parse_end(p);
+	return err ? err : parse_end(p, 4);
 }
 
 static __always_inline int parse_direct6(struct packet *p, struct cursor *c)
 {
-	const __u8 *h = cursor_take(c, 40);
+	const __u8 *h;
 	int err;
 
-	if (!h)
+	if (!cursor_take(c, 40, &h))
 		return cut(p);
 	err = parse_ipv6(p, h);
 	if (err)
@@ -518,7 +550,7 @@ static __always_inline int parse_direct6(struct packet *p, struct cursor *c)
 	if (is_extension(p->ends.protocol))
 		return PARSE_DEEP;
 	err = parse_transport(p, c->pos, c->end, 40, true);
-	return err ? err : parse_end(p);
+	return err ? err : parse_end(p, 6);
 }
 
 static __always_inline int parse_direct(struct packet *p, struct cursor *c, bool allow_non_ip)
@@ -764,8 +796,8 @@ ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, struct ends *qu
 	p->ends.protocol = k->next;
 	p->header_len = k->offset;
 	if (err < 0) {
-		p->cut_first = 1;
-		return is_bad_unspecified(p) ? ZW_DROP_MALFORMED : 0;
+		p->fragment = FRAGMENT_CUT;
+		return is_bad_unspecified(p, p->family) ? ZW_DROP_MALFORMED : 0;
 	}
 	h = scratch_at(s, k->offset, 0, limit);
 	if (!h)
@@ -775,7 +807,7 @@ ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, struct ends *qu
 		return err;
 	if (p->is_icmp_error)
 		parse_quoted(p, s, quoted, k->offset + 8, limit);
-	return is_bad_unspecified(p) ? ZW_DROP_MALFORMED : 0;
+	return is_bad_unspecified(p, p->family) ? ZW_DROP_MALFORMED : 0;
 }
 
 #endif

@@ -10,7 +10,7 @@
 #include "variant.h"
 
 struct outcome {
-	__u32 reason; /* enum zw_reason */
+	__u32 reason __attribute__((aligned(8))); /* enum zw_reason. It is cleared by words */
 	__u32 cell; /* that decided: its rule and flags; 0: none */
 	__u32 generation; /* whose numbering the cell's rule is in */
 	__u32 source, destination; /* atoms; ZW_NO_ATOM as long as nobody needs to know: see need_atoms() */

@@ -13,18 +13,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Bytes that a plain packet's headers need to be linear: Ethernet, two tags, IPv6, TCP. */
-#define LINEAR_LEN 96
-
 /* Ethernet and two tags. */
 #define LINK_LEN 22
-
-/* Both stand at even addresses, and are copied so. */
-static __always_inline void copy_mac(__u8 *to, const __u8 *from)
-{
-	for (int i = 0; i < 6; i += 2)
-		*(__u16 *)(to + i) = *(const __u16 *)(from + i);
-}
 
 /* Where packets that enter this attach point must come from. */
 static __always_inline __u32 find_source(__u32 slot)
@@ -76,6 +66,7 @@ static __always_inline void simulate_point(struct packet *p, struct account *a)
 	struct zw_simulation *s = only_value(&zw_simulation);
 
 	a->jiffies = s->jiffies;
+	p->now = s->jiffies;
 	p->asked.seconds = s->seconds;
 	a->slot = s->slot;
 	p->source_set = s->source_set;
@@ -88,9 +79,13 @@ static __always_inline void open_packet(struct packet *p, struct account *a, voi
 	struct __sk_buff *skb = ctx;
 	struct xdp_md *xdp = ctx;
 
-	a->jiffies = bpf_jiffies64();
+	p->now = bpf_jiffies64();
+	a->jiffies = p->now;
+	a->cgroup = 0;
 	a->cpu = bpf_get_smp_processor_id();
 	a->egress = hook == ZW_HOOK_EGRESS;
+	a->banned = 0;
+	a->slot = 0;
 	p->counted = hook != ZW_HOOK_EGRESS || !skb->ingress_ifindex;
 	p->ingress = hook != ZW_HOOK_EGRESS;
 	if (hook != ZW_HOOK_XDP)
@@ -99,101 +94,106 @@ static __always_inline void open_packet(struct packet *p, struct account *a, voi
 		simulate_point(p, a);
 	else
 		find_point(p, a, hook == ZW_HOOK_XDP ? xdp->ingress_ifindex : skb->ifindex, hook);
-	p->now = a->jiffies;
 	if (zw_layout.limit_count && hook == ZW_HOOK_EGRESS && !p->counted)
 		p->again = has_entered(skb->ingress_ifindex);
 }
 
-/* Points the cursor at the frame: first as it is, then (again) with all that can be had of it. */
-static __always_inline void load_frame(struct packet *p, struct cursor *c, void *ctx, const enum zw_hook hook,
-				       bool again)
+/* The tags that are not in the frame. */
+static __always_inline void read_tags(struct packet *p, const struct __sk_buff *skb, const enum zw_hook hook)
+{
+	p->tags = hook == ZW_HOOK_XDP ? 0 : skb->vlan_present;
+	p->vlan = p->tags ? skb->vlan_tci & 0x0fff : 0;
+}
+
+/* Points the cursor at what can be read at once. */
+static __always_inline void load_frame(struct packet *p, struct cursor *c, void *ctx, const enum zw_hook hook)
 {
 	struct __sk_buff *skb = ctx;
 	struct xdp_md *xdp = ctx;
 
 	p->l3_offset = 0;
-	p->fragment = 0;
-	p->whole = again;
+	p->fragment = FRAGMENT_NONE;
+	read_tags(p, ctx, hook);
 	if (hook == ZW_HOOK_XDP) {
-		p->tags = 0;
-		p->vlan = 0;
 		c->start = (const __u8 *)(long)xdp->data;
-		c->pos = c->start;
 		c->end = (const __u8 *)(long)xdp->data_end;
-		p->frame_len = again ? bpf_xdp_get_buff_len(xdp) : c->end - c->pos;
-		p->whole = again && p->frame_len == c->end - c->pos;
-		return;
+		p->frame_len = c->end - c->start;
+	} else {
+		c->start = (const __u8 *)(long)skb->data;
+		c->end = (const __u8 *)(long)skb->data_end;
+		p->frame_len = skb->len;
+		p->gso = skb->gso_size != 0;
 	}
-	if (again)
-		bpf_skb_pull_data(skb, skb->len < LINEAR_LEN ? skb->len : LINEAR_LEN);
-	p->tags = skb->vlan_present;
-	p->vlan = p->tags ? skb->vlan_tci & 0x0fff : 0;
-	p->gso = skb->gso_size != 0;
-	p->frame_len = skb->len;
-	c->start = (const __u8 *)(long)skb->data;
 	c->pos = c->start;
-	c->end = (const __u8 *)(long)skb->data_end;
+}
+
+static __always_inline int load_bytes(void *ctx, __u32 offset, void *to, __u32 len, const enum zw_hook hook)
+{
+	return hook == ZW_HOOK_XDP ? bpf_xdp_load_bytes(ctx, offset, to, len) : bpf_skb_load_bytes(ctx, offset, to, len);
+}
+
+/* Copies what there is from l3_offset on, up to so many bytes (a constant). Returns how many, or 0. */
+static __always_inline __u32 load_scratch(struct work *w, void *ctx, const __u32 most, const enum zw_hook hook)
+{
+	struct packet *p = &w->packet;
+	__s64 len;
+
+	len = p->frame_len - p->l3_offset;
+	if (len > most)
+		len = most;
+	/* Both bounds apart, in a form that the verifier of 6.1 follows. */
+	barrier_var(len);
+	if (len <= 0)
+		return 0;
+	barrier_var(len);
+	if (len > most)
+		return 0;
+	return load_bytes(ctx, p->l3_offset, w->scratch.bytes, len, hook) ? 0 : len;
 }
 
 /* The rare packets: see packet.h. */
 static __always_inline int parse_rare(struct work *w, void *ctx, const enum zw_hook hook)
 {
+	__u32 len;
+
+	if (hook == ZW_HOOK_XDP)
+		w->packet.frame_len = bpf_xdp_get_buff_len(ctx);
+	len = load_scratch(w, ctx, SCRATCH_LEN, hook);
+	return len ? zw_parse_deep(&w->packet, &w->scratch, &w->quote.ends, len) : ZW_DROP_MALFORMED;
+}
+
+/*
+ * Some drivers leave the headers of a frame, or some of them, in other memory than the first; and so is the rest of a long one.
+ * have: bytes in the first. A frame that has no more is not what its IP header says.
+ */
+static __always_inline int parse_split(struct work *w, void *ctx, __u32 have, const enum zw_hook hook)
+{
 	struct packet *p = &w->packet;
-	struct scratch *s = &w->scratch;
-	__s64 len;
+	__u8 *bytes = w->scratch.bytes;
+	struct cursor c = { .start = bytes, .pos = bytes };
 	int err;
 
 	if (hook == ZW_HOOK_XDP)
 		p->frame_len = bpf_xdp_get_buff_len(ctx);
-	len = p->frame_len - p->l3_offset;
-	if (len > SCRATCH_LEN)
-		len = SCRATCH_LEN;
-	/* Both bounds apart, in a form that the verifier of 6.1 follows. */
-	barrier_var(len);
-	if (len <= 0)
+	if (p->frame_len == have)
 		return ZW_DROP_MALFORMED;
-	barrier_var(len);
-	if (len > SCRATCH_LEN)
-		return ZW_DROP_MALFORMED;
-	if (hook == ZW_HOOK_XDP)
-		err = bpf_xdp_load_bytes(ctx, p->l3_offset, s->bytes, len);
-	else
-		err = bpf_skb_load_bytes(ctx, p->l3_offset, s->bytes, len);
-	if (err)
-		return ZW_DROP_MALFORMED;
-	return zw_parse_deep(p, s, &w->quote.ends, len);
-}
-
-/* XDP: some drivers leave the headers of a frame in several buffers outside the first one, or some of them. */
-static __always_inline int parse_split(struct work *w, void *ctx)
-{
-	struct packet *p = &w->packet;
-	__u8 *bytes = w->scratch.bytes;
-	struct cursor c = { .start = bytes, .pos = bytes, .end = bytes + LINK_LEN };
-	int err;
-
-	p->l3_offset = 0;
-	p->tags = 0;
-	p->vlan = 0;
 	p->whole = 1;
-	if (bpf_xdp_load_bytes(ctx, 0, bytes, LINK_LEN))
-		return ZW_DROP_MALFORMED;
+	p->l3_offset = 0;
+	read_tags(p, ctx, hook);
+	c.end = bytes + load_scratch(w, ctx, LINK_LEN, hook);
 	err = parse_link(p, &c, zw_layout.allow_non_ip);
 	return err ? err : PARSE_DEEP;
 }
 
 static __always_inline int parse(struct work *w, void *ctx, const enum zw_hook hook)
 {
-	struct packet *p = &w->packet;
 	struct cursor c;
-	int err = PARSE_SHORT;
+	int err;
 
-	for (int i = 0; i < 2 && err == PARSE_SHORT; i++) {
-		load_frame(p, &c, ctx, hook, i);
-		err = parse_direct(p, &c, zw_layout.allow_non_ip);
-	}
-	if (hook == ZW_HOOK_XDP && err == PARSE_SHORT)
-		err = parse_split(w, ctx);
+	load_frame(&w->packet, &c, ctx, hook);
+	err = parse_direct(&w->packet, &c, zw_layout.allow_non_ip);
+	if (err == PARSE_SHORT)
+		err = parse_split(w, ctx, c.end - c.start, hook);
 	return err == PARSE_DEEP ? parse_rare(w, ctx, hook) : err;
 }
 
@@ -215,10 +215,13 @@ static __always_inline void measure(struct packet *p, void *ctx, const enum zw_h
 {
 	__u32 count;
 
-	if (hook == ZW_HOOK_XDP && !p->ip_len)
-		p->frame_len = bpf_xdp_get_buff_len(ctx); /* so far that of the first buffer */
 	p->packets = 1;
-	p->bytes = p->ip_len ? p->ip_len : p->frame_len - p->l3_offset;
+	p->bytes = p->ip_len;
+	if (!p->ip_len) {
+		if (hook == ZW_HOOK_XDP)
+			p->frame_len = bpf_xdp_get_buff_len(ctx); /* so far that of the first buffer */
+		p->bytes = p->frame_len - p->l3_offset;
+	}
 	if (hook == ZW_HOOK_XDP || !p->gso)
 		return;
 	count = segments(p, ctx);
@@ -233,14 +236,10 @@ static __always_inline void decide_fully(struct work *w, void *ctx, const enum z
 {
 	struct packet *p = &w->packet;
 	__u8 *bytes = w->scratch.bytes;
-	int err;
 
-	decide(w);
-	if (!reads_hello() || p->hello != HELLO_WANTED)
+	if (decide(w) || !reads_hello())
 		return;
-	err = hook == ZW_HOOK_XDP ? bpf_xdp_load_bytes(ctx, payload_offset(p), bytes, HELLO_BYTES) :
-				    bpf_skb_load_bytes(ctx, payload_offset(p), bytes, HELLO_BYTES);
-	p->hello = err ? HELLO_NONE : read_hello(bytes);
+	p->hello = load_bytes(ctx, payload_offset(p), bytes, HELLO_BYTES, hook) ? HELLO_NONE : read_hello(bytes);
 	decide(w);
 }
 
@@ -280,8 +279,7 @@ static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 		return false;
 	w = &job->work;
 	a = &job->account;
-	__builtin_memset(a, 0, sizeof(*a));
-	__builtin_memset(&w->packet, 0, sizeof(w->packet));
+	clear_packet(&w->packet);
 	o = &w->outcome;
 	__builtin_memset(o, 0, sizeof(*o));
 	o->source = ZW_NO_ATOM;

@@ -663,7 +663,7 @@ static const char *wrong_split(const struct scene_frame *whole, enum zw_reason r
 	struct decision decision;
 
 	memcpy(frame.mac, whole->mac, sizeof(frame.mac));
-	if (!scene.testrun || frame.hook != ZW_HOOK_XDP || frame.len < 22)
+	if (!scene.testrun || frame.hook != ZW_HOOK_XDP || frame.len <= frame.split)
 		return NULL;
 	testrun_count_reason(scene.testrun, reason, &before);
 	if (testrun_decide(scene.testrun, &frame, &decision))

@@ -287,8 +287,6 @@ static bool next_shot(const uint8_t **data, size_t *size, struct shot *s)
 		s->way &= ~WAY_TAG;
 	s->mac = s->way & WAY_L3 ? nobody : mac;
 	s->first = head.first && head.first < s->len ? head.first : s->len;
-	if (s->hook == ZW_HOOK_XDP && s->len < LINK_LEN)
-		s->first = s->len; /* so short a frame never lies in two buffers */
 	s->time += waits[head.way / WAY_LATER];
 	make_wire(s);
 	return true;

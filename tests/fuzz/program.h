@@ -108,17 +108,6 @@ static long bpf_skb_load_bytes(void *context, uint32_t offset, void *to, uint32_
 	return bpf_xdp_load_bytes(context, offset, to, len);
 }
 
-static long bpf_skb_pull_data(void *context, uint32_t len)
-{
-	struct context *c = context;
-
-	if (len > c->len)
-		return -ENOMEM;
-	if (len > c->data_end - c->data)
-		context_show(c, len);
-	return 0;
-}
-
 /* Every 64th record finds the ring full. */
 static void *bpf_ringbuf_reserve(void *ring, uint64_t size, uint64_t flags)
 {

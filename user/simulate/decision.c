@@ -252,8 +252,7 @@ static int parse(struct work *w, const struct frame *frame)
 /* The same of decide_fully(). */
 static void decide_fully(struct work *w, const struct frame *frame)
 {
-	decide(w);
-	if (w->packet.hello != HELLO_WANTED)
+	if (decide(w))
 		return;
 	w->packet.hello = read_hello((const __u8 *)frame->data + payload_offset(&w->packet));
 	decide(w);

@@ -33,7 +33,7 @@ static bool read_deep(struct packet *p, const uint8_t *frame, size_t captured, s
 	*ret_ended = zw_parse_deep(p, &scratch, &quoted, have);
 	if (have >= needed)
 		return true;
-	if (*ret_ended || p->cut_first || (p->is_icmp_error && !p->has_quoted))
+	if (*ret_ended || p->fragment == FRAGMENT_CUT || (p->is_icmp_error && !p->has_quoted))
 		return false;
 	return p->fragment == FRAGMENT_LATER || p->transport + fixed_header(p->ends.protocol) <= have;
 }
@@ -47,7 +47,7 @@ static struct headers tell(const struct packet *p, int ended)
 	headers.from = addr_from_bytes(p->family, p->ends.source);
 	headers.to = addr_from_bytes(p->family, p->ends.destination);
 	headers.protocol = p->ends.protocol;
-	if (ended || p->fragment == FRAGMENT_LATER || p->cut_first)
+	if (ended || p->fragment >= FRAGMENT_CUT)
 		return headers;
 	headers.has_transport = true;
 	headers.sport = bpf_ntohs(p->ends.sport);
