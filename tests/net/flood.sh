@@ -159,6 +159,9 @@ zw down >/dev/null 2>&1
 policy_file 4 native >"$dir/policy"
 zw apply "$dir/policy" >/dev/null 2>&1
 keep "$peer" 10.99.0.1 10
+# Before the flood, which leaves hardly a slot to its flow until that is answered.
+not_protected() { for _ in {1..100}; do [ "$(in_table unprotected)" = 0 ] || return 0; sleep 0.1; done; return 1; }
+check "status tells how many are not protected" not_protected
 start_flood udp 10.99.0.1 7002 1000 3
 check "the failsafe port answers" connect 22
 check "what is denied stays denied" not connect 7003 1
@@ -167,5 +170,4 @@ flood=''
 check "what is allowed passes without state: nothing is dropped where it enters" \
 	has "$(zw status -v)" "v2 *xdp *native *ok *[^ ]* *0 "
 check "status tells how many found no room: $(in_table refused)" test "$(in_table refused)" -gt 0
-check "and how many are not protected: $(in_table unprotected)" test "$(in_table unprotected)" -gt 0
 echo "1..$count"
