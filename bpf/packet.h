@@ -2,8 +2,8 @@
 /*
  * From a frame to a struct packet: stages "other L3" and "parse" of design section 5.
  *
- * Two ways through the same checks. Nearly every packet is plain (IPv4 without options, IPv6 without extension
- * headers) and is read where it lies: parse_direct(). Everything else (options, extension headers, AH, ICMP
+ * Two ways through the same checks. Nearly every packet is plain (whole, IPv4 without options, IPv6 without extension
+ * headers) and is read where it lies: parse_direct(). Everything else (options, extension headers, AH, fragments, ICMP
  * errors with the packet they quote, and what does not lie in the first memory of a frame) is PARSE_DEEP: the entry
  * point copies the first bytes of the IP packet into a scratch buffer and parse_deep() reads them there, with plain
  * offsets, verified once for all.
@@ -95,6 +95,8 @@ struct packet {
 	__u32 packets; /* segments of a GSO packet, else 1; set by measure() */
 	__u32 bytes; /* what they count: IP bytes with headers of their own; frame bytes, less the link's, if not IP */
 	__u32 seq, ack; /* TCP, host order */
+	__u32 payload_len; /* TCP whose header was read: bytes of this IP packet behind it */
+	__u32 pad;
 	struct ends ends; /* the addresses: has_addresses */
 
 	/* as the ends' ports: 0 unless it is set */
@@ -108,7 +110,6 @@ struct packet {
 	__u8 family; /* 4, 6; 0: not IP */
 	__u32 ip_len; /* bytes of the IP packet */
 	__u32 header_len; /* bytes from the IP header to the end of the transport header */
-	__u32 payload_len; /* TCP: bytes of this IP packet behind the header */
 	__u8 has_addresses; /* they were read: the IP header's version and lengths are right */
 	__u8 tcp_flags;
 	__u8 is_icmp_error;
@@ -146,10 +147,24 @@ static __always_inline bool cursor_take(struct cursor *c, __u32 len, const __u8 
 	return c->pos <= c->end;
 }
 
+/*
+ * The reason to drop what is no packet. A number of which clang knows no more than that it is one: else it would load the constant
+ * before each of the checks that may come to it, and not behind them.
+ */
+static __always_inline int malformed(void)
+{
+	int reason = ZW_DROP_MALFORMED;
+
+	barrier_var(reason);
+	if (reason <= 0)
+		__builtin_unreachable();
+	return reason;
+}
+
 /* The cursor ran out: is there more of the frame to be had? */
 static __always_inline int cut(const struct packet *p)
 {
-	return p->whole ? ZW_DROP_MALFORMED : PARSE_SHORT;
+	return p->whole ? malformed() : PARSE_SHORT;
 }
 
 static __always_inline __u16 load16(const __u8 *b)
@@ -185,9 +200,14 @@ static __always_inline void read_address6(__u32 *address, const __u8 *b)
 	set_half(address + 2, read64(b + 8));
 }
 
-static __always_inline bool is_tag(__u16 ethertype)
+static __always_inline bool is_tag(__be16 ethertype)
 {
-	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ;
+	return ethertype == bpf_htons(ETHERTYPE_VLAN) || ethertype == bpf_htons(ETHERTYPE_QINQ);
+}
+
+static __always_inline bool is_ip(__be16 ethertype)
+{
+	return ethertype == bpf_htons(ETHERTYPE_IPV4) || ethertype == bpf_htons(ETHERTYPE_IPV6);
 }
 
 /* Is the address one of those reserved for bridges: LACP, STP, LLDP, 802.1X (IEEE 802.1Q 8.6.3)? */
@@ -217,46 +237,58 @@ static __always_inline bool is_to_own_mac(const struct packet *p)
 	return !p->l3 && is_same_mac(p->to_mac, p->mac);
 }
 
-/*
- * Ethernet header and up to two tags; sets l3_offset and family. A frame that is neither IPv4 nor IPv6 ends
- * here. An IP packet to a bridge group address is decided like any other: the stack would deliver it.
- */
-static __always_inline int parse_link(struct packet *p, struct cursor *c, bool allow_non_ip)
+/* To where the cursor is, by a number that the verifier does not know: so it follows what comes once, and not for each way there. */
+static __always_inline void resume(const struct packet *p, struct cursor *c)
 {
-	const __u8 *eth, *tag;
-	__u16 type;
+	c->pos = c->start + (*(volatile const __u32 *)&p->l3_offset & 31);
+}
 
-	if (p->l3) {
-		type = bpf_ntohs(p->ethertype);
-	} else {
-		if (!cursor_take(c, 14, &eth))
-			return cut(p);
-		type = load16(eth + 12);
-		copy_mac(p->to_mac, eth);
-		p->l3_offset = 14;
-	}
+/* Up to two tags, and what they lead to. *type: of the frame; in the end that of IPv4 or IPv6. */
+static __always_inline int parse_tags(struct packet *p, struct cursor *c, bool allow_non_ip, __be16 *type)
+{
+	const __u8 *tag;
+
+	resume(p, c);
 	for (int i = 0; i < 2; i++) {
-		if (!is_tag(type) || p->tags == 2)
+		if (!is_tag(*type) || p->tags == 2)
 			break;
 		if (!cursor_take(c, 4, &tag))
 			return cut(p);
 		if (!p->tags)
 			p->vlan = load16(tag) & 0x0fff;
-		type = load16(tag + 2);
+		*type = read16(tag + 2);
 		p->tags++;
 		p->l3_offset += 4;
 	}
-	if (type == ETHERTYPE_IPV4)
-		p->family = 4;
-	else if (type == ETHERTYPE_IPV6)
-		p->family = 6;
-	else if (is_tag(type))
-		return ZW_DROP_MALFORMED;
-	else if (type == ETHERTYPE_ARP || allow_non_ip || (!p->l3 && is_bridge_group(p->to_mac)))
+	resume(p, c);
+	if (is_ip(*type))
+		return 0;
+	if (is_tag(*type))
+		return malformed();
+	if (*type == bpf_htons(ETHERTYPE_ARP) || allow_non_ip || (!p->l3 && is_bridge_group(p->to_mac)))
 		return ZW_ALLOW_NON_IP;
-	else
-		return ZW_DROP_ETHERTYPE;
-	return 0;
+	return ZW_DROP_ETHERTYPE;
+}
+
+/*
+ * Ethernet header and up to two tags; sets l3_offset, and *ret_type to that of IPv4 or IPv6. A frame that is neither ends
+ * here. An IP packet to a bridge group address is decided like any other: the stack would deliver it.
+ */
+static __always_inline int parse_link(struct packet *p, struct cursor *c, bool allow_non_ip, __be16 *ret_type)
+{
+	const __u8 *eth;
+
+	*ret_type = p->ethertype;
+	if (!p->l3) {
+		if (!cursor_take(c, 14, &eth))
+			return cut(p);
+		*ret_type = read16(eth + 12);
+		copy_mac(p->to_mac, eth);
+		p->l3_offset = 14;
+		if (is_ip(*ret_type))
+			return 0;
+	}
+	return parse_tags(p, c, allow_non_ip, ret_type);
 }
 
 /*
@@ -272,7 +304,7 @@ static __always_inline int set_ip_len(struct packet *p, __u32 stated, __u32 leas
 		return 0;
 	}
 	if (stated < least)
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	if (stated > there)
 		return cut(p);
 	p->ip_len = stated;
@@ -322,7 +354,13 @@ static __always_inline bool is_link_local6(const __u32 *a)
 
 static __always_inline bool is_bad_address6(const __u32 *source, const __u32 *destination)
 {
-	return is_multicast6(source) || is_loopback6(source) || is_mapped(source) || is_loopback6(destination) ||
+	const address_half *s = (const address_half *)source, *d = (const address_half *)destination;
+
+	if (is_multicast6(source))
+		return true;
+	if (s[0] && d[0])
+		return false; /* all others begin with eight zeros */
+	return is_loopback6(source) || is_mapped(source) || is_loopback6(destination) ||
 	       is_mapped(destination) || is_unspecified(destination);
 }
 
@@ -342,6 +380,13 @@ static __always_inline bool is_bad_unspecified(const struct packet *p, int famil
 static __always_inline bool is_icmp_error(int family, __u8 type)
 {
 	return family == 4 ? type == 3 || type == 11 || type == 12 : type >= 1 && type <= 4;
+}
+
+/* Is the next header, by its number, one more before the transport header? */
+static __always_inline bool is_extension(int family, __u8 next)
+{
+	return next == PROTO_AH || (family == 6 && (next == PROTO_HOP_BY_HOP || next == PROTO_ROUTING || next == PROTO_FRAGMENT ||
+						    next == PROTO_DESTINATION || next == PROTO_MOBILITY));
 }
 
 /* Bytes of a transport header that every packet must hold; 0 for protocols that are not looked into. */
@@ -393,43 +438,45 @@ static __always_inline int parse_tcp(struct packet *p, const __u8 *header, __u32
 	p->tcp_flags = header[13];
 	p->header_len = offset + len;
 	p->payload_len = left - len;
-	return len < 20 || len > left ? ZW_DROP_MALFORMED : 0;
+	return len < 20 || len > left ? malformed() : 0;
 }
 
 /* A first fragment's UDP length speaks of the whole datagram. */
-static __always_inline int parse_udp(struct packet *p, const __u8 *header, __u32 left)
+static __always_inline int parse_udp(struct packet *p, const __u8 *header, __u32 left, bool is_whole)
 {
 	__u32 len = load16(header + 4);
 
 	set_ports(&p->ends, header);
 	p->header_len += 8;
-	if (len < 8 || (len > left && p->fragment == FRAGMENT_NONE && !p->gso))
-		return ZW_DROP_MALFORMED;
+	if (len < 8 || (len > left && is_whole && !p->gso))
+		return malformed();
 	return 0;
 }
 
 /*
- * The transport header at h, offset bytes into the IP packet. direct: h lies in the frame and is checked against end;
- * else the caller has made sure that the bytes are there.
+ * The transport header at h, offset bytes into the IP packet. direct: h lies in the frame, which is no fragment, and is checked
+ * against end; else the caller has made sure that the bytes are there.
  */
-static __always_inline int parse_transport(struct packet *p, const __u8 *h, const __u8 *end, __u32 offset,
+static __always_inline int parse_transport(struct packet *p, const __u8 *h, const __u8 *end, __u32 offset, int family,
 					   const bool direct)
 {
 	__u8 protocol = p->ends.protocol;
 	__u32 fixed, left = p->ip_len - offset;
+	const __u8 fragment = direct ? FRAGMENT_NONE : p->fragment;
 
-	p->transport = offset;
-	if (protocol == PROTO_TCP && left >= 20 && p->fragment != FRAGMENT_LATER)
+	if (protocol == PROTO_TCP && left >= 20 && fragment != FRAGMENT_LATER)
 		return direct && h + 20 > end ? cut(p) : parse_tcp(p, h, offset, left);
+	if (direct && is_extension(family, protocol))
+		return PARSE_DEEP;
 	p->header_len = offset;
 	fixed = fixed_header(protocol);
-	if (protocol == (p->family == 4 ? PROTO_ICMPV6 : PROTO_ICMP))
-		return ZW_DROP_MALFORMED;
-	if (!fixed || p->fragment == FRAGMENT_LATER)
+	if (protocol == (family == 4 ? PROTO_ICMPV6 : PROTO_ICMP))
+		return malformed();
+	if (!fixed || fragment == FRAGMENT_LATER)
 		return 0;
 	if (left < fixed) {
-		if (p->fragment != FRAGMENT_FIRST)
-			return ZW_DROP_MALFORMED;
+		if (fragment != FRAGMENT_FIRST)
+			return malformed();
 		p->fragment = FRAGMENT_CUT;
 		return 0;
 	}
@@ -443,11 +490,11 @@ static __always_inline int parse_transport(struct packet *p, const __u8 *h, cons
 	if (direct && h + 8 > end)
 		return cut(p);
 	if (protocol == PROTO_UDP)
-		return parse_udp(p, h, left);
+		return parse_udp(p, h, left, fragment == FRAGMENT_NONE);
 	set_icmp(&p->ends, h);
 	p->header_len += 8;
-	p->is_icmp_error = is_icmp_error(p->family, h[0]);
-	return 0;
+	p->is_icmp_error = is_icmp_error(family, h[0]);
+	return direct && p->is_icmp_error ? PARSE_DEEP : 0;
 }
 
 /* Where a TCP payload begins in the frame. */
@@ -467,14 +514,19 @@ static __always_inline void set_fragment4(struct packet *p, const __u8 *h, __u16
 	p->fragment_start = (h[0] & 15) * 4;
 }
 
+static __always_inline bool is_fragment4(const __u8 *h)
+{
+	return read16(h + 6) & bpf_htons(0x3fff);
+}
+
 /* The fixed IPv4 header: 20 bytes at h. */
 static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
 {
-	__u16 fragment = load16(h + 6);
+	const bool is_fragment = is_fragment4(h);
 	int err;
 
 	if (h[0] != 0x45 && (h[0] >> 4 != 4 || (h[0] & 15) < 5))
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	err = set_ip_len(p, load16(h + 2), (h[0] & 15) * 4);
 	if (err)
 		return err;
@@ -483,9 +535,9 @@ static __always_inline int parse_ipv4(struct packet *p, const __u8 *h)
 	set_address4(p->ends.destination, read32(h + 16));
 	p->ends.protocol = h[9];
 	p->ttl = h[8];
-	if (fragment & 0x3fff)
-		set_fragment4(p, h, fragment);
-	return is_bad_address4(p->ends.source[0], p->ends.destination[0]) ? ZW_DROP_MALFORMED : 0;
+	if (is_fragment)
+		set_fragment4(p, h, load16(h + 6));
+	return is_bad_address4(p->ends.source[0], p->ends.destination[0]) ? malformed() : 0;
 }
 
 /* The fixed IPv6 header: 40 bytes at h. */
@@ -494,7 +546,7 @@ static __always_inline int parse_ipv6(struct packet *p, const __u8 *h)
 	int err;
 
 	if (h[0] >> 4 != 6)
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	err = set_ip_len(p, 40 + load16(h + 4), 40);
 	if (err)
 		return err;
@@ -504,21 +556,13 @@ static __always_inline int parse_ipv6(struct packet *p, const __u8 *h)
 	forget_memory();
 	p->ends.protocol = h[6];
 	p->ttl = h[7];
-	return is_bad_address6(p->ends.source, p->ends.destination) ? ZW_DROP_MALFORMED : 0;
-}
-
-static __always_inline bool is_extension(__u8 next)
-{
-	return next == PROTO_HOP_BY_HOP || next == PROTO_ROUTING || next == PROTO_FRAGMENT || next == PROTO_AH ||
-	       next == PROTO_DESTINATION || next == PROTO_MOBILITY;
+	return is_bad_address6(p->ends.source, p->ends.destination) ? malformed() : 0;
 }
 
 /* After the addresses and ports are known: what can only be judged with both. */
-static __always_inline int parse_end(struct packet *p, const int family)
+static __always_inline int parse_end(const struct packet *p, int family)
 {
-	if (is_bad_unspecified(p, family))
-		return ZW_DROP_MALFORMED;
-	return p->is_icmp_error ? PARSE_DEEP : 0;
+	return is_bad_unspecified(p, family) ? malformed() : 0;
 }
 
 static __always_inline int parse_direct4(struct packet *p, struct cursor *c)
@@ -526,14 +570,16 @@ static __always_inline int parse_direct4(struct packet *p, struct cursor *c)
 	const __u8 *h;
 	int err;
 
+	p->family = 4;
 	if (!cursor_take(c, 20, &h))
 		return cut(p);
+	if (h[0] != 0x45 || is_fragment4(h))
+		return PARSE_DEEP;
 	err = parse_ipv4(p, h);
 	if (err)
 		return err;
-	if (h[0] != 0x45 || p->ends.protocol == PROTO_AH)
-		return PARSE_DEEP;
-	err = parse_transport(p, c->pos, c->end, 20, true);
+	p->transport = 20;
+	err = parse_transport(p, c->pos, c->end, 20, 4, true);
 	return err ? err : parse_end(p, 4);
 }
 
@@ -542,29 +588,25 @@ static __always_inline int parse_direct6(struct packet *p, struct cursor *c)
 	const __u8 *h;
 	int err;
 
+	p->family = 6;
 	if (!cursor_take(c, 40, &h))
 		return cut(p);
 	err = parse_ipv6(p, h);
 	if (err)
 		return err;
-	if (is_extension(p->ends.protocol))
-		return PARSE_DEEP;
-	err = parse_transport(p, c->pos, c->end, 40, true);
+	p->transport = 40;
+	err = parse_transport(p, c->pos, c->end, 40, 6, true);
 	return err ? err : parse_end(p, 6);
 }
 
 static __always_inline int parse_direct(struct packet *p, struct cursor *c, bool allow_non_ip)
 {
-	int err = parse_link(p, c, allow_non_ip);
+	__be16 type;
+	int err = parse_link(p, c, allow_non_ip, &type);
 
 	if (err)
 		return err;
-	/*
-	 * The same place, by a number that the verifier does not know: so it follows what comes once, not for
-	 * each tag.
-	 */
-	c->pos = c->start + (*(volatile __u32 *)&p->l3_offset & 31);
-	return p->family == 4 ? parse_direct4(p, c) : parse_direct6(p, c);
+	return type == bpf_htons(ETHERTYPE_IPV4) ? parse_direct4(p, c) : parse_direct6(p, c);
 }
 
 /* Where a header chain stands; see zw_walk(). */
@@ -611,21 +653,21 @@ static __always_inline int step(struct packet *p, struct scratch *s)
 	__u32 len;
 
 	if (k->next == PROTO_HOP_BY_HOP && !k->first)
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	if (!h)
-		return k->fragment == FRAGMENT_FIRST ? -1 : ZW_DROP_MALFORMED;
+		return k->fragment == FRAGMENT_FIRST ? -1 : malformed();
 	len = k->next == PROTO_FRAGMENT ? 8 : k->next == PROTO_AH ? (h[1] + 2) * 4 : (h[1] + 1) * 8;
 	if (k->next == PROTO_ROUTING && h[3])
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	k->bytes += len;
 	k->headers++;
 	if (k->bytes > EXTENSION_BYTES_MAX || k->headers > EXTENSIONS_MAX)
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	if (k->offset + len > k->limit)
-		return k->fragment == FRAGMENT_FIRST ? -1 : ZW_DROP_MALFORMED;
+		return k->fragment == FRAGMENT_FIRST ? -1 : malformed();
 	if (k->next == PROTO_FRAGMENT) {
 		if (k->has_fragment)
-			return ZW_DROP_MALFORMED;
+			return malformed();
 		k->has_fragment = 1;
 		if (load16(h + 2) & 0xfff8)
 			k->fragment = FRAGMENT_LATER;
@@ -660,7 +702,7 @@ static long walk_header(__u64 i, void *walk)
 	int err = 0;
 
 	(void)i;
-	if (k->fragment != FRAGMENT_LATER && (w->packet->family == 4 ? k->next == PROTO_AH : is_extension(k->next))) {
+	if (k->fragment != FRAGMENT_LATER && is_extension(w->packet->family, k->next)) {
 		err = step(w->packet, w->scratch);
 		if (!err)
 			return 0;
@@ -678,7 +720,7 @@ ZW_GLOBAL int zw_walk(struct packet *p, struct scratch *s)
 	struct header_walk w = { .packet = p, .scratch = s, .err = ZW_DROP_MALFORMED };
 
 	if (!p || !s)
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	call_each(EXTENSIONS_MAX + 1, walk_header, &w);
 	return w.err;
 }
@@ -710,7 +752,7 @@ ZW_GLOBAL int zw_options(struct scratch *s, __u32 header_len)
 	struct header_walk w = { .scratch = s, .header_len = header_len };
 
 	if (!s)
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	s->option = 20;
 	call_each(40, walk_option, &w);
 	return w.err;
@@ -768,14 +810,14 @@ ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, struct ends *qu
 	int err;
 
 	if (!p || !s || !quoted)
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	k = &s->chain;
 	__builtin_memset(k, 0, sizeof(*k));
 	k->first = 1;
 	p->whole = 1;
 	h = scratch_at(s, 0, p->family == 4 ? 20 : 40, have);
 	if (!h)
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	p->is_icmp_error = 0;
 	p->fragment = FRAGMENT_NONE;
 	err = p->family == 4 ? parse_ipv4(p, h) : parse_ipv6(p, h);
@@ -788,26 +830,27 @@ ZW_GLOBAL int zw_parse_deep(struct packet *p, struct scratch *s, struct ends *qu
 	limit = p->ip_len < have ? p->ip_len : have;
 	k->limit = limit;
 	if (p->family == 4 && (k->offset > limit || zw_options(s, k->offset)))
-		return ZW_DROP_MALFORMED;
+		return malformed();
 	err = zw_walk(p, s);
 	if (err > 0)
 		return err;
 	p->fragment = k->fragment;
 	p->ends.protocol = k->next;
 	p->header_len = k->offset;
+	p->transport = k->offset;
 	if (err < 0) {
 		p->fragment = FRAGMENT_CUT;
-		return is_bad_unspecified(p, p->family) ? ZW_DROP_MALFORMED : 0;
+		return parse_end(p, p->family);
 	}
 	h = scratch_at(s, k->offset, 0, limit);
 	if (!h)
-		return ZW_DROP_MALFORMED;
-	err = parse_transport(p, h, NULL, k->offset, false);
+		return malformed();
+	err = parse_transport(p, h, NULL, k->offset, p->family, false);
 	if (err)
 		return err;
 	if (p->is_icmp_error)
 		parse_quoted(p, s, quoted, k->offset + 8, limit);
-	return is_bad_unspecified(p, p->family) ? ZW_DROP_MALFORMED : 0;
+	return parse_end(p, p->family);
 }
 
 #endif

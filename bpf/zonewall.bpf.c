@@ -171,6 +171,7 @@ static __always_inline int parse_split(struct work *w, void *ctx, __u32 have, co
 	struct packet *p = &w->packet;
 	__u8 *bytes = w->scratch.bytes;
 	struct cursor c = { .start = bytes, .pos = bytes };
+	__be16 type;
 	int err;
 
 	if (hook == ZW_HOOK_XDP)
@@ -181,8 +182,11 @@ static __always_inline int parse_split(struct work *w, void *ctx, __u32 have, co
 	p->l3_offset = 0;
 	read_tags(p, ctx, hook);
 	c.end = bytes + load_scratch(w, ctx, LINK_LEN, hook);
-	err = parse_link(p, &c, zw_layout.allow_non_ip);
-	return err ? err : PARSE_DEEP;
+	err = parse_link(p, &c, zw_layout.allow_non_ip, &type);
+	if (err)
+		return err;
+	p->family = type == bpf_htons(ETHERTYPE_IPV4) ? 4 : 6;
+	return PARSE_DEEP;
 }
 
 static __always_inline int parse(struct work *w, void *ctx, const enum zw_hook hook)

@@ -27,11 +27,10 @@ static bool read_deep(struct packet *p, const uint8_t *frame, size_t captured, s
 	struct scratch scratch = { 0 };
 	struct ends quoted;
 	size_t have = MIN(captured - p->l3_offset, (size_t)SCRATCH_LEN);
-	size_t needed = MIN(MIN(len - p->l3_offset, (size_t)SCRATCH_LEN), (size_t)p->ip_len);
 
 	memcpy(scratch.bytes, frame + p->l3_offset, have);
 	*ret_ended = zw_parse_deep(p, &scratch, &quoted, have);
-	if (have >= needed)
+	if (have >= MIN(MIN(len - p->l3_offset, (size_t)SCRATCH_LEN), (size_t)p->ip_len)) /* all that it would read */
 		return true;
 	if (*ret_ended || p->fragment == FRAGMENT_CUT || (p->is_icmp_error && !p->has_quoted))
 		return false;
