@@ -17,10 +17,17 @@ struct {
 	__type(value, struct lookup);
 } lookups SEC(".maps");
 
+static __always_inline struct lookup *own_lookup(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&lookups, &zero);
+}
+
 static __always_inline int ours(struct xdp_md *ctx, const bool v6)
 {
 	struct packet *p = parse_packet(ctx);
-	struct lookup *l = cpu_value(&lookups);
+	struct lookup *l = own_lookup();
 	struct flow f;
 
 	if (!p || !l)
@@ -52,7 +59,7 @@ int ours6(struct xdp_md *ctx)
 static __always_inline int open_ours(struct xdp_md *ctx, const bool v6)
 {
 	struct packet *p = parse_packet(ctx);
-	struct lookup *l = cpu_value(&lookups);
+	struct lookup *l = own_lookup();
 	struct flow f;
 
 	if (!p || !l || find_in_table(&p->ends, p->now, l, &f, v6, false))

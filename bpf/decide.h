@@ -94,9 +94,10 @@ static __always_inline bool are_flags_possible(__u8 tcp_flags)
 	}
 }
 
+/* Of a packet that is not TCP the flags are 0. */
 static __always_inline bool is_opening_syn(const struct packet *p)
 {
-	return p->ends.protocol == PROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 /* For a flow's slot: the cell, and which ends are this host's. */
@@ -396,9 +397,9 @@ static __always_inline void decide_state(struct work *w, struct flow *f, __u32 f
 		decide_flow(w, f, from_opener);
 		return;
 	}
-	if (is_icmp(p) && decide_related(w))
+	if (decide_related(w))
 		return;
-	if (p->ends.protocol == PROTO_TCP && !is_opening_syn(p) && (zw_layout.tcp_strict || (p->tcp_flags & TCP_SYN))) {
+	if (!is_opening_syn(p) && p->ends.protocol == PROTO_TCP && (zw_layout.tcp_strict || (p->tcp_flags & TCP_SYN))) {
 		end(&w->outcome, ZW_DROP_TCP_STATE, 0, zw_layout.generation);
 		return;
 	}
@@ -557,7 +558,7 @@ static __always_inline bool decide(struct work *w)
 	zw_decide_stages(w);
 	if (w->packet.hello == HELLO_WANTED)
 		return false;
-	if (w->packet.fragment == FRAGMENT_FIRST || w->packet.fragment == FRAGMENT_CUT)
+	if (w->packet.fragment && w->packet.fragment != FRAGMENT_LATER)
 		zw_remember_first(w);
 	return true;
 }

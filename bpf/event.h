@@ -142,42 +142,65 @@ static __always_inline void set_key(struct zw_event_key *key, const struct packe
 	if (p->has_addresses) {
 		__builtin_memcpy(key->source, p->ends.source, 16);
 		__builtin_memcpy(key->destination, p->ends.destination, 16);
+		key->family = p->family;
 	}
 	key->port = bpf_htons(p->ends.port);
 	key->protocol = p->ends.protocol;
-	key->family = p->has_addresses ? p->family : 0;
-	key->flags = (a->egress ? ZW_EVENT_EGRESS : 0) | (a->banned ? ZW_EVENT_BANNED : 0);
+	key->flags = a->flags;
 	key->slot = a->slot;
 }
 
-/* Tells a drop, or an allow that is logged, of the cell's rule in that generation. */
-ZW_GLOBAL int zw_tell(const struct packet *p, const struct account *a, __u32 cell, __u32 generation, __u32 reason)
+static __always_inline bool is_policy_drop(__u32 reason)
 {
-	/* What revokes a seeded flow, which is of no generation and no rule, is this one: it names the zones. */
-	struct zw_event_key key = { .generation = generation ?: zw_layout.generation,
-				    .rule = cell & ZW_CELL_RULE, .reason = reason };
-	struct zw_event_entry *entry;
-	struct events *ev;
-	__u32 index, now;
+	return reason == ZW_DROP_RULE || reason == ZW_DROP_DEFAULT;
+}
 
-	if (!p || !a)
+/*
+ * Where the key's entry is. The ends of what a rule or the default drops were asked for (match_cache.h), so their hash is there, or it
+ * is not for any packet of the attach point: of that its upper half, since a match's line is found by the lower one.
+ */
+static __always_inline __u32 entry_index(const struct work *w, const struct zw_event_key *key)
+{
+	__u32 hash = is_policy_drop(key->reason) && w->hash ? (w->hash >> 16) + key->slot : key_hash(key);
+
+	return hash & (ZW_EVENT_ENTRIES - 1);
+}
+
+/* Tells a drop, or an allow that is logged, of the outcome's rule in its generation. */
+ZW_GLOBAL int zw_tell(const struct work *w, const struct account *a)
+{
+	struct zw_event_entry *entry;
+	struct zw_event_key key = { 0 };
+	const struct outcome *o;
+	const struct packet *p;
+	struct events *ev;
+	__u32 index, now, cpu;
+
+	if (!w || !a)
 		return 0;
-	ev = cpu_events(a->cpu);
+	p = &w->packet;
+	o = &w->outcome;
+	cpu = bpf_get_smp_processor_id();
+	ev = cpu_events(cpu);
 	if (!ev)
 		return 0;
+	/* What revokes a seeded flow, which is of no generation and no rule, is this one: it names the zones. */
+	key.generation = o->generation ?: zw_layout.generation;
+	key.rule = o->cell & ZW_CELL_RULE;
+	key.reason = o->reason;
 	set_key(&key, p, a);
-	now = a->jiffies;
-	index = key_hash(&key) & (ZW_EVENT_ENTRIES - 1);
+	now = p->now;
+	index = entry_index(w, &key);
 	entry = &ev->entry[index];
 	ev->head.logged += p->packets;
 	if (entry->incarnation && is_same_key(&entry->key, &key))
 		entry->total += p->packets;
 	else if (entry->incarnation && is_young(entry, now) && !take_token(&ev->head, now))
-		fold(ev, &key, p->packets, a->cpu, now);
-	else if (!give(&ev->head, entry, index, a->cpu, &key, p->packets, now))
-		fold(ev, &key, p->packets, a->cpu, now);
+		fold(ev, &key, p->packets, cpu, now);
+	else if (!give(&ev->head, entry, index, cpu, &key, p->packets, now))
+		fold(ev, &key, p->packets, cpu, now);
 	else
-		send(&ev->head, entry, index, a->cpu, p, a);
+		send(&ev->head, entry, index, cpu, p, a);
 	return 0;
 }
 
@@ -188,8 +211,7 @@ ZW_GLOBAL int zw_tell(const struct packet *p, const struct account *a, __u32 cel
 static __always_inline bool is_told(const struct outcome *o)
 {
 	if (ZW_REASON_IS_DROP(o->reason))
-		return o->reason == ZW_DROP_RULE || o->reason == ZW_DROP_DEFAULT ? o->cell & ZW_CELL_LOG
-										 : zw_layout.log_drops;
+		return is_policy_drop(o->reason) ? o->cell & ZW_CELL_LOG : zw_layout.log_drops;
 	return (o->cell & ZW_CELL_LOG_ALL) || (o->is_new && (o->cell & ZW_CELL_LOG));
 }
 

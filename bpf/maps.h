@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Maps of the accounts: all arrays with one value that user space maps, sized by the loader. The tables are in
- * lookup.h, the flows in flow.h. State (pinned, outlives a generation): zw_points, zw_counters, zw_events,
- * zw_ring, zw_clock and the flows. Of one generation: zw_tables, zw_rules and zw_sources.
+ * lookup.h, the flows in flow_maps.h. State (pinned, outlives a generation): zw_points, zw_counters, zw_events,
+ * zw_ring, zw_clock and the flows. Of one generation: zw_tables, zw_rules, zw_sources, zw_matches and zw_jobs.
  */
 #ifndef ZW_MAPS_H
 #define ZW_MAPS_H
 
 #include "platform.h"
 
-const volatile __u32 zw_cpus = 1; /* possible CPUs: strides of the maps below */
+const volatile __u32 zw_cpus = 1; /* as many as the highest number that a CPU may have, and one: strides of the maps below */
 const volatile __u32 zw_hz = 1; /* jiffies a second */
 
 #define ZW_ONE_VALUE(name, size)                         \
@@ -34,14 +34,6 @@ struct {
 	__uint(max_entries, 4 << 20);
 } zw_ring SEC(".maps");
 
-/* This CPU's value of a per-CPU map that has one. */
-static __always_inline void *cpu_value(void *map)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(map, &zero);
-}
-
 /*
  * The value of a map that has one: no look-up, but an address in the instruction. The loader makes it of the map's
  * (user/kernel/values.h). What stands there is none of the map's variable, which clang must not know. (__BPF__: the
@@ -56,7 +48,12 @@ static __always_inline void *only_value(void *map)
 	return map;
 }
 #else
-#define only_value cpu_value
+static __always_inline void *only_value(void *map)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(map, &zero);
+}
 #endif
 
 #endif

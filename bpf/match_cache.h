@@ -62,18 +62,18 @@ static __always_inline void need_atoms(struct work *w)
 #ifdef __bpf__
 
 const volatile __u32 zw_match_entries = ZW_MATCHES_LINE; /* of a CPU, a power of two */
+const volatile __u64 zw_match_bytes = ZW_MATCHES_LINE * sizeof(struct zw_match); /* of all CPUs */
 
 ZW_ONE_VALUE(zw_matches, sizeof(struct zw_match));
 
-/* This CPU's match number n, from which on so many (a constant) stand; NULL: they do not. */
+/* Match number n, from which on so many (a constant) stand; NULL: they do not. */
 static __always_inline struct zw_match *match_at(__u64 n, const __u32 whole)
 {
-	const __u64 size = (__u64)zw_cpus * zw_match_entries * sizeof(struct zw_match);
 	__u8 *base = only_value(&zw_matches);
-	__u64 at = ((__u64)bpf_get_smp_processor_id() * zw_match_entries + n) * sizeof(struct zw_match);
+	__u64 at = n * sizeof(struct zw_match);
 
 	barrier_var(at);
-	if (at > size - whole * sizeof(struct zw_match))
+	if (at > zw_match_bytes - whole * sizeof(struct zw_match))
 		return NULL;
 	barrier_var(at); /* clang 16 would add first, and no verifier knows what is compared afterwards */
 	return (struct zw_match *)(base + at);
@@ -124,10 +124,11 @@ static __always_inline void exchange_matches(struct zw_match *a, struct zw_match
 static __always_inline void ask_cached(struct work *w, const int parts)
 {
 	__u64 ends[ZW_MATCHES_LINE];
-	const __u32 what = match_key(&w->packet, parts, ends);
+	const __u32 what = match_key(&w->packet, parts, ends), entries = zw_match_entries;
 	struct zw_match *m;
 
-	w->match = match_hash(ends, parts, what) & (zw_match_entries - ZW_MATCHES_LINE);
+	w->hash = match_hash(ends, parts, what);
+	w->match = bpf_get_smp_processor_id() * entries + (w->hash & (entries - ZW_MATCHES_LINE));
 	m = match_at(w->match, ZW_MATCHES_LINE);
 	if (!m) {
 		w->said = zw_look_up_ends(w);
@@ -156,6 +157,7 @@ static __always_inline void ask_ends(struct work *w)
 {
 	if (zw_layout.source_sets && w->packet.source_set >= ZW_MATCH_SETS) {
 		w->match = NO_MATCH;
+		w->hash = 0;
 		w->said = zw_look_up_ends(w);
 	} else if (w->packet.family == 4) {
 		ask_cached(w, 1);

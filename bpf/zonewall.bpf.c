@@ -32,6 +32,7 @@ static __always_inline void find_point(struct packet *p, struct account *a, __u3
 	for (__u32 i = 0; i < ZW_POINT_PROBES; i++) {
 		struct zw_point *point = &points[(ifindex + i) & (ZW_POINT_ENTRIES - 1)];
 
+		barrier_var(point); /* worked out once */
 		if (point->ifindex != ifindex)
 			continue;
 		a->slot = point->slot[hook];
@@ -65,7 +66,6 @@ static __always_inline void simulate_point(struct packet *p, struct account *a)
 {
 	struct zw_simulation *s = only_value(&zw_simulation);
 
-	a->jiffies = s->jiffies;
 	p->now = s->jiffies;
 	p->asked.seconds = s->seconds;
 	a->slot = s->slot;
@@ -79,12 +79,7 @@ static __always_inline void open_packet(struct packet *p, struct account *a, voi
 	struct __sk_buff *skb = ctx;
 	struct xdp_md *xdp = ctx;
 
-	p->now = bpf_jiffies64();
-	a->jiffies = p->now;
-	a->cgroup = 0;
-	a->cpu = bpf_get_smp_processor_id();
-	a->egress = hook == ZW_HOOK_EGRESS;
-	a->banned = 0;
+	a->flags = hook == ZW_HOOK_EGRESS ? ZW_EVENT_EGRESS : 0;
 	a->slot = 0;
 	p->counted = hook != ZW_HOOK_EGRESS || !skb->ingress_ifindex;
 	p->ingress = hook != ZW_HOOK_EGRESS;
@@ -262,21 +257,39 @@ static __always_inline void note_simulation(const struct packet *p, struct outco
 struct job {
 	struct work work;
 	struct account account;
-};
+} __attribute__((aligned(128))); /* no line of it, nor the one that is fetched beside that, is another CPU's */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct job);
-} zw_job SEC(".maps");
+ZW_ONE_VALUE(zw_jobs, sizeof(struct job)); /* one for each CPU; what user space may map begins with a page */
+
+static __always_inline __u64 this_cpu(void)
+{
+	__u64 cpu = bpf_get_smp_processor_id();
+
+	barrier_var(cpu);
+	return cpu;
+}
+
+static __always_inline struct job *job_at(__u64 cpu)
+{
+	struct job *job = only_value(&zw_jobs);
+
+	if (cpu >= zw_cpus)
+		return NULL;
+	barrier_var(cpu); /* clang would multiply first, and 6.1 does not know what is compared afterwards */
+	job += cpu;
+	barrier_var(job); /* worked out once */
+	return job;
+}
 
 static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 {
-	struct job *job = cpu_value(&zw_job);
+	const __u64 cpu = this_cpu();
+	struct job *job = job_at(cpu);
 	struct account *a;
 	struct outcome *o;
 	struct work *w;
+	/* All calls come before what is cleared, since clang does not know that they leave it alone. */
+	const __u64 now = bpf_jiffies64();
 	int ended;
 
 	if (!job)
@@ -285,26 +298,24 @@ static __always_inline bool is_allowed(void *ctx, const enum zw_hook hook)
 	a = &job->account;
 	clear_packet(&w->packet);
 	o = &w->outcome;
-	__builtin_memset(o, 0, sizeof(*o));
-	o->source = ZW_NO_ATOM;
-	o->destination = ZW_NO_ATOM;
-	o->generation = zw_layout.generation;
+	clear_outcome(o);
+	w->packet.now = now;
 	open_packet(&w->packet, a, ctx, hook);
 	ended = parse(w, ctx, hook);
 	measure(&w->packet, ctx, hook);
 	if (ended)
-		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
+		end(o, ended > 0 ? ended : ZW_DROP_MALFORMED, 0, zw_layout.generation);
 	else
 		decide_fully(w, ctx, hook);
-	count_point(&w->packet, a, o->reason);
-	count_rule(&w->packet, a, o);
+	count_point(&w->packet, cpu, a->slot, o->reason);
+	count_rule(&w->packet, cpu, o);
 	if (zw_layout.variants)
-		count_staged(&w->packet, a, o);
+		count_staged(&w->packet, cpu, o);
 	if (is_told(o)) {
-		if (hook == ZW_HOOK_EGRESS && w->packet.counted)
-			a->cgroup = bpf_skb_cgroup_id(ctx);
-		a->banned = zw_layout.has_bans && o->ban_s;
-		zw_tell(&w->packet, a, o->cell, o->generation, o->reason);
+		a->cgroup = hook == ZW_HOOK_EGRESS && w->packet.counted ? bpf_skb_cgroup_id(ctx) : 0;
+		if (zw_layout.has_bans && o->ban_s)
+			a->flags |= ZW_EVENT_BANNED;
+		zw_tell(w, a);
 	}
 	if (zw_layout.simulate)
 		note_simulation(&w->packet, o);

@@ -56,7 +56,7 @@ static void clear_ways(struct reading *r)
 
 static void read_frame(struct context *c, enum zw_hook hook, size_t first, struct reading *r)
 {
-	struct job *job = program_map(&zw_job);
+	struct job *job = program_map(&zw_jobs);
 
 	context_show(c, first);
 	memset(&job->work.packet, 0xa5, sizeof(job->work.packet)); /* of a packet before */
@@ -78,7 +78,7 @@ static void read_frame(struct context *c, enum zw_hook hook, size_t first, struc
 /* The way through scratch, for a frame that was read where it lies. */
 static void read_deep(struct context *c, const struct reading *direct, struct reading *r)
 {
-	struct job *job = program_map(&zw_job);
+	struct job *job = program_map(&zw_jobs);
 	struct work *w = &job->work;
 
 	w->packet.frame_len = c->len;

@@ -148,7 +148,7 @@ static void bpf_ringbuf_submit(void *record, uint64_t flags)
 
 static struct program_memory {
 	void *map;
-	uint8_t *value;
+	void *value;
 } program_memory[16];
 
 /* A map without memory here would be this file's mistake. */
@@ -166,9 +166,10 @@ static void add_map(void *map, size_t len)
 
 	while (m->map)
 		m++;
-	*m = (struct program_memory){ .map = map, .value = calloc(1, len) };
-	if (!m->value)
+	*m = (struct program_memory){ .map = map };
+	if (posix_memalign(&m->value, _Alignof(struct job), len))
 		abort();
+	memset(m->value, 0, len);
 }
 
 /* Load-time constants are read-only once a program runs; here, once they are written. */
@@ -197,15 +198,17 @@ static void program_load(void)
 {
 	const struct zw_flow_layout flows4 = program_flows(4), flows6 = program_flows(6);
 	const uint32_t hz = SIMULATED_HZ, matches = PROGRAM_MATCHES;
+	const uint64_t match_bytes = PROGRAM_MATCHES * sizeof(struct zw_match);
 	struct zw_timeouts timeouts;
 
 	timeouts_set(&timeouts, SIMULATED_HZ);
 	set_constant(&zw_timeouts, &timeouts, sizeof(timeouts));
 	set_constant(&zw_hz, &hz, sizeof(hz));
 	set_constant(&zw_match_entries, &matches, sizeof(matches));
+	set_constant(&zw_match_bytes, &match_bytes, sizeof(match_bytes));
 	set_constant(&zw_flow_layout4, &flows4, sizeof(flows4));
 	set_constant(&zw_flow_layout6, &flows6, sizeof(flows6));
-	add_map(&zw_matches, PROGRAM_MATCHES * sizeof(struct zw_match));
+	add_map(&zw_matches, match_bytes);
 	add_map(&zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point));
 	add_map(&zw_counters, ZW_POINT_SLOTS * sizeof(struct zw_point_counters));
 	add_map(&zw_events, sizeof(struct events));
@@ -213,7 +216,7 @@ static void program_load(void)
 	add_map(&zw_blocks, sizeof(struct zw_blocks)); /* empty: each input would have to clear it */
 	add_map(&zw_limits, sizeof(struct zw_limits));
 	add_map(&zw_simulation, sizeof(struct zw_simulation));
-	add_map(&zw_job, sizeof(struct job));
+	add_map(&zw_jobs, sizeof(struct job));
 	add_map(&zw_flows4, flows4.size);
 	add_map(&zw_flows6, flows6.size);
 	for (uint64_t i = 0; i < ZW_FLOW_SEEDS; i++) {
@@ -249,7 +252,7 @@ static __attribute__((unused)) void program_forget(void)
 	for (size_t i = 0; i < 2; i++)
 		memset((uint8_t *)program_map(flows[i].map) + ZW_FLOW_SEEDS * 8, 0,
 		       program_flows(flows[i].family).size - ZW_FLOW_SEEDS * 8);
-	memset(program_map(&zw_job), 0, sizeof(struct job));
+	memset(program_map(&zw_jobs), 0, sizeof(struct job));
 }
 
 #endif

@@ -126,6 +126,20 @@ ok $? "run"
 	packets=$((packets / 5)) # the other modes only where the entry points differ
 done
 
+echo "# one packet, again and again, at two attach points by turns: each has an entry of its own"
+policy_file turns native "v0, v2"
+start_run "$dir/log.turns" "$dir/turns"
+ok $? "run"
+for _ in {1..60}; do
+	for end in v1 v3; do taskset -c 0 "$flood_tool" "$peer" "$end" "$(mac)" 1 1 >/dev/null; done
+done
+check "soon nothing is pending" nothing_pending
+check "told + pending + lost = dropped: $(sum "$dir/log.turns")" sum "$dir/log.turns"
+check "120 were dropped" test "$(dropped)" = 120
+check "and told in fewer than 60 events: $(grep -c . "$dir/log.turns")" test "$(grep -c . "$dir/log.turns")" -lt 60
+stop_run TERM
+zw down >/dev/null 2>&1
+
 echo "# a reader that is killed"
 start_run "$dir/log.1" "$dir/native"
 ok $? "run"

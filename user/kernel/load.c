@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/file.h"
 #include "base/util.h"
 #include "compile/timeouts.h"
 #include "kernel/blocks.h"
@@ -25,14 +27,27 @@
 
 #define MIB (1024.0 * 1024.0)
 
+/* What stands there is a list of ranges, in ascending order, as in "0-3,8-11" (Linux, Documentation/admin-guide/cputopology.rst). */
 unsigned load_cpus(void)
 {
-	int cpus = libbpf_num_possible_cpus(); /* which keeps it, once read */
+	static unsigned cpus;
+	struct file_text list = { 0 };
+	const char *last;
+	int err;
 
-	if (cpus > 0)
+	if (cpus)
 		return cpus;
-	errno = cpus < 0 ? -cpus : EIO;
-	return 0;
+	err = file_read("/sys/devices/system/cpu/possible", 65536, &list);
+	if (err) {
+		errno = -err;
+		return 0;
+	}
+	last = list.text + strcspn(list.text, "\n");
+	while (last > list.text && last[-1] >= '0' && last[-1] <= '9')
+		last--;
+	cpus = strtoul(last, NULL, 10) + 1;
+	free(list.text);
+	return cpus;
 }
 
 int load_know_cpus(void)
@@ -97,8 +112,10 @@ static int set_sizes(struct zonewall_bpf *skel, const struct tables *tables, con
 		error = set_value_size(skel->maps.zw_rules, cpus * load_rules_stride(&tables->layout),
 				       "the rules' counters");
 	if (!error)
-		error = set_value_size(skel->maps.zw_matches, (size_t)cpus * skel->rodata->zw_match_entries * sizeof(struct zw_match),
-				       "the match cache");
+		error = set_value_size(skel->maps.zw_matches, skel->rodata->zw_match_bytes, "the match cache");
+	if (!error)
+		error = set_value_size(skel->maps.zw_jobs, (size_t)cpus * bpf_map__value_size(skel->maps.zw_jobs),
+				       "the programs' own memory");
 	if (!error)
 		error = set_value_size(skel->maps.zw_points, ZW_POINT_ENTRIES * sizeof(struct zw_point),
 				       "the attach points");
@@ -143,6 +160,7 @@ int load_open(const struct tables *tables, const struct load_options *options, s
 	}
 	skel->rodata->zw_cpus = load_cpus();
 	skel->rodata->zw_match_entries = zw_match_entries_of(load_cpus());
+	skel->rodata->zw_match_bytes = (__u64)load_cpus() * zw_match_entries_of(load_cpus()) * sizeof(struct zw_match);
 	error = set_sizes(skel, tables, options);
 	if (error) {
 		zonewall_bpf__destroy(skel);

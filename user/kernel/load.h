@@ -47,7 +47,11 @@ int load_reuse_state(struct zonewall_bpf *skel, const char *instance, bool *ret_
 struct predecessor;
 int load_take_state(struct zonewall_bpf *skel, const char *instance, const struct predecessor *predecessor, bool *ret_resized);
 
-unsigned load_cpus(void); /* possible CPUs. 0, and errno: the kernel does not say, and load_open() and instance_open() fail */
+/*
+ * One more than the highest number that a CPU may have: strides in the maps whose parts are a CPU's own. 0, and errno: the kernel
+ * does not say, and load_open() and instance_open() fail.
+ */
+unsigned load_cpus(void);
 int load_know_cpus(void); /* 0, and load_cpus() is known from then on; or tells and returns -errno */
 size_t load_rules_stride(const struct zw_layout *layout); /* bytes a CPU in zw_rules */
 size_t load_events_stride(void);

@@ -266,12 +266,12 @@ void decider_decide(struct decider *decider, const struct frame *frame, struct d
 
 	use(decider);
 	memset(&w->packet, 0, sizeof(w->packet));
-	*o = (struct outcome){ .source = ZW_NO_ATOM, .destination = ZW_NO_ATOM, .generation = zw_layout.generation };
+	clear_outcome(o);
 	ended = parse(w, frame);
 	w->packet.packets = 1;
 	w->packet.bytes = w->packet.ip_len;
 	if (ended)
-		o->reason = ended > 0 ? ended : ZW_DROP_MALFORMED;
+		end(o, ended > 0 ? ended : ZW_DROP_MALFORMED, 0, zw_layout.generation);
 	else
 		decide_fully(w, frame);
 	locate(&w->packet, o);
