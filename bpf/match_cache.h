@@ -128,6 +128,7 @@ static __always_inline void ask_cached(struct work *w, const int parts)
 	struct zw_match *m;
 
 	w->hash = match_hash(ends, parts, what);
+	/* Asked again: with a call here the verifier has a tenth less of the stages to follow than with the number in memory. */
 	w->match = bpf_get_smp_processor_id() * entries + (w->hash & (entries - ZW_MATCHES_LINE));
 	m = match_at(w->match, ZW_MATCHES_LINE);
 	if (!m) {

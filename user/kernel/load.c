@@ -45,7 +45,10 @@ unsigned load_cpus(void)
 	last = list.text + strcspn(list.text, "\n");
 	while (last > list.text && last[-1] >= '0' && last[-1] <= '9')
 		last--;
-	cpus = strtoul(last, NULL, 10) + 1;
+	if (*last >= '0' && *last <= '9')
+		cpus = strtoul(last, NULL, 10) + 1;
+	else
+		errno = EIO;
 	free(list.text);
 	return cpus;
 }
